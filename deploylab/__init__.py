@@ -1,0 +1,1 @@
+"""deploylab: learn how a Django site is deployed by measuring every step."""

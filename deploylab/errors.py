@@ -1,0 +1,69 @@
+"""The errors a person may meet. Each one ends in the next command to type.
+
+A message says what failed, where, what was seen, and what to do. The command
+line prints `str(error)` and exits with `error.exit_status`; a traceback on the
+screen is a bug.
+"""
+
+
+class DeployLabError(Exception):
+    """Something failed in a way we can explain.
+
+    Args:
+        what: what failed, where, and what was seen.
+        next_step: the command to type, or what to change. Printed on a line of its own.
+
+    Example:
+        >>> print(DeployLabError("No machine yet.", "./lab up"))
+        No machine yet.
+        Next: ./lab up
+    """
+
+    exit_status = 1
+
+    def __init__(self, what: str, next_step: str = ""):
+        self.what = what
+        self.next_step = next_step
+        super().__init__(f"{what}\nNext: {next_step}" if next_step else what)
+
+
+class CourseError(DeployLabError):
+    """`course.toml` is wrong, or a name in a command is not in it."""
+
+
+class HostError(DeployLabError):
+    """This computer lacks something: a program, a right, room on the disk."""
+
+
+class MachineError(DeployLabError):
+    """The machine is not there, or does not answer."""
+
+
+class CommandError(MachineError):
+    """A command on the machine ended with a status other than 0."""
+
+
+class ConvergeError(DeployLabError):
+    """The machine could not be brought to a stage."""
+
+
+class CheckError(DeployLabError):
+    """A stage is not what it claims to be, so it is not measured."""
+
+
+class LoadError(DeployLabError):
+    """The load test could not run, or its numbers would be void."""
+
+
+class TargetRefused(LoadError):
+    """The load engine was pointed at something that is not the lab's own."""
+
+    exit_status = 2
+
+
+class ResultsError(DeployLabError):
+    """Results are missing, cut short, or from another version."""
+
+
+class Busy(DeployLabError):
+    """Another `lab` command holds the lock."""

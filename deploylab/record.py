@@ -1,0 +1,145 @@
+"""What deploylab writes down: one load test, one run, one comparison.
+
+These are plain frozen dataclasses. A `Run` is one line of `runs.jsonl`; every
+field keeps its unit in its name. Nothing here measures or draws anything.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from deploylab.errors import ResultsError
+
+SCHEMA = 1  # raised when a field changes its meaning; a reader refuses what it does not know
+
+# Every attempt of the load engine ends in exactly one outcome.
+OK = "ok"
+ERRORS = (
+    "http_3xx",      # answered, but not with the page
+    "http_4xx",
+    "http_5xx",
+    "connect",       # no connection: refused, unreachable
+    "reset",         # the server reset the connection
+    "closed_early",  # closed in the middle of the answer
+    "stale",         # a kept connection closed after the request left, without one byte back
+    "timeout",       # no complete answer in time
+    "bad_response",  # not HTTP
+    "bad_body",      # complete, but not the page: length or end marker are wrong
+)
+
+PERCENTILE_DEF = "nearest-rank over ok answers"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadResult:
+    """What one load test saw, as the engine reports it.
+
+    `n_sent == n_ok + sum(errors.values())` always holds. A percentile in
+    `latency_ns` is None where the sample cannot carry it.
+    """
+
+    engine: str                       # "deploylab" and its version, or "ab 2.3"
+    url: str
+    started_utc: str                  # ISO 8601, when the window opened
+    warmup_s: float                   # driven before the window, not counted
+    duration_s: float                 # the window in which answers count
+    mode: str                         # "closed" or "open"
+    concurrency: int                  # clients (closed), connections at most (open)
+    target_rps: float | None          # arrival rate asked for (open), else None
+    keepalive: bool
+    n_due: int | None                 # open loop: requests the schedule asked for
+    n_sent: int
+    n_ok: int
+    n_unsent: int | None              # open loop: due, but never sent before the deadline
+    errors: dict[str, int]            # the outcomes of ERRORS that happened
+    rps: float                        # ok answers that ended in the window / window
+    bytes: int                        # received in ok answers, headers included
+    latency_ns: dict[str, int | None]  # min p50 p90 p95 p99 p999 max, over ok answers
+    latency_from: str                 # "start" (closed) or "due" (open)
+    percentile_def: str = PERCENTILE_DEF
+    sender_lag_ns: dict[str, int | None] = field(default_factory=dict)  # p50 p99 max
+    client_cpu_s: float               # CPU the generator used in the window
+    ceiling_rps: float | None = None  # what this generator reaches against a static stub
+    seed: int | None = None           # of the arrival times (open)
+    attempts_file: str | None = None  # every attempt, compressed; beside runs.jsonl
+    flags: list[str] = field(default_factory=list)  # why the number is in doubt; empty is good
+
+    @property
+    def n_errors(self) -> int:
+        """How many attempts did not end in a good answer."""
+        return sum(self.errors.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(LoadResult):
+    """One repeat of one load test against one stage: a line of `runs.jsonl`."""
+
+    schema: int = SCHEMA
+    run_id: str
+    session_id: str
+    purpose: str                      # "preview", "round", "measure" or "pair"
+    round: int | None                 # from 1, in the interleaved part
+    pair_id: str | None
+    stage: str
+    variant: str | None
+    view: str
+    server_cpu_s: float | None        # CPU of the stage's processes during the window
+    server_runq_wait_s: float | None  # time its threads were ready but had no processor
+    server_rss_bytes: int | None      # summed over processes: counts shared pages many times
+    server_pss_bytes: int | None      # summed over processes: shared pages divided fairly
+    machine: dict[str, Any]           # kind provider cpu n_cpu memory_bytes kernel distro versions
+    config_hash: str                  # of the stage's deploy and configuration files
+    app_rev: str                      # of the deployed source
+
+    @property
+    def server_cpu_per_request_s(self) -> float | None:
+        """CPU seconds the server spent for one request, or None if not sampled."""
+        if self.server_cpu_s is None or not self.n_sent:
+            return None
+        return self.server_cpu_s / self.n_sent
+
+    def to_json(self) -> str:
+        """The run as one JSON line, without the newline."""
+        return json.dumps(asdict(self), separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> "Run":
+        """The run that `to_json` wrote.
+
+        Raises:
+            ResultsError: the line is cut short, or from another version.
+        """
+        try:
+            data = json.loads(line)
+        except ValueError as error:
+            raise ResultsError(f"A result line is not valid JSON: {error}") from error
+        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+            seen = data.get("schema") if isinstance(data, dict) else type(data).__name__
+            raise ResultsError(
+                f"A result has schema {seen}; this version reads schema {SCHEMA}.",
+                "measure again with this version, or read it with the one that wrote it",
+            )
+        known = {f.name for f in fields(cls)}
+        try:
+            return cls(**{name: value for name, value in data.items() if name in known})
+        except TypeError as error:
+            raise ResultsError(f"A result lacks fields: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """How B stands to A in one figure: a ratio of B over A with its interval.
+
+    Made from pairs of runs that lie next to each other in time.
+    """
+
+    a: str
+    b: str
+    view: str
+    metric: str                       # "rps", "p50_ns", "server_cpu_per_request_s"
+    n_pairs: int
+    ratio: float | None               # geometric mean of B/A over the pairs; None: nothing to compare
+    ci95: tuple[float, float] | None  # None with fewer than two pairs
+    half_width: float | None          # the interval as a factor: 0.08 reads "within 8 %"
+    verdict: str                      # in words, for a person
+    warnings: list[str] = field(default_factory=list)
