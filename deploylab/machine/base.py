@@ -1,0 +1,70 @@
+"""What every machine can do, whatever kind it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from deploylab.course import Target
+
+OnLine = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a command on the machine ended. Like `subprocess.CompletedProcess`, in text."""
+
+    command: str
+    status: int                # exit status; negative: ended by that signal
+    out: str                   # standard output and standard error, as they came
+
+    @property
+    def ok(self) -> bool:
+        return self.status == 0
+
+
+class Machine(Protocol):
+    """A handle on one server.
+
+    Attributes:
+        kind: "vagrant", "local" or "recorded".
+        provider: what runs it ("lxc", "virtualbox", …), "" where that means nothing.
+        host: the address or name under which this host reaches it.
+    """
+
+    kind: str
+    provider: str
+    host: str
+
+    def url(self, target: Target, path: str = "/") -> str:
+        """The URL of a path of a stage or variant, as seen from this host."""
+
+    def run(self, command: str, *, sudo: bool = False, stdin: bytes | None = None,
+            on_line: OnLine | None = None, timeout_s: float | None = None) -> Completed:
+        """Run a shell command and wait for it; a non-zero exit is no error.
+
+        Args:
+            command: for `/bin/sh` on the machine.
+            sudo: as root.
+            stdin: what the command reads; nothing by default.
+            on_line: called with each line of output as it comes.
+            timeout_s: the command's process group is ended after that many seconds.
+
+        Raises:
+            MachineError: the machine could not be reached, or the time was up.
+        """
+
+    def check_output(self, command: str, *, sudo: bool = False) -> str:
+        """The output of a command that must end with status 0.
+
+        Raises:
+            CommandError: it ended with another status; the message holds the last lines.
+        """
+
+    def put(self, content: bytes, path: str, *, mode: str = "0644", owner: str = "root:root") -> None:
+        """Write a file on the machine, whole or not at all."""
+
+    def facts(self) -> dict[str, Any]:
+        """What the machine is: kind provider cpu n_cpu memory_bytes kernel distro cpus_allowed versions{}."""
+
+    def inventory(self) -> tuple[str, dict[str, Any]]:
+        """How pyinfra reaches it: a host name and its data."""

@@ -1,0 +1,117 @@
+"""Run a command through a shell, here or over ssh: streamed line by line, and cancellable.
+
+One code path for every machine: what differs is only the argument list that
+starts a shell there (`ssh …` or `sh`).
+"""
+
+import contextlib
+import os
+import selectors
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+
+from deploylab.errors import MachineError
+from deploylab.machine.base import Completed
+
+# Runs "$1" in a process group of its own, and ends the whole group when this script's
+# standard input ends: so a cancelled, killed or disconnected caller leaves nothing behind.
+# Standard input says nothing else, which is why a command with input takes the other way.
+WATCHED = """
+exec 3<&0
+setsid sh -c "$1" </dev/null & child=$!
+( cat <&3 >/dev/null; kill -s TERM -- -$child; sleep 2; kill -s KILL -- -$child ) >/dev/null 2>&1 & watch=$!
+wait $child; status=$?
+kill $watch 2>/dev/null
+exit $status
+"""
+
+
+def run(start: Sequence[str], command: str, *, sudo: bool = False, stdin: bytes | None = None,
+        on_line: Callable[[str], None] | None = None, timeout_s: float | None = None) -> Completed:
+    """How a command ended, and what it printed (standard output and error together).
+
+    Args:
+        start: what starts a command line on the machine: `["ssh", …, "web"]`, or `["sh", "-c"]`.
+        command: for `/bin/sh` there.
+        sudo: as root; the machine's user needs no password for it.
+        stdin: what the command reads. Without it the command is watched: when we go, it goes.
+        on_line: called with each line as it comes, without its newline.
+        timeout_s: seconds after which the command is ended.
+
+    Raises:
+        MachineError: the time was up.
+
+    Example:
+        >>> run(["sh", "-c"], "echo one; exit 3").status
+        3
+    """
+    remote = command_line(command, sudo=sudo, watched=stdin is None)
+    process = subprocess.Popen([*start, remote], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        if stdin is not None:
+            return _with_input(process, command, stdin, timeout_s)
+        out = _stream(process, on_line, timeout_s, command)
+        return Completed(command, process.wait(), out)
+    finally:
+        _end(process)
+
+
+def command_line(command: str, *, sudo: bool = False, watched: bool = True) -> str:
+    """The text that a shell on the machine is given to run `command`.
+
+    >>> command_line("id", watched=False)
+    'sh -c id'
+    """
+    words = ["sh", "-c", WATCHED, "deploylab", command] if watched else ["sh", "-c", command]
+    return shlex.join(["sudo", "-n", *words] if sudo else words)
+
+
+def _with_input(process: subprocess.Popen, command: str, stdin: bytes, timeout_s: float | None) -> Completed:
+    try:
+        out, _ = process.communicate(stdin, timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        raise MachineError(f"No answer in {timeout_s:g} s from: {command}") from error
+    return Completed(command, process.returncode, out.decode(errors="replace"))
+
+
+def _stream(process: subprocess.Popen, on_line, timeout_s: float | None, command: str) -> str:
+    """All output of the process, handed on line by line."""
+    assert process.stdout is not None
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    chunks: list[bytes] = []
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            left_s = None if deadline is None else deadline - time.monotonic()
+            if left_s is not None and left_s <= 0 or not selector.select(left_s):
+                raise MachineError(f"Not ended after {timeout_s:g} s: {command}")
+            chunk = os.read(process.stdout.fileno(), 65536)
+            if not chunk:
+                break
+            chunks.append(chunk)
+            if on_line:
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    on_line(line.decode(errors="replace").rstrip("\r"))
+    if on_line and rest:
+        on_line(rest.decode(errors="replace"))
+    return b"".join(chunks).decode(errors="replace")
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Close the standard input, which ends the remote group; then be sure the local side is gone."""
+    for stream in (process.stdin, process.stdout):
+        if stream:
+            with contextlib.suppress(OSError):
+                stream.close()
+    try:
+        process.wait(timeout=3)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,109 @@
+"""A held-open ssh connection to the machine: the first command pays for it, the others do not."""
+
+import contextlib
+import hashlib
+import os
+import shlex
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploylab.errors import CommandError, HostError, MachineError
+from deploylab.machine import shell
+from deploylab.machine.base import Completed, OnLine
+
+CONNECTION_LOST = 255  # ssh's own exit status; a command of ours never ends with it
+
+
+@dataclass(frozen=True)
+class Ssh:
+    """How to reach a machine: what `vagrant ssh-config` says.
+
+    Example:
+        >>> Ssh("10.0.3.21", 22, "vagrant", "key").destination
+        'vagrant@10.0.3.21'
+    """
+
+    host: str
+    port: int
+    user: str
+    key: str
+
+    @property
+    def destination(self) -> str:
+        return f"{self.user}@{self.host}"
+
+    @property
+    def options(self) -> list[str]:
+        """Options for the system's ssh. A guest is rebuilt at will, so its host key is not kept."""
+        return [
+            "-F", "none", "-p", str(self.port), "-i", self.key,
+            "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR",
+            "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+            "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=6",
+            "-o", "ControlMaster=auto", "-o", f"ControlPath={self.control_path}", "-o", "ControlPersist=10m",
+        ]
+
+    @property
+    def control_path(self) -> Path:
+        """The socket of the held connection. A short path: sockets allow 107 bytes, clones lie deep."""
+        where = f"{self.destination}:{self.port}:{self.key}"
+        return control_dir() / hashlib.sha256(where.encode()).hexdigest()[:12]
+
+    def run(self, command: str, *, sudo: bool = False, stdin: bytes | None = None,
+            on_line: OnLine | None = None, timeout_s: float | None = None) -> Completed:
+        """See `Machine.run`."""
+        done = shell.run(["ssh", *self.options, self.destination], command,
+                         sudo=sudo, stdin=stdin, on_line=on_line, timeout_s=timeout_s)
+        if done.status == CONNECTION_LOST:
+            raise MachineError(f"No connection to {self.destination}, port {self.port}: {done.out.strip()[-300:]}",
+                               "./lab up")
+        return done
+
+    def check_output(self, command: str, *, sudo: bool = False) -> str:
+        """See `Machine.check_output`."""
+        done = self.run(command, sudo=sudo)
+        if not done.ok:
+            raise CommandError(f"On the machine, `{command}` ended with status {done.status}:\n"
+                               f"{done.out.strip()[-1000:]}")
+        return done.out
+
+    def put(self, content: bytes, path: str, *, mode: str = "0644", owner: str = "root:root") -> None:
+        """See `Machine.put`."""
+        target, part = shlex.quote(path), shlex.quote(f"{path}.part")
+        user, _, group = owner.partition(":")
+        command = (f"set -e; umask 077; mkdir -p -m 0755 $(dirname {target}); cat > {part}; "
+                   f"chown {user}:{group} {part}; chmod {mode} {part}; mv {part} {target}")
+        done = self.run(command, sudo=True, stdin=content)
+        if not done.ok:
+            raise CommandError(f"Could not write {path} on the machine: {done.out.strip()[-300:]}",
+                               "./lab status --deep")
+
+    def inventory(self) -> tuple[str, dict[str, Any]]:
+        """How pyinfra reaches it: a host name and its data."""
+        return "web", {
+            "ssh_hostname": self.host, "ssh_port": self.port, "ssh_user": self.user, "ssh_key": self.key,
+            "ssh_strict_host_key_checking": "no", "ssh_known_hosts_file": "/dev/null", "_sudo": True,
+        }
+
+    def close(self) -> None:
+        """End the held connection, if there is one."""
+        with contextlib.suppress(OSError):
+            subprocess.run(["ssh", *self.options, "-O", "exit", self.destination],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+
+
+def control_dir() -> Path:
+    """A folder for connection sockets that only this user can enter.
+
+    Raises:
+        HostError: somebody else owns that name.
+    """
+    folder = Path(tempfile.gettempdir()) / f"deploylab-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    stat = folder.lstat()
+    if stat.st_uid != os.getuid() or stat.st_mode & 0o077 or folder.is_symlink():
+        raise HostError(f"{folder} is not ours alone, so no connection is held there.", f"rm -r {folder}")
+    return folder
