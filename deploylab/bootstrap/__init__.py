@@ -1,0 +1,137 @@
+"""From a bare Python to the command line: is `.venv` ready? Then hand over to it.
+
+This runs before every verb, so it imports next to nothing: the work of building
+the environment is in `environment`, loaded only when there is work.
+"""
+
+import os
+import sys
+
+from deploylab.errors import DeployLabError, HostError
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+# Verbs that need more than the core: the extras of pyproject.toml, where it has them.
+EXTRAS = {"test": ("test",), "open": ("notebooks",), "site": ("site",)}
+
+HELP = """\
+Usage: ./lab VERB [OPTIONS]
+
+Learn how a Django site is deployed by measuring every step on your own machine.
+
+  run                every stage: converge, check, measure; a report at the end
+  open               JupyterLab on the lessons, the machine ready
+  up, halt, destroy  start, stop, remove the machine
+  status, doctor     what is there; what this computer lacks
+  goto STAGE         bring the machine to a stage and check it
+  reset STAGE        the machine as it was before that stage
+  check [STAGE]      is it really so? cause and cure for each 'no'
+  measure [STAGE …]  load a stage and keep its numbers
+  compare A B        two sides, paired and interleaved
+  sweep STAGE        one stage at rising concurrency
+  ab URL             a familiar load test with honest numbers
+  report, slides, site, bundle, record
+  test               the test suite
+
+Nothing is installed yet. The first verb makes .venv/ in this folder, about a minute
+with a good network; then `./lab --help` and `./lab VERB --help` know every option.
+
+Next: ./lab doctor
+"""
+
+
+def start(args: list[str]) -> int:
+    """The exit status of `./lab ARGS`, if it ends before the hand-over."""
+    try:
+        return main(args)
+    except DeployLabError as error:
+        print(f"\nlab: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print(f"\nlab: stopped. What was done is kept.\nNext: {command(args)}", file=sys.stderr)
+        return 130
+
+
+def main(args: list[str]) -> int:
+    """Show help, or make sure of the environment and become deploylab's command line."""
+    helping = wants_help(args)
+    group = "core" if helping else group_of(args)
+    if not is_ready(group):
+        if helping:
+            print(HELP, end="")
+            return 0
+        from deploylab.bootstrap import environment
+
+        environment.prepare(group, args)
+    return hand_over(args or ["--help"])
+
+
+def command(args: list[str]) -> str:
+    """What the person typed, as they would type it again."""
+    import shlex  # not needed when all is well
+
+    return shlex.join(["./lab", *args])
+
+
+def wants_help(args: list[str]) -> bool:
+    """True for `./lab` alone and for a question about any verb: neither may install anything."""
+    return not args or "--help" in args or "-h" in args
+
+
+def group_of(args: list[str]) -> str:
+    """The verb, if it needs more than the core packages, else `core`."""
+    words = [word for word, before in zip(args, ["", *args], strict=False) if before != "--machine"]
+    verb = next((word for word in words if not word.startswith("-")), "")
+    return verb if verb in EXTRAS else "core"
+
+
+def inside(*parts: str) -> str:
+    """A path in this clone."""
+    return os.path.join(ROOT, *parts)
+
+
+def stamp_path(group: str) -> str:
+    """The file that says this group is installed, and from what."""
+    return inside(".venv", f"deploylab-{group}.stamp")
+
+
+def stamp_text(group: str) -> str:
+    """All that the installed group depends on, whole: comparing is as quick as hashing, and it can be read.
+
+    The place and the interpreter are in it because a moved clone or another Python makes `.venv` useless.
+    """
+    python = os.path.realpath(inside(".venv", "bin", "python"))
+    sources = ["pyproject.toml", "constraints.txt"] + ["sample_app/requirements.txt"] * (group == "test")
+    place = [ROOT, python, sys.platform, os.uname().machine, group]
+    return "\n".join(place + [f"--- {name}\n{read(inside(name))}" for name in sources])
+
+
+def read(path: str) -> str:
+    """The file's text; a missing file is empty."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
+def is_ready(group: str) -> bool:
+    """True if the group was installed completely, here, by this Python, from these very files."""
+    starts = os.access(inside(".venv", "bin", "python"), os.X_OK)
+    return starts and read(stamp_path(group)) == stamp_text(group)
+
+
+def hand_over(args: list[str]) -> int:
+    """Become `.venv/bin/python -m deploylab.cli ARGS`; the caller's folder stays the current one."""
+    python = inside(".venv", "bin", "python")
+    # -P keeps the caller's folder off the import path: an attendee's own random.py must not win.
+    # Other people's PYTHONPATH and PYTHONHOME would mix foreign packages into ours.
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
+    environ["PYTHONPATH"] = ROOT
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execve(python, [python, "-P", "-m", "deploylab.cli", *args], environ)
+    except OSError as error:
+        what = f"{python} does not start: {error.strerror}."
+        raise HostError(what, f"rm -r .venv && {command(args)}") from error

@@ -1,0 +1,270 @@
+"""Making and mending `.venv`: one lock, a visible progress, one clear message when it fails."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from deploylab import bootstrap
+from deploylab.bootstrap import get_pip
+from deploylab.bootstrap.index import redact
+from deploylab.bootstrap.progress import PipWatch, Progress
+from deploylab.errors import HostError
+
+# What pip's log says when something common is wrong: (pattern, what failed, what to do).
+CAUSES = [
+    (r"No space left on device|Errno 28|Disk quota exceeded", "The disk is full.", "df -h . && "),
+    (r"Read-only file system|Permission denied", "This folder may not be written to.", "ls -ld . .venv && "),
+    (
+        r"CERTIFICATE_VERIFY_FAILED",
+        "The network's certificate is not trusted: a company's proxy, often.",
+        "export PIP_CERT=/path/to/your/ca.pem && ",
+    ),
+    (
+        r"name resolution|Temporary failure|Name or service not known|nodename nor servname"
+        r"|Connection refused|NewConnectionError|Network is unreachable|timed out|ProxyError|No route to host|Connection reset",
+        "No network: the package index does not answer (behind a proxy, set https_proxy).",
+        "",
+    ),
+    (
+        r"No matching distribution|Could not find a version",
+        "The package index lacks a version that constraints.txt asks for.",
+        "",
+    ),
+]
+ERRNO_CAUSES = {
+    errno.ENOSPC: CAUSES[0],
+    errno.EDQUOT: CAUSES[0],
+    errno.EROFS: CAUSES[1],
+    errno.EACCES: CAUSES[1],
+    errno.EPERM: CAUSES[1],
+}
+
+# Run by the environment's own Python: is it here, new enough, and is its pip whole?
+PROBE = """
+import os, sys
+from pip._internal.cli.main import main
+sys.exit(os.path.realpath(sys.prefix) != sys.argv[1] or sys.version_info < (3, 11))
+"""
+
+
+def prepare(group: str, args: list[str]) -> None:
+    """Make `.venv` hold what the group needs.
+
+    Args:
+        group: `core`, or a verb that needs more.
+        args: what was typed; shown to whoever waits for us, and in the next step.
+
+    Raises:
+        HostError: it cannot be done here; the message says why and what to type.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a kill stops pip too
+    progress = Progress()
+    try:
+        with only_one(args, progress) as lock:
+            if not bootstrap.is_ready(group):  # the one we waited for may have done it
+                Builder(group, args, progress, lock).build()
+    except OSError as error:
+        what, before = ERRNO_CAUSES.get(error.errno, ("", f"{error.strerror}.", ""))[1:]
+        place = f" ({error.filename}: {error.strerror})" if error.filename else f" ({error.strerror})"
+        raise HostError(what + place, before + bootstrap.command(args)) from error
+    finally:
+        progress.clear()
+
+
+@contextlib.contextmanager
+def only_one(args: list[str], progress: Progress) -> Iterator[int]:
+    """Hold `.lab/install.lock`; the file names its holder. Gives the lock's descriptor."""
+    path = Path(bootstrap.inside(".lab", "install.lock"))
+    path.parent.mkdir(exist_ok=True)
+    with open(path, "a+", encoding="utf-8", errors="surrogateescape") as lock:
+        wait_for(lock, progress)
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, {bootstrap.command(args)}")
+        lock.flush()
+        yield lock.fileno()
+        lock.truncate(0)
+
+
+def wait_for(lock, progress: Progress) -> None:
+    """Take the lock, saying whom we wait for."""
+    told = False
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            text = f"waiting for another lab that is installing ({lock.read() or 'just begun'})"
+            (progress.tick if told else progress.say)(text)
+            told = True
+            time.sleep(0.2)
+
+
+class Builder:
+    """One making or mending of `.venv`, with its log."""
+
+    def __init__(self, group: str, args: list[str], progress: Progress, lock: int):
+        self.group, self.args, self.progress, self.lock = group, args, progress, lock
+        self.step = ""
+        self.venv = Path(bootstrap.inside(".venv"))
+        self.python = self.venv / "bin" / "python"
+        self.constraints = Path(bootstrap.inside("constraints.txt"))
+        self.log = Path(bootstrap.inside(".lab", "log", "install.log"))
+
+    def build(self) -> None:
+        """Environment, pip, packages; then the stamps, last, so that a cut leaves none."""
+        self.log.parent.mkdir(exist_ok=True)
+        self.log.write_text(f"{bootstrap.command(self.args)}\n", encoding="utf-8", errors="replace")
+        what = bootstrap.command(self.args)
+        self.progress.say(f"preparing .venv for `{what}`; the full log is .lab/log/install.log")
+        began = time.monotonic()
+        if not self.is_healthy():
+            self.make_venv()
+            self.say("[2/3] pip")
+            get_pip.get_pip(self)
+        forget_half_installed(self.venv)
+        self.install()
+        for group in {"core", self.group}:
+            Path(bootstrap.stamp_path(group)).write_text(
+                bootstrap.stamp_text(group), encoding="utf-8", errors="surrogateescape"
+            )
+        self.progress.say(f"ready after {time.monotonic() - began:.0f} s")
+
+    def say(self, step: str) -> None:
+        """Begin a step: `[1/3] …`."""
+        self.step = step
+        self.progress.say(step)
+
+    def is_healthy(self) -> bool:
+        """True if `.venv` was made here, its Python starts, and its pip is whole."""
+        if was_moved(self.venv):
+            return False
+        probe = [self.python, "-I", "-c", PROBE, os.path.realpath(self.venv)]
+        try:
+            return subprocess.run(probe, capture_output=True, timeout=60).returncode == 0
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+
+    def make_venv(self) -> None:
+        """An empty environment in place of whatever is there."""
+        again = "again, for the old one is broken or was moved" if os.path.lexists(self.venv) else ""
+        self.say(f"[1/3] the environment .venv {again}".rstrip())
+        if self.venv.is_file() or (self.venv.is_symlink() and not self.venv.exists()):
+            self.venv.unlink()
+        venv = ["-m", "venv", "--without-pip", "--clear", "--prompt", "deploylab", self.venv]
+        if not self.run([get_pip.host_python(), "-I", *venv]):
+            raise self.failed("Python could not make the environment .venv.")
+
+    def install(self) -> None:
+        """What the group needs, in the versions of constraints.txt."""
+        self.say("[3/3] packages")
+        pip = [self.python, "-I", "-m", "pip", "install", "--progress-bar", "off", "-c", self.constraints]
+        watch = PipWatch(self.venv)
+
+        def tick(lines: list[str]) -> None:
+            self.progress.tick(f"[3/3] {watch.see(lines)}")
+
+        if not self.run([*pip, *wanted(self.group)], tick):
+            raise self.failed("Packages could not be installed.")
+
+    def run(self, command: list, tick: Callable[[list[str]], None] | None = None) -> bool:
+        """True if the command ended well. Its output goes to the log, new lines of it to `tick`."""
+        tick = tick or (lambda lines: self.progress.tick(self.step))
+        with open(self.log, "ab") as out, open(self.log, encoding="utf-8", errors="replace") as follow:
+            out.write(f"\n$ {' '.join(map(str, command))}\n".encode(errors="replace"))
+            out.flush()
+            follow.seek(0, os.SEEK_END)
+            # The child keeps the lock too: if we are killed and it lives on, the next lab waits for it.
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, pass_fds=[self.lock],
+                env=child_environ(), cwd=bootstrap.ROOT,
+            )  # fmt: skip
+            try:
+                while not ended(process):
+                    tick(follow.read().splitlines())
+            except BaseException:
+                stop(process)
+                raise
+        return process.returncode == 0
+
+    def failed(self, what: str, cure: str = "") -> HostError:
+        """The error that says the likely cause, the end of the log, and what to type.
+
+        `cure` begins that command line where the log shows none of the common causes.
+        """
+        log = self.log.read_text(encoding="utf-8", errors="replace")
+        text = log.rsplit("\n$ ", 1)[-1]  # what the last command said
+        causes = [(why, do) for pattern, why, do in CAUSES if re.search(pattern, text)]
+        cause, before = causes[0] if causes else ("", cure)
+        end = [redact(line.strip()) for line in text.splitlines() if line.strip()][-5:]
+        lines = [f"{cause} {what}".lstrip(), "The end of .lab/log/install.log:"]
+        lines += [f"  {line[:200]}" for line in end]
+        return HostError("\n".join(lines), before + bootstrap.command(self.args))
+
+
+def ended(process: subprocess.Popen) -> bool:
+    """True when the process is over; waits a tenth of a second for it."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(0.1)
+    return process.returncode is not None
+
+
+def stop(process: subprocess.Popen) -> None:
+    """End a child of ours, gently first."""
+    with contextlib.suppress(PermissionError):  # apt-get under sudo is not ours to end
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def child_environ() -> dict[str, str]:
+    """The environment for pip: the person's index settings, but nothing that leads it out of `.venv`."""
+    foreign = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV"}
+    ours = {"PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    return {name: value for name, value in os.environ.items() if name not in foreign} | ours
+
+
+def was_moved(venv: Path) -> bool:
+    """True if pyvenv.cfg says that the environment was made under another path."""
+    made = re.search(r"(?m)^command\s*=\s*(.*)$", bootstrap.read(str(venv / "pyvenv.cfg")))
+    return bool(made) and not made[1].strip().endswith(str(venv))
+
+
+def forget_half_installed(venv: Path) -> None:
+    """Take away packages whose installation was cut, so that pip installs them anew.
+
+    pip writes RECORD last: a `.dist-info` without one is a package that only looks installed.
+    """
+    for packages in venv.glob("lib/python3*/site-packages"):
+        half = [info for info in packages.glob("*.dist-info") if not (info / "RECORD").exists()]
+        for folder in [*half, *packages.glob("~*")]:  # pip sets replaced packages aside as ~name
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def wanted(group: str) -> list[str]:
+    """pip's arguments for a group: names from pyproject.toml, and the sample app's own list for the tests."""
+    project = tomllib.loads(bootstrap.read(bootstrap.inside("pyproject.toml")))["project"]
+    extras = project.get("optional-dependencies", {})
+    names = list(project["dependencies"])
+    for extra in bootstrap.EXTRAS.get(group, ()):
+        names += [name for line in extras.get(extra, []) for name in expand(line, extras)]
+    app = bootstrap.inside("sample_app", "requirements.txt")
+    return names + (["-r", app] if group == "test" and os.path.exists(app) else [])
+
+
+def expand(line: str, extras: dict[str, list[str]]) -> list[str]:
+    """A requirement as it is; `deploylab[a,b]` as what these extras hold."""
+    own = re.fullmatch(r"deploylab\[(.+)\]", line.replace(" ", ""))
+    return [name for extra in own[1].split(",") for name in extras.get(extra, [])] if own else [line]

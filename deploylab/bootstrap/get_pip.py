@@ -1,0 +1,127 @@
+"""pip for an environment that has none: a bare Debian's `python3` brings neither pip nor ensurepip.
+
+Four ways, the quiet ones first. No package index is written down here: we ask the one
+that this computer's pip settings name, and where they name none we ask the distribution.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from deploylab.bootstrap.index import NotThisWay, Settings, candidates, choose, download, pinned, verified
+
+
+def get_pip(build) -> None:
+    """Put pip into the environment.
+
+    Args:
+        build: the `environment.Builder` whose `.venv` lacks pip.
+
+    Raises:
+        HostError: no way worked; the message names each way and why it is closed.
+    """
+    closed = []
+    for way in (from_ensurepip, from_host_pip, from_index, from_distribution):
+        try:
+            way(build)
+        except NotThisWay as reason:
+            closed.append(f"  - {reason}")
+            continue
+        if build.is_healthy():
+            return
+        closed.append(f"  - {way.__name__.replace('_', ' ')}: pip was installed but does not start")
+    what = "This Python comes without pip, and no way to get it worked:"
+    raise build.failed("\n".join([what, *closed]), cure())
+
+
+def cure() -> str:
+    """The beginning of a command line that gives this Python its pip."""
+    if shutil.which("apt-get"):
+        return f"sudo apt-get update && sudo apt-get install {venv_package()} && "
+    if shutil.which("dnf"):
+        return "sudo dnf install python3-pip && "
+    return "python3 -m ensurepip --user && "
+
+
+# --- the four ways
+
+
+def from_ensurepip(build) -> None:
+    """Python's own copy of pip, where the distribution has not split it off."""
+    if not build.run([build.python, "-I", "-m", "ensurepip", "--default-pip"]):
+        raise NotThisWay("this Python has no ensurepip")
+
+
+def from_host_pip(build) -> None:
+    """The pip of the Python that runs us can install into another environment (pip 22.3 and newer)."""
+    pip = [host_python(), "-m", "pip", "--python", build.python, "install", "-c", build.constraints, "pip"]
+    if not build.run(pip):
+        raise NotThisWay("this Python has no pip (22.3 or newer) that works")
+
+
+def from_index(build) -> None:
+    """pip's wheel from the index that pip's settings name; a wheel of pip can install itself."""
+    settings = Settings.read()
+    wheel = choose(candidates(settings), sys.version_info[:3], pinned(build.constraints))
+    with tempfile.TemporaryDirectory(dir=build.log.parent) as folder:
+        file = Path(folder, wheel.filename)
+        file.write_bytes(verified(wheel, download(wheel, settings)))
+        install = ["install", "--no-index", "--no-deps", file]
+        if not build.run([build.python, "-I", file / "pip", *install]):
+            raise NotThisWay(f"{wheel.filename} from the index did not install itself")
+
+
+def from_distribution(build) -> None:
+    """Debian and Ubuntu have ensurepip in a package of its own."""
+    if not shutil.which("apt-get") or not is_distributions_python():
+        raise NotThisWay("this Python is not from a Debian or Ubuntu package")
+    rights = may_install(build)
+    apt = [*rights, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120"]
+    install = [*apt, "install", "-y", "--no-install-recommends", venv_package()]
+    build.say(f"[2/3] pip: apt-get install {venv_package()}")
+    if not build.run(install):  # an empty or old package list: refresh it, then once more
+        build.run([*apt, "update"])
+        if not build.run(install):
+            raise NotThisWay(f"apt-get could not install {venv_package()}")
+    from_ensurepip(build)
+
+
+def venv_package() -> str:
+    """The package that brings ensurepip for exactly this Python."""
+    return f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+
+
+def is_distributions_python() -> bool:
+    """True if apt's package would be for the Python that we run on."""
+    return os.path.realpath(host_python()).startswith("/usr/bin/")
+
+
+def may_install(build) -> list[str]:
+    """What to put before apt-get: nothing for root, `sudo` after a yes."""
+    typed = f"sudo apt-get install {venv_package()}"
+    if os.geteuid() == 0:
+        return []
+    if not shutil.which("sudo"):
+        raise NotThisWay(f"{venv_package()} may only be installed by root, and there is no sudo")
+    if said_yes(build.args):
+        return ["sudo"] if sys.stdin.isatty() else ["sudo", "-n"]
+    if not sys.stdin.isatty():
+        raise NotThisWay(f"nobody is there to agree to `{typed}`: --yes means yes")
+    build.progress.clear()
+    print(f"lab: may I run `{typed}` (3 MB)? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise NotThisWay(f"you said no to `{typed}`")
+    return ["sudo"]
+
+
+def host_python() -> str:
+    """The Python that `.venv` is made from, even when lab was started by the one in `.venv`."""
+    return getattr(sys, "_base_executable", "") or sys.executable
+
+
+def said_yes(args: list[str]) -> bool:
+    """True for `--yes`, and where a script or a CI runner said so for all questions."""
+    in_ci = os.environ.get("CI", "").lower() in ("1", "true")
+    return "--yes" in args or in_ci or os.environ.get("DEPLOYLAB_YES") == "1"
