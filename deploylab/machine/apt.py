@@ -1,0 +1,78 @@
+"""Install the distribution's packages on this computer, with progress."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from deploylab.errors import HostError
+from deploylab.progress import Progress
+
+QUIET = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+# Another apt may be at work (unattended upgrades); wait for it, as a person would.
+WAIT = ["-o", "DPkg::Lock::Timeout=300"]
+
+
+def missing(packages: Sequence[str]) -> list[str]:
+    """Those packages that are not installed, in the same order."""
+    return [name for name in packages if not _installed(name)]
+
+
+def available(packages: Sequence[str]) -> bool:
+    """Whether this distribution offers every one of these packages."""
+    if not shutil.which("apt-get"):
+        return False
+    plan = _run(["apt-get", "-s", "install", "--no-install-recommends", *packages])
+    if plan.returncode:  # the lists may never have been fetched
+        _run([*_root(), "apt-get", *WAIT, "update", "-q"])
+        plan = _run(["apt-get", "-s", "install", "--no-install-recommends", *packages])
+    return plan.returncode == 0
+
+
+def install(packages: Sequence[str], progress: Progress) -> None:
+    """Install packages; mends a dpkg that was interrupted before.
+
+    Raises:
+        HostError: apt failed; the message holds its last lines.
+    """
+    _stream([*_root(), "dpkg", "--configure", "-a"], progress)
+    _stream([*_root(), "apt-get", *WAIT, "update", "-q"], progress)
+    plan = _run(["apt-get", "-s", "install", "--no-install-recommends", *packages]).stdout
+    n_steps = 2 * len(re.findall(r"^Inst ", plan, re.MULTILINE))  # each is unpacked, then set up
+    command = [*_root(), "apt-get", *WAIT, "install", "-y", "--no-install-recommends", *packages]
+    _stream(command, progress, n_steps)
+
+
+def _installed(name: str) -> bool:
+    done = _run(["dpkg-query", "-W", "-f", "${Status}", name])
+    return done.stdout.endswith(" installed")
+
+
+def _root() -> list[str]:
+    return [] if os.geteuid() == 0 else ["sudo"]
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, env=QUIET, stdin=subprocess.DEVNULL)
+    except FileNotFoundError:  # no apt here
+        return subprocess.CompletedProcess(command, 127, "", "")
+
+
+def _stream(command: list[str], progress: Progress, n_steps: int = 0) -> None:
+    """Run a command; its output goes to the log, its steps to the progress line."""
+    tail: list[str] = []
+    done = 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=QUIET,
+                          stdin=subprocess.DEVNULL, errors="replace") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            progress.log(line)
+            tail = [*tail[-14:], line]
+            if line.startswith(("Unpacking ", "Setting up ")):
+                done += 1
+                progress.update(line.split(" (")[0].strip(), done, n_steps or None)
+    if process.returncode:
+        raise HostError(f"`{' '.join(command)}` ended with status {process.returncode}:\n{''.join(tail)}",
+                        f"look at {progress.log_path}, then run the same command again")

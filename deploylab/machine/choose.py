@@ -1,0 +1,119 @@
+"""Which machine to use on this computer, and why."""
+
+import contextlib
+import glob
+import json
+import os
+import platform
+import shutil
+from dataclasses import dataclass, replace
+
+from deploylab import paths
+from deploylab.errors import HostError
+from deploylab.machine import apt, lxc
+
+# What each provider needs beside Vagrant itself: a program, and the plug-in's files if it is not built in.
+PROVIDERS = {
+    "lxc": ("lxc-start", "vagrant-lxc"),
+    "libvirt": ("virsh", "vagrant-libvirt"),
+    "virtualbox": ("VBoxManage", None),
+    "vmware_desktop": ("vmrun", "vagrant-vmware-desktop"),
+    "parallels": ("prlctl", "vagrant-parallels"),
+}
+PLUGIN_FOLDERS = ("/usr/share/rubygems-integration/all/gems", os.path.expanduser("~/.vagrant.d/gems/*/gems"))
+
+INSTALL_BY_HAND = {
+    "Darwin": "brew install --cask vagrant virtualbox    (Apple Silicon: VirtualBox 7.1 or later, or Parallels)",
+    "Linux": "install Vagrant and VirtualBox or libvirt from your distribution's packages",
+    "Windows": "install WSL2 (`wsl --install -d Debian`) and run ./lab inside it",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A machine kind and its provider.
+
+    Attributes:
+        why: the reason, for a person.
+        install: the packages that must be installed first; empty if all is there.
+    """
+
+    kind: str
+    provider: str
+    why: str
+    install: tuple[str, ...] = ()
+
+
+def choose() -> Choice:
+    """The machine this computer can have: the saved choice, else the first that works.
+
+    Raises:
+        HostError: nothing works here; the message says what to install on this platform.
+    """
+    before = saved()
+    if before:
+        return replace(before, install=_missing(before.provider))
+    usable = usable_providers()
+    wanted = os.environ.get("VAGRANT_DEFAULT_PROVIDER", "")
+    if wanted in usable:
+        return Choice("vagrant", wanted, "VAGRANT_DEFAULT_PROVIDER says so")
+    if usable:
+        return Choice("vagrant", usable[0], f"Vagrant and {usable[0]} are installed", _missing(usable[0]))
+    return _installable()
+
+
+def save(choice: Choice) -> None:
+    """Keep a choice for the next commands of this clone."""
+    path = paths.state_dir() / "machine.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"kind": choice.kind, "provider": choice.provider}))
+
+
+def forget() -> None:
+    """Drop the saved choice."""
+    (paths.state_dir() / "machine.json").unlink(missing_ok=True)
+
+
+def usable_providers() -> list[str]:
+    """The providers that Vagrant can use on this computer, the preferred one first."""
+    if not shutil.which("vagrant"):
+        return []
+    return [name for name, (program, plugin) in PROVIDERS.items()
+            if shutil.which(program) and (plugin is None or _has_plugin(plugin))
+            and (name != "lxc" or not lxc.kernel_lacks())]
+
+
+def saved() -> Choice | None:
+    """The choice that an earlier command kept, or None."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        kept = json.loads((paths.state_dir() / "machine.json").read_text())
+        return Choice(kept["kind"], kept["provider"], "used before")
+    return None
+
+
+def _missing(provider: str) -> tuple[str, ...]:
+    """Packages of the LXC road that are not installed; other providers are a person's own business."""
+    return tuple(apt.missing(lxc.PACKAGES)) if provider == "lxc" else ()
+
+
+def _installable() -> Choice:
+    """Vagrant with LXC, where this distribution's packages and this kernel can give it."""
+    if platform.system() != "Linux":
+        raise _nothing("Vagrant with a provider is not installed.")
+    lacks = lxc.kernel_lacks()
+    if lacks:
+        raise _nothing(f"Vagrant with a provider is not installed, and LXC is no way out: {lacks}.")
+    missing = apt.missing(lxc.PACKAGES)
+    if not apt.available(missing):
+        raise _nothing("Vagrant with a provider is not installed, and this distribution's packages "
+                       "do not offer Vagrant with LXC (vagrant, vagrant-lxc).")
+    return Choice("vagrant", "lxc", "this distribution has Vagrant and LXC, and the kernel can run it",
+                  tuple(missing))
+
+
+def _nothing(what: str) -> HostError:
+    return HostError(what, f"{INSTALL_BY_HAND.get(platform.system(), INSTALL_BY_HAND['Linux'])}; then ./lab up")
+
+
+def _has_plugin(name: str) -> bool:
+    return any(glob.glob(f"{folder}/{name}-[0-9]*") for folder in PLUGIN_FOLDERS)

@@ -1,0 +1,40 @@
+"""What the kit made on the host outside its folder: `.lab/owned.json`. `destroy` removes exactly that."""
+
+import json
+from pathlib import Path
+
+from deploylab import paths
+
+
+def _path() -> Path:
+    return paths.state_dir() / "owned.json"
+
+
+def all_things() -> dict[str, list[str]]:
+    """Everything the kit made, by kind: `container`, `network`, `package`."""
+    try:
+        return json.loads(_path().read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+
+
+def add(kind: str, *names: str) -> None:
+    """Note that the kit made these things. Noted before they are made: a crash must not hide them."""
+    things = all_things()
+    things[kind] = sorted({*things.get(kind, []), *names})
+    _write(things)
+
+
+def remove(kind: str, name: str) -> None:
+    """Note that this thing is gone."""
+    things = all_things()
+    things[kind] = [other for other in things.get(kind, []) if other != name]
+    _write({kind: names for kind, names in things.items() if names})
+
+
+def _write(things: dict[str, list[str]]) -> None:
+    path = _path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(things, indent=1), encoding="utf-8")
+    part.replace(path)

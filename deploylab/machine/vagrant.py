@@ -1,0 +1,238 @@
+"""The machine of the course: a guest that Vagrant makes, on any provider."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import vagrant
+
+from deploylab import paths
+from deploylab.course import Target
+from deploylab.errors import HostError, MachineError
+from deploylab.guest import facts as guest_facts
+from deploylab.machine import box, lxc, owned
+from deploylab.machine.base import Completed, OnLine
+from deploylab.machine.ssh import Ssh
+from deploylab.progress import Progress
+
+VM = "web"
+SSH_PORT = 22
+
+
+class VagrantMachine:
+    """A guest with a life cycle. See `machine.base.Machine` for what it answers to.
+
+    Args:
+        provider: the Vagrant provider that runs it.
+    """
+
+    kind = "vagrant"
+
+    def __init__(self, provider: str):
+        self.provider = provider
+        self._ssh: Ssh | None = None
+        self._host = ""
+
+    # -- life cycle ---------------------------------------------------------------
+
+    def up(self, progress: Progress) -> None:
+        """Make and boot the guest; nothing happens if it already runs.
+
+        Raises:
+            HostError: the host lacks something.
+            MachineError: it did not come up.
+        """
+        if self.provider == "lxc":
+            with progress.phase("box", "Vagrant box of Debian 13"):
+                built = box.ensure(progress)
+                self._add_box(force=built)
+            lxc.ensure_network()
+            owned.add("container", self.name)
+        with progress.phase("boot", f"Vagrant machine on {self.provider}"):
+            self._stream(self._vagrant(progress).up(provider=self.provider, stream_output=True), progress)
+            self.forget()
+            self.wait()
+
+    def halt(self, progress: Progress) -> None:
+        """Shut the guest down; its disk stays."""
+        self.close()
+        with progress.phase("halt", "Halting the machine"), self._calling("halt"):
+            self._vagrant(progress).halt()
+
+    def destroy(self, progress: Progress) -> None:
+        """Take away the guest and all that the kit made for it on this host."""
+        self.close()
+        with progress.phase("destroy", "Destroying the machine"), self._calling("destroy"):
+            self._vagrant(progress).destroy()
+            owned.remove("container", self.name)
+            if self.provider == "lxc":
+                lxc.remove_network()
+        self.forget()
+
+    def state(self) -> str:
+        """Vagrant's word for it: "running", "stopped", "not_created" …"""
+        with self._calling("status"):
+            return next((s.state for s in self._vagrant().status() if s.name == VM), "not_created")
+
+    @property
+    def name(self) -> str:
+        """Its name on the host, which the Vagrantfile makes in the same way."""
+        return f"deploylab-{paths.short_hash()}-{VM}"
+
+    # -- reaching it --------------------------------------------------------------
+
+    @property
+    def ssh(self) -> Ssh:
+        """How to reach the guest, as Vagrant said when it came up.
+
+        Raises:
+            MachineError: there is no guest, or it does not run.
+        """
+        if self._ssh is None:
+            self._ssh = Ssh(**(_saved_ssh_config() or self._ask_ssh_config()))
+        return self._ssh
+
+    @property
+    def host(self) -> str:
+        """The guest's address on the network that only this host reaches."""
+        if not self._host:
+            loopback = self.ssh.host.startswith("127.") or self.ssh.host == "localhost"
+            self._host = self._private_address() if loopback else self.ssh.host
+        return self._host
+
+    def url(self, target: Target, path: str = "/") -> str:
+        return f"http://{self.host}:{target.port}{path}"
+
+    def run(self, command: str, *, sudo: bool = False, stdin: bytes | None = None,
+            on_line: OnLine | None = None, timeout_s: float | None = None) -> Completed:
+        return self.ssh.run(command, sudo=sudo, stdin=stdin, on_line=on_line, timeout_s=timeout_s)
+
+    def check_output(self, command: str, *, sudo: bool = False) -> str:
+        return self.ssh.check_output(command, sudo=sudo)
+
+    def put(self, content: bytes, path: str, *, mode: str = "0644", owner: str = "root:root") -> None:
+        self.ssh.put(content, path, mode=mode, owner=owner)
+
+    def inventory(self) -> tuple[str, dict[str, Any]]:
+        return self.ssh.inventory()
+
+    def facts(self) -> dict[str, Any]:
+        source = Path(guest_facts.__file__).read_bytes()
+        return {"kind": self.kind, "provider": self.provider,
+                **json.loads(self.run("python3 -", stdin=source).out)}
+
+    def answers(self) -> bool:
+        """Whether its ssh port takes a connection, asked in a fraction of a second."""
+        saved = _saved_ssh_config()
+        return bool(saved) and _connects(saved["host"], saved["port"])
+
+    def wait(self) -> None:
+        """Return when the guest's services have come up, or at the latest after half a minute."""
+        self.run("timeout 30 systemctl is-system-running --wait")
+
+    def close(self) -> None:
+        """End the held connection."""
+        with contextlib.suppress(MachineError):
+            if _saved_ssh_config():
+                self.ssh.close()
+
+    def forget(self) -> None:
+        """Drop what is known of the guest's address."""
+        _ssh_config_path().unlink(missing_ok=True)
+        self._ssh, self._host = None, ""
+
+    # -- Vagrant ------------------------------------------------------------------
+
+    def _vagrant(self, progress: Progress | None = None) -> vagrant.Vagrant:
+        """A new handle each time: it caches the ssh-config, which changes with every start."""
+        log = progress.log_path if progress else paths.state_dir() / "log" / "vagrant.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        to_log = vagrant.make_file_cm(str(log))
+        return vagrant.Vagrant(root=str(paths.ROOT), env=environment(), out_cm=to_log, err_cm=to_log)
+
+    def _add_box(self, *, force: bool) -> None:
+        name = box.settings()["name"]
+        there = (Path(environment()["VAGRANT_HOME"]) / "boxes" / name.replace("/", "-VAGRANTSLASH-")).exists()
+        if force or not there:
+            with self._calling("box add"):
+                self._vagrant().box_add(name, str(box.path()), provider="lxc", force=True)
+
+    def _stream(self, lines: Iterator[str], progress: Progress) -> None:
+        with self._calling("up", progress.log_path):
+            for line in lines:
+                progress.log(line)
+                progress.update(line.strip().removeprefix("==> ").removeprefix(f"{VM}: "))
+
+    @contextmanager
+    def _calling(self, verb: str, log: Path | None = None) -> Iterator[None]:
+        """Turn the failures of a call of vagrant into ours."""
+        try:
+            yield
+        except subprocess.CalledProcessError as error:
+            log = log or paths.state_dir() / "log"
+            raise MachineError(f"`vagrant {verb}` ended with status {error.returncode}.{_last_lines(log)}",
+                               f"look at {log}, then ./lab up (or ./lab destroy to begin anew)") from error
+        except (FileNotFoundError, RuntimeError) as error:  # python-vagrant: no executable
+            raise HostError("There is no `vagrant` command on this computer.", "./lab up --yes") from error
+
+    def _ask_ssh_config(self) -> dict[str, Any]:
+        handle = self._vagrant()
+        try:
+            conf = handle.conf(vm_name=VM)
+        except subprocess.CalledProcessError as error:
+            raise MachineError("The machine does not run.", "./lab up") from error
+        config = {"host": conf["HostName"], "port": int(conf["Port"]), "user": conf["User"],
+                  "key": conf["IdentityFile"].strip('"')}
+        path = _ssh_config_path()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(config))
+        return config
+
+    def _private_address(self) -> str:
+        """The first of the guest's own addresses that this host reaches.
+
+        Hypervisors forward ssh from a loopback port; the site has an address of its own.
+        """
+        for address in self.check_output("hostname -I").split():
+            if ":" not in address and _connects(address, SSH_PORT):
+                return address
+        raise MachineError("The guest runs, but none of its addresses can be reached from this host.",
+                           "./lab halt, then ./lab up; a VPN may hide the guest's network")
+
+
+def environment() -> dict[str, str]:
+    """The environment for calls of vagrant: all its state lies below `.lab/`."""
+    state = paths.state_dir()
+    return {**os.environ, "VAGRANT_HOME": str(state / "vagrant"), "VAGRANT_DOTFILE_PATH": str(state / "machines"),
+            "DEPLOYLAB_STATE": str(state), "VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
+
+
+def _ssh_config_path() -> Path:
+    return paths.state_dir() / "ssh.json"
+
+
+def _saved_ssh_config() -> dict[str, Any] | None:
+    try:
+        return json.loads(_ssh_config_path().read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _connects(host: str, port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
+        return True
+    return False
+
+
+def _last_lines(log: Path) -> str:
+    try:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if "rubygems-integration" not in line]
+        return "\n" + "\n".join(lines[-12:])
+    except OSError:
+        return ""

@@ -1,0 +1,92 @@
+"""Shows long work: what is being done, how far it is, and how long each phase took.
+
+Everything goes to standard error, so that `--json` has standard output to itself.
+On a terminal there is one live line; elsewhere plain lines, one every few seconds.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+
+from deploylab import paths, units
+
+PLAIN_EVERY_S = 10
+
+
+class Progress:
+    """The progress of one command.
+
+    Attributes:
+        seconds: how long each finished phase took, by its key.
+        log_path: where the full output of the work goes.
+
+    Example:
+        >>> import io
+        >>> progress = Progress("doctest", Console(file=io.StringIO()))
+        >>> with progress.phase("box", "Building the box"):
+        ...     progress.update("unpacking", 3, 10)
+        >>> list(progress.seconds)
+        ['box']
+    """
+
+    def __init__(self, verb: str, console: Console | None = None):
+        self.console = console or Console(stderr=True, highlight=False)
+        self.seconds: dict[str, float] = {}
+        self.log_path: Path = paths.state_dir() / "log" / f"{verb}.log"
+        self._live: RichProgress | None = None
+        self._plain_said_s = 0.0
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self.console.print(text, markup=False, soft_wrap=True)
+
+    def log(self, line: str) -> None:
+        """A line for the log file only."""
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        with self.log_path.open("a", encoding="utf-8") as file:
+            file.write(line.rstrip("\n") + "\n")
+
+    def update(self, text: str, done: float | None = None, total: float | None = None) -> None:
+        """What the current phase does now, and how far it is: `done` of `total`, if that is known."""
+        if self._live:
+            self._live.update(self._live.task_ids[0], detail=text, completed=done or 0, total=total)
+        elif time.monotonic() - self._plain_said_s >= PLAIN_EVERY_S:
+            self._plain_said_s = time.monotonic()
+            of = f" ({done:.0f} of {total:.0f})" if total else ""
+            self.say(f"    {text}{of}")
+
+    @contextmanager
+    def phase(self, key: str, title: str) -> Iterator[None]:
+        """Show a piece of work while it lasts, then one line with its time.
+
+        Args:
+            key: its name in `seconds`; a key used twice adds up.
+            title: what a person reads.
+        """
+        began_s = self._plain_said_s = time.monotonic()
+        self.log(f"== {title}")
+        if self.console.is_terminal:
+            with self._bar() as self._live:
+                self._live.add_task(title, total=None, detail="")
+                try:
+                    yield
+                finally:
+                    self._live = None
+        else:
+            self.say(f"  … {title}")
+            yield
+        took_s = time.monotonic() - began_s
+        self.seconds[key] = self.seconds.get(key, 0.0) + took_s
+        self.say(f"  ✓ {title}  {units.seconds(took_s)}")
+
+    def _bar(self) -> RichProgress:
+        return RichProgress(
+            SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
+            TimeElapsedColumn(), TextColumn("{task.fields[detail]}", markup=False, style="dim"),
+            console=self.console, transient=True,
+        )
