@@ -1,0 +1,19 @@
+"""The load engine: it sends requests, times every one, and says when it was itself the bottleneck.
+
+It runs as a process of its own, `python -m deploylab.load`, so that nothing else in the lab can
+slow it down. From Python:
+
+    from deploylab import load
+
+    result = load.run(load.LoadSpec(url="http://127.0.0.1:8003/test/", concurrency=10, duration_s=3))
+
+Read the modules in this order: `spec` (what to do), `http` (what an answer is), `connection` (one
+TCP connection), `engine` (the event loop), `closed` and `open` (when to send), `attempts` (what is
+kept), `summary` and `flags` (what it means).
+"""
+
+from deploylab.load.client import Load, Progress, run, start
+from deploylab.load.flags import explain, in_doubt
+from deploylab.load.spec import LoadSpec
+
+__all__ = ["Load", "LoadSpec", "Progress", "explain", "in_doubt", "run", "start"]

@@ -1,0 +1,152 @@
+"""Start the engine from Python, follow it, stop it.
+
+The engine is a process of its own, so that it has an interpreter to itself.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+
+from deploylab import errors
+from deploylab.errors import LoadError
+from deploylab.load.spec import LoadSpec
+from deploylab.paths import ROOT
+from deploylab.record import LoadResult
+
+GRACE_S = 5.0  # how long a stopped engine may take to write its result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a load test is, about five times a second. Counts start anew when the window opens."""
+
+    t_s: float        # since the window opened; negative in the warm-up
+    n_sent: int       # attempts that have ended
+    n_ok: int
+    n_errors: int
+    rps: float        # good answers a second, since the last event
+    p50_ns: int | None  # of the latest answers
+
+
+class Load:
+    """A load test that is running. Iterate over it for its progress; then `result` is there.
+
+    Leaving the `with` block stops it. `stop` may be called from another thread.
+
+    Example:
+        >>> with start(LoadSpec(url="http://127.0.0.1:8003/", duration_s=3)) as load:  # doctest: +SKIP
+        ...     for progress in load:
+        ...         print(progress.rps)
+        >>> load.result.rps  # doctest: +SKIP
+    """
+
+    def __init__(self, spec: LoadSpec):
+        self.spec = spec
+        self.result: LoadResult | None = None
+        self._stderr = tempfile.TemporaryFile()
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "deploylab.load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=self._stderr, env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,  # Ctrl-C reaches the caller, which then stops the engine in order
+        )
+        try:
+            self._process.stdin.write(spec.to_json().encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it died at once; reading its events says why
+
+    @property
+    def pid(self) -> int:
+        """Of the engine's process."""
+        return self._process.pid
+
+    def __enter__(self) -> "Load":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Progress]:
+        """Yield the progress until the result is in.
+
+        Raises:
+            TargetRefused: the server is not the lab's own.
+            LoadError: the load test could not run, or is void.
+        """
+        names = {f.name for f in fields(Progress)}
+        for line in self._process.stdout:
+            event = json.loads(line)
+            kind = event.pop("event")
+            if kind == "progress":
+                yield Progress(**{name: event[name] for name in names})
+            elif kind == "result":
+                self.result = LoadResult(**event)
+            elif kind == "error":
+                self.close()
+                raise getattr(errors, event["kind"], LoadError)(event["what"], event["next_step"])
+        self.close()
+        if self.result is None:
+            raise LoadError(f"The load engine ended without a result: {self._last_words()}",
+                            "./lab doctor --share")
+
+    def wait(self, on_progress: Callable[[Progress], object] | None = None) -> LoadResult:
+        """The result, once the load test has ended.
+
+        Args:
+            on_progress: called with each Progress.
+        """
+        for progress in self:
+            if on_progress:
+                on_progress(progress)
+        return self.result
+
+    def stop(self) -> None:
+        """End the load within a second; its result is flagged `stopped`."""
+        if not self._process.stdin.closed:
+            self._process.stdin.close()
+
+    def close(self) -> None:
+        """Stop the engine and wait until it is gone; no effect on one that has ended."""
+        try:
+            self.stop()
+            self._process.wait(GRACE_S)
+        except (subprocess.TimeoutExpired, BrokenPipeError):
+            self._process.kill()
+            self._process.wait()
+
+    def _last_words(self) -> str:
+        self._stderr.seek(0)
+        text = self._stderr.read().decode(errors="replace").strip()
+        return text.splitlines()[-1] if text else f"exit status {self._process.returncode}"
+
+
+def start(spec: LoadSpec) -> Load:
+    """A load test, begun.
+
+    Args:
+        spec: what to do.
+    """
+    return Load(spec)
+
+
+def run(spec: LoadSpec, on_progress: Callable[[Progress], object] | None = None) -> LoadResult:
+    """The result of one load test.
+
+    Args:
+        spec: what to do.
+        on_progress: called about five times a second with a Progress.
+
+    Raises:
+        TargetRefused: the server is not the lab's own.
+        LoadError: the load test could not run, or is void.
+
+    Example:
+        >>> run(LoadSpec(url="http://127.0.0.1:8003/", n_requests=1000, concurrency=10)).rps  # doctest: +SKIP
+    """
+    with start(spec) as load:
+        return load.wait(on_progress)

@@ -1,0 +1,67 @@
+"""The closed loop: c clients, each asks again as soon as its answer is in."""
+
+from deploylab.load.connection import CODE, Connection, Wire
+from deploylab.units import NS_PER_MS
+
+# A client that is refused waits a little, else a stopped server is asked 30,000 times a second.
+PAUSE_NS = 10 * NS_PER_MS
+CONNECT = CODE["connect"]
+
+
+class ClosedLoop:
+    """c clients. A client is a chain of attempts, each begun when the one before has ended.
+
+    Args:
+        wire: what the connections share.
+        concurrency: clients.
+    """
+
+    def __init__(self, wire: Wire, concurrency: int):
+        self.wire = wire
+        self.concurrency = concurrency
+        self.n_active = 0          # clients that have not stopped
+        self.n_left = None         # requests that may still begin; None: no limit
+        self.until_ns = 0          # no request begins from here on; 0: no limit
+        self.woken_ns = 0          # when the selector last returned
+        self._pausing = []         # (when to go on, the failed attempt's end), in order
+
+    def begin(self, now: int, until_ns: int = 0, n_requests: int | None = None) -> None:
+        """Start all clients at once; they stop by time or by number."""
+        self.until_ns, self.n_left, self.woken_ns = until_ns, n_requests, now
+        kept = [c for c in self.wire.connections if not c.busy]
+        self.n_active = self.concurrency
+        for _ in range(self.concurrency):
+            self._next(kept.pop() if kept else None, now, now)
+
+    def done(self, connection: Connection | None, now: int, outcome: int) -> None:
+        """An attempt ended: its client begins the next."""
+        if outcome == CONNECT:
+            self._pausing.append((now + PAUSE_NS, now))
+        else:
+            # The client is free since the selector said so: what it then waited for its turn is lag.
+            self._next(connection, now, self.woken_ns)
+
+    def turn(self, now: int) -> int | None:
+        """Do what is due now; return when to be called again."""
+        while self._pausing and self._pausing[0][0] <= now:
+            resume_ns, _ = self._pausing.pop(0)
+            self._next(None, resume_ns, resume_ns)
+        return self._pausing[0][0] if self._pausing else None
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self.n_left = 0
+        self.n_active -= len(self._pausing)
+        self._pausing.clear()
+
+    @property
+    def finished(self) -> bool:
+        return self.n_active == 0
+
+    def _next(self, connection: Connection | None, due_ns: int, ready_ns: int) -> None:
+        if self.n_left == 0 or self.until_ns and due_ns >= self.until_ns or self.wire.void:
+            self.n_active -= 1
+            return
+        if self.n_left is not None:
+            self.n_left -= 1
+        (connection or Connection(self.wire)).request(due_ns, ready_ns)

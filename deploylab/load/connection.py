@@ -1,0 +1,272 @@
+"""One TCP connection, from connect to the server's FIN, and the attempts it carries.
+
+An attempt ends in exactly one call of `_finish`, hence in exactly one outcome. Nothing is ever
+sent twice.
+"""
+
+import errno
+import socket
+import time
+from dataclasses import dataclass, field
+from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
+from typing import Any, Protocol
+
+from deploylab.load.attempts import NONE, OUTCOMES, Attempts
+from deploylab.load.guard import Target
+from deploylab.load.http import BadResponse, Parser
+
+clock = time.monotonic_ns  # one clock for everything; on Linux all processes share it
+
+CODE = {name: code for code, name in enumerate(OUTCOMES)}
+GOOD = CODE["ok"]
+CHUNK = 65_536  # bytes read at once
+# On Linux this saves a system call per connection; elsewhere setblocking does it.
+NON_BLOCKING = getattr(socket, "SOCK_NONBLOCK", 0)
+
+# The generator ran out of ports, file descriptors or memory: its fault, not the server's.
+OWN_FAULTS = {errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+NOT_YET = {errno.EAGAIN, errno.EINPROGRESS, errno.EALREADY, errno.ENOTCONN}
+
+
+class Load(Protocol):
+    """Who decides what a connection does next: the closed or the open loop."""
+
+    def done(self, connection: "Connection | None", now: int, outcome: int) -> None:
+        """An attempt ended; the connection can carry another one, or is None."""
+
+
+@dataclass(kw_only=True)
+class Wire:
+    """What all connections of one load test share."""
+
+    target: Target
+    selector: BaseSelector
+    attempts: Attempts
+    request: bytes
+    keepalive: bool
+    marker: bytes = b""
+    no_body: bool = False              # the requests are HEAD requests
+    expect_status: int | None = None
+    load: Load = None
+    void: str = ""                     # why the run is void
+    connections: set = field(default_factory=set)  # those that carry or may carry attempts
+    leaving: dict = field(default_factory=dict)    # those that wait for the server's FIN, oldest first
+    heads: dict[bytes, Any] = field(default_factory=dict)
+
+
+# What a connection is doing.
+CLOSED, CONNECTING, SENDING, WAITING, IDLE, LEAVING = range(6)
+
+
+class Connection:
+    """A connection. `request` begins an attempt; the selector calls `ready`."""
+
+    __slots__ = ("wire", "sock", "state", "reused", "parser", "unsent", "broken", "due_ns", "ready_ns",
+                 "start_ns", "connected_ns", "first_byte_ns", "events")
+
+    def __init__(self, wire: Wire):
+        self.wire = wire
+        self.sock = None
+        self.state = CLOSED
+        self.parser = Parser(wire.marker, wire.no_body, wire.heads)
+        self.events = 0      # what the selector watches
+
+    def request(self, due_ns: int, ready_ns: int) -> None:
+        """Begin an attempt: connect if need be, send.
+
+        Args:
+            due_ns: when it should have left.
+            ready_ns: when it could have left.
+        """
+        self.due_ns = due_ns
+        self.ready_ns = ready_ns
+        self.first_byte_ns = self.connected_ns = NONE
+        self.unsent = self.wire.request
+        self.broken = 0      # the errno of a failed send, while an answer may still be there to read
+        self.start_ns = clock()
+        if self.sock is None:
+            self.reused = False
+            self._open()
+        else:
+            self.reused = True
+            self.state = SENDING
+            self.parser.reset()
+            self._send()
+
+    def ready(self, mask: int) -> None:
+        """The selector saw something."""
+        if mask & EVENT_WRITE and self.state in (CONNECTING, SENDING):
+            if self.state == CONNECTING:
+                code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if code:
+                    self._connect_failed(code)
+                    return
+            self._send()
+        if mask & EVENT_READ and self.sock is not None and self.state != CONNECTING:
+            self._receive()
+
+    def expire(self, now: int) -> None:
+        """The attempt took longer than its time-out."""
+        self._finish("timeout", now)
+
+    def close(self) -> None:
+        """Close the socket, whatever it is doing."""
+        if self.sock is not None:
+            if self.events:
+                self.wire.selector.unregister(self.sock)
+            self.sock.close()
+            self.sock = None
+        self.state = CLOSED
+        self.wire.connections.discard(self)
+        self.wire.leaving.pop(self, None)
+
+    @property
+    def busy(self) -> bool:
+        """An attempt is on its way."""
+        return self.state in (CONNECTING, SENDING, WAITING)
+
+    def _open(self) -> None:
+        target = self.wire.target
+        try:
+            self.sock = sock = socket.socket(target.family, socket.SOCK_STREAM | NON_BLOCKING)
+        except OSError as error:
+            self._connect_failed(error.errno)
+            return
+        if not NON_BLOCKING:
+            sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.wire.connections.add(self)
+        self.state = CONNECTING
+        code = sock.connect_ex(target.address)
+        if code and code not in NOT_YET:
+            self._connect_failed(code)
+            return
+        self._send()  # on loopback the connection often stands already: no need to be woken for it
+
+    def _send(self) -> None:
+        """Send what is left of the request; the rest when the socket takes it."""
+        if self.unsent:
+            try:
+                n_sent = self.sock.send(self.unsent)
+            except OSError as error:
+                if error.errno in NOT_YET:
+                    self._watch(EVENT_WRITE if self.state == CONNECTING else EVENT_READ | EVENT_WRITE)
+                elif self.state == CONNECTING and error.errno not in (errno.ECONNRESET, errno.EPIPE):
+                    self._connect_failed(error.errno)
+                else:  # the server may have answered before it closed: read first, judge then
+                    self._connected()
+                    self.broken = error.errno
+                    self.unsent = b""
+                    self.state = WAITING
+                    self._watch(EVENT_READ)
+                return
+            self._connected()
+            self.unsent = self.unsent[n_sent:]
+        if self.unsent:
+            self.state = SENDING
+            self._watch(EVENT_READ | EVENT_WRITE)
+        else:
+            self.state = WAITING
+            self._watch(EVENT_READ)
+
+    def _connected(self) -> None:
+        if self.state == CONNECTING:
+            self.connected_ns = clock()
+            self.state = SENDING
+
+    def _watch(self, events: int) -> None:
+        if self.events == events:
+            return
+        if self.events:
+            self.wire.selector.modify(self.sock, events, self)
+        else:
+            self.wire.selector.register(self.sock, events, self)
+        self.events = events
+
+    def _receive(self) -> None:
+        try:
+            data = self.sock.recv(CHUNK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._ended(error.errno)
+            return
+        if not data:
+            self._ended(self.broken)
+            return
+        now = clock()
+        if self.state >= IDLE:
+            if self.state == IDLE:  # bytes that nobody asked for: this connection is no good any more
+                self.close()
+            return
+        if self.first_byte_ns < 0:
+            self.first_byte_ns = now
+        try:
+            complete = self.parser.feed(data)
+        except BadResponse:
+            self._finish("bad_response", now)
+            return
+        if complete:
+            self._answered(now)
+
+    def _ended(self, code: int) -> None:
+        """The connection is at its end: closed (code 0), or with an error."""
+        now = clock()
+        if self.state >= IDLE:
+            self.close()
+        elif not code and self.parser.end():
+            self._answered(now, at_end=True)
+        elif code == errno.ECONNRESET:
+            self._finish("reset", now)
+        elif self.state == CONNECTING:
+            self._connect_failed(code)
+        elif code == errno.ETIMEDOUT:
+            self._finish("timeout", now)
+        elif self.reused and self.first_byte_ns == NONE:
+            self._finish("stale", now)
+        else:
+            self._finish("closed_early", now)
+
+    def _answered(self, now: int, at_end: bool = False) -> None:
+        """A complete answer is in (`at_end`: and the connection is closed). Is it the page?"""
+        parser, expected = self.parser, self.wire.expect_status
+        status = parser.status
+        if status == expected or (expected is None and status < 300):
+            outcome = GOOD if parser.marked else CODE["bad_body"]
+        elif status < 300:
+            outcome = CODE["bad_body"]  # another 2xx than the one good status
+        else:
+            outcome = CODE[f"http_{status // 100}xx"]
+        self.wire.attempts.add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns,
+                                self.first_byte_ns, now, outcome, parser.n_bytes))
+        if parser.keep and self.wire.keepalive and self.state == WAITING and not self.broken:
+            self.state = IDLE
+            self.wire.load.done(self, now, outcome)
+        else:
+            self._leave(at_end)
+            self.wire.load.done(None, now, outcome)
+
+    def _leave(self, at_end: bool) -> None:
+        """Let the server close first, else this host fills with sockets in TIME_WAIT."""
+        if at_end or self.state != WAITING:  # with a part of the request unsent, no orderly end is possible
+            self.close()
+            return
+        self.state = LEAVING
+        self.wire.connections.discard(self)
+        self.wire.leaving[self] = clock()
+
+    def _connect_failed(self, code: int) -> None:
+        if code in OWN_FAULTS:
+            self.wire.void = f"{errno.errorcode[code]} on connect"
+            self.close()
+        else:
+            self._finish("connect", clock())
+
+    def _finish(self, outcome: str, now: int) -> None:
+        """The attempt failed; its connection is done with."""
+        code = CODE[outcome]
+        n_bytes = self.parser.n_bytes
+        self.wire.attempts.add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns,
+                                self.first_byte_ns, now, code, n_bytes))
+        self.close()
+        self.wire.load.done(None, now, code)

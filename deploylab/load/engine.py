@@ -1,0 +1,304 @@
+"""The event loop: it waits for sockets and for the clock, and does nothing else."""
+
+import gc
+import os
+import random
+import resource
+import select
+import selectors
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import islice
+
+from deploylab.errors import LoadError
+from deploylab.load.attempts import Attempts
+from deploylab.load.closed import ClosedLoop
+from deploylab.load.connection import Connection, Wire, clock
+from deploylab.load.guard import Target
+from deploylab.load.open import OpenLoop, arrivals
+from deploylab.load.slow import SlowClients
+from deploylab.load.spec import CLOSED, LoadSpec
+from deploylab.load.summary import Seen
+from deploylab.units import NS_PER_MS, NS_PER_S
+
+TICK_NS = 50 * NS_PER_MS          # how often time-outs are looked for
+PROGRESS_NS = 200 * NS_PER_MS
+LEAVE_NS = 1 * NS_PER_S           # how long the server has to close a connection that is done with
+MAX_LEAVING = 512                 # connections that wait for that; the oldest is closed beyond it
+STOP_NS = NS_PER_S // 2           # how long a stopped load waits for its last answers
+SETTLE_NS = 2 * NS_PER_S          # how long slow clients have to connect
+SPARE_FILES = 64                  # descriptors for everything that is no connection
+
+
+class Engine:
+    """One load test.
+
+    Args:
+        spec: what to do.
+        target: where, resolved and allowed.
+        progress: called about five times a second with (engine, now).
+        stop_fd: a file descriptor whose end means stop.
+    """
+
+    def __init__(self, spec: LoadSpec, target: Target, progress: Callable | None = None, stop_fd: int | None = None):
+        self.spec = spec
+        self.target = target
+        self.progress = progress
+        self.stop_requested = False
+        self.attempts = Attempts()
+        self.selector = selectors.DefaultSelector()
+        self.wire = Wire(target=target, selector=self.selector, attempts=self.attempts,
+                         request=request_bytes(spec, target), keepalive=spec.keepalive,
+                         marker=(spec.marker or "").encode(), no_body=spec.method.upper() == "HEAD",
+                         expect_status=spec.expect_status)
+        self.slow = SlowClients(self.selector, target, spec.slow_clients)
+        self.timeout_ns = int(spec.timeout_s * NS_PER_S)
+        self.opened_ns = self.closed_ns = None
+        self.next_progress_ns = 0
+        self.hard_stop_ns = None
+        self.cpu_marks = {}
+        if stop_fd is not None:
+            with suppress(PermissionError):  # a plain file as standard input never ends for a selector
+                self.selector.register(stop_fd, selectors.EVENT_READ, _End(self, stop_fd))
+
+    def run(self) -> Seen:
+        """Do the load test.
+
+        Raises:
+            LoadError: the run is void, because this computer ran out of ports or descriptors.
+        """
+        limit = _raise_file_limit() - SPARE_FILES - self.spec.slow_clients
+        concurrency = self._concurrency(limit)
+        self.max_leaving = max(1, min(MAX_LEAVING, limit - concurrency))
+        self.shared_core = self.target.is_local and _n_cores() == 1
+        pinned = _pin(self.spec.cpus)
+        _sharpen_timers()
+        self._hold_slow_clients()
+        gc.collect()
+        gc.disable()  # nothing here makes cycles, and a collection would pause the load
+        try:
+            return self._measure(concurrency, pinned)
+        finally:
+            gc.enable()
+            self._close()
+
+    def stop(self) -> None:
+        """End soon: wait half a second for the last answers."""
+        self.stop_requested = True
+
+    def _concurrency(self, limit: int) -> int:
+        wanted = self.spec.concurrency
+        if wanted > limit and self.spec.mode == CLOSED:
+            raise LoadError(f"{wanted} clients need more open files than the {limit} this system allows.",
+                            "raise the limit with ulimit -n, or use fewer clients")
+        return max(1, min(wanted, limit))
+
+    def _measure(self, concurrency: int, pinned: bool | None) -> Seen:
+        zero_utc, zero_ns = datetime.now(UTC), clock()
+        run = self._closed if self.spec.mode == CLOSED else self._open
+        extra = {"zero_ns": zero_ns} | run(concurrency, zero_ns)
+        if self.wire.void:
+            raise LoadError(
+                f"The run is void: {self.wire.void}. This computer ran out of ports or open files; the server "
+                "is not to blame.", "wait a minute, then use fewer clients or keep-alive (-k)")
+        in_flight = [c for c in self.wire.connections if c.busy and self._belongs(c)]
+        return Seen(attempts=self.attempts, zero_utc=zero_utc, opened_ns=self.opened_ns,
+                    closed_ns=self.closed_ns, client_cpu_s=self._cpu_s(), concurrency=concurrency,
+                    pinned=pinned, shared_core=self.shared_core,
+                    stopped=self.hard_stop_ns is not None, n_unfinished=len(in_flight),
+                    n_slow_held=self.slow.fewest, **extra)
+
+    def _closed(self, concurrency: int, zero_ns: int) -> dict:
+        spec, load = self.spec, ClosedLoop(self.wire, concurrency)
+        self.wire.load = load
+        warm_ns, long_ns = int(spec.warmup_s * NS_PER_S), int((spec.duration_s or 0) * NS_PER_S)
+        if spec.n_requests is None:  # warm-up and window in one go
+            self.opened_ns, self.closed_ns = zero_ns + warm_ns, zero_ns + warm_ns + long_ns
+            load.begin(zero_ns, self.closed_ns)
+            self._loop(load)
+            return {"seed": None}
+        if warm_ns:  # the n requests are counted from a standstill, so the warm-up ends first
+            load.begin(zero_ns, zero_ns + warm_ns)
+            self._loop(load)
+        if self.hard_stop_ns is not None:
+            return {"seed": None}
+        self.opened_ns = clock()
+        until_ns = self.opened_ns + long_ns if long_ns else 0
+        load.begin(self.opened_ns, until_ns, spec.n_requests)
+        self._loop(load)
+        # Cut short by time, the window is that time; else it ends with the last answer.
+        if until_ns and load.n_left and self.closed_ns is None:
+            self.closed_ns = until_ns
+        return {"seed": None}
+
+    def _open(self, concurrency: int, zero_ns: int) -> dict:
+        spec = self.spec
+        seed = random.SystemRandom().randrange(2**32) if spec.seed is None else spec.seed
+        warm_ns = int(spec.warmup_s * NS_PER_S)
+        # The window's arrivals depend on the seed alone, not on the length of the warm-up.
+        due = arrivals(spec.rate_per_s, seed=seed + 1, even=spec.even, duration_s=spec.warmup_s)
+        n_warm = len(due)
+        due.extend(warm_ns + at for at in arrivals(
+            spec.rate_per_s, seed=seed, even=spec.even, duration_s=spec.duration_s, n_requests=spec.n_requests))
+        load = self.wire.load = OpenLoop(self.wire, concurrency, due)
+        zero_ns = clock()  # a long schedule takes its time to draw
+        self.opened_ns = zero_ns + warm_ns
+        until_ns = self.opened_ns + int(spec.duration_s * NS_PER_S) if spec.duration_s else 0
+        if spec.n_requests is None:
+            self.closed_ns = until_ns
+        load.begin(zero_ns, until_ns)
+        self._loop(load)
+        n_due = len(due) - n_warm
+        if self.hard_stop_ns is not None:  # what was due after the stop was never asked for
+            n_due = sum(self.opened_ns <= zero_ns + at < self.closed_ns for at in due)
+        return {"seed": seed, "n_due": n_due, "zero_ns": zero_ns}
+
+    def _loop(self, load: ClosedLoop | OpenLoop) -> None:
+        """Until the load has finished: wait, let each ready socket act, then let the load act."""
+        next_tick_ns = 0
+        precise = self.spec.mode != CLOSED
+        while not load.finished and not self.wire.void:
+            now = clock()
+            wake_ns = load.turn(now)
+            wake_ns = next_tick_ns if wake_ns is None else min(wake_ns, next_tick_ns)
+            events = self._wait(wake_ns, precise)
+            load.woken_ns = now = clock()
+            for key, mask in events:
+                key.data.ready(mask)
+            if now >= next_tick_ns:
+                next_tick_ns = self._tick(load, now)
+            if self.hard_stop_ns is not None and now >= self.hard_stop_ns:
+                break
+        self._mark_cpu(clock(), last=True)
+
+    def _wait(self, wake_ns: int, precise: bool) -> list:
+        """The sockets that are ready, after waiting until `wake_ns` at most."""
+        timeout_s = (wake_ns - clock()) / NS_PER_S
+        if precise and timeout_s > 0 and hasattr(select, "epoll"):
+            # epoll counts in milliseconds, too coarse for a schedule; select() can wait for the
+            # epoll itself, and counts in microseconds.
+            select.select([self.selector.fileno()], (), (), timeout_s)
+            timeout_s = 0
+        return self.selector.select(max(timeout_s, 0))
+
+    def _tick(self, load: ClosedLoop | OpenLoop, now: int) -> int:
+        """What is done now and then; returns when to do it again."""
+        self._mark_cpu(now)
+        for connection in [c for c in self.wire.connections if c.busy and now - c.start_ns >= self.timeout_ns]:
+            connection.expire(now)
+        self._see_off(now)
+        self.slow.tick()
+        if self.stop_requested and self.hard_stop_ns is None:
+            load.stop()
+            self.hard_stop_ns = now + STOP_NS
+            self.opened_ns = min(self.opened_ns, now) if self.opened_ns else now
+            self.closed_ns = now if self.closed_ns is None else min(self.closed_ns, now)
+        if self.progress and now >= self.next_progress_ns:
+            self.next_progress_ns = now + PROGRESS_NS
+            self.progress(self, now)
+        marks = [m for m in (self.opened_ns, self.closed_ns) if m is not None and m > now]
+        return min([now + min(TICK_NS, self.timeout_ns // 10), *marks])
+
+    def _see_off(self, now: int) -> None:
+        """Close connections whose server did not close them in time."""
+        leaving = self.wire.leaving
+        n_over = max(len(leaving) - self.max_leaving, 0)
+        for connection in [*islice(leaving, n_over), *(c for c, since in leaving.items() if now - since > LEAVE_NS)]:
+            connection.close()
+
+    def _mark_cpu(self, now: int, last: bool = False) -> None:
+        """Read the processor time once when the window opens, and once when it closes."""
+        if self.opened_ns is not None and now >= self.opened_ns and "opened" not in self.cpu_marks:
+            self.cpu_marks["opened"] = time.process_time_ns()
+        if "closed" not in self.cpu_marks and (self.closed_ns is not None and now >= self.closed_ns):
+            self.cpu_marks["closed"] = time.process_time_ns()
+        if last and "opened" in self.cpu_marks:
+            self.cpu_marks.setdefault("closed", time.process_time_ns())
+
+    def _cpu_s(self) -> float:
+        marks = self.cpu_marks
+        return (marks["closed"] - marks["opened"]) / NS_PER_S if len(marks) == 2 else 0.0
+
+    def _belongs(self, connection: Connection) -> bool:
+        begin_ns = connection.start_ns if self.spec.mode == CLOSED else connection.due_ns
+        return self.opened_ns <= begin_ns < (self.closed_ns or begin_ns + 1)
+
+    def _hold_slow_clients(self) -> None:
+        until_ns = clock() + SETTLE_NS
+        self.slow.tick()
+        while self.slow.held < self.spec.slow_clients and clock() < until_ns and not self.stop_requested:
+            for key, mask in self.selector.select(0.02):
+                key.data.ready(mask)
+            self.slow.tick()
+        self.slow.watch()
+
+    def _close(self) -> None:
+        """Leave nothing open; give the servers a moment to close first."""
+        until_ns = clock() + STOP_NS // 5
+        while self.wire.leaving and clock() < until_ns:
+            for key, mask in self.selector.select(0.01):
+                if key.data in self.wire.leaving:
+                    key.data.ready(mask)
+        self.slow.close()
+        for connection in [*self.wire.connections, *self.wire.leaving]:
+            connection.close()
+        self.selector.close()
+
+
+class _End:
+    """Standard input; when the other side closes it, or dies, the load stops."""
+
+    def __init__(self, engine: Engine, fd: int):
+        self.engine = engine
+        self.fd = fd
+
+    def ready(self, mask: int) -> None:
+        if not os.read(self.fd, 4096):
+            self.engine.selector.unregister(self.fd)
+            self.engine.stop()
+
+
+def request_bytes(spec: LoadSpec, target: Target) -> bytes:
+    """The request as it goes on the wire, made once."""
+    body = (spec.body or "").encode()
+    headers = {"Host": target.host, "User-Agent": "deploylab", "Accept": "*/*"}
+    given = {name.lower() for name in spec.headers}
+    headers = {name: value for name, value in headers.items() if name.lower() not in given} | spec.headers
+    if body or spec.method.upper() in ("POST", "PUT", "PATCH"):
+        headers["Content-Length"] = str(len(body))
+    if not spec.keepalive:
+        headers["Connection"] = "close"
+    lines = [f"{spec.method} {target.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def _raise_file_limit() -> int:
+    """Allow as many open files as the system lets us; returns how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else hard
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def _pin(cpus: tuple[int, ...] | None) -> bool | None:
+    """Run on these cores only. False where the system cannot."""
+    if cpus is None:
+        return None
+    try:
+        os.sched_setaffinity(0, cpus)
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def _n_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _sharpen_timers() -> None:
+    """Linux may wake a sleeper 50 µs late to save power; ask for the exact time."""
+    with suppress(OSError), open("/proc/self/timerslack_ns", "w") as file:
+        file.write("1")

@@ -1,0 +1,93 @@
+"""Why a number is in doubt. A flag is a word, or a word with a figure: `client_cpu=0.93`."""
+
+from deploylab.record import LoadResult
+
+CPU_SHARE = 0.8       # of one core; above it, the generator itself waits for its processor
+LAG_SHARE = 0.25      # of the median latency; above it, the generator's lag is part of what is seen
+CEILING_SHARE = 0.7   # of what this generator reaches against a server that does nothing
+FAILED_SHARE = 0.01   # above it, no 99th percentile exists
+UNSENT_SHARE = 0.01
+
+SENTENCES = {
+    "client_cpu": "The load generator used {} of its core, so it may have been the bottleneck: "
+                  "use fewer clients, or a view that costs the server more.",
+    "sender_lag": "The generator sent late: its lag was {} of the median latency. "
+                  "Close other programs, give the load its own core, or lower the rate.",
+    "ceiling": "This is {} of all that this generator reaches against a server that does nothing; "
+               "the server may be faster than this number. Compare the server's CPU per request instead.",
+    "not_pinned": "This system cannot bind the load to a core of its own, so it shared the server's: "
+                  "compare ratios within one run, not figures.",
+    "shared_core": "The load and the server shared the only core, so each slowed the other: "
+                   "compare ratios within one run, not figures.",
+    "many_failures": "{} of the attempts failed: read the errors before the latency. "
+                     "`./lab check` says what is wrong with the server.",
+    "no_answers": "Not one good answer came back. `./lab check` says what is wrong with the server.",
+    "unsent": "{} of the requests that were due never left: the server did not keep up with this rate, "
+              "or there were too few connections. Lower the rate, or raise the connections.",
+    "stopped": "Somebody stopped this load before its end: measure again.",
+    "unfinished": "{} requests were on their way when the load was stopped; they are counted nowhere.",
+    "slow_clients": "{} half-sent requests were held beside the load, as was asked for.",
+}
+# These describe the load; they do not put its numbers in doubt.
+INFORMATION = {"slow_clients"}
+
+
+def explain(flag: str) -> str:
+    """What a flag means, its likely cause and what to try, in a sentence or two.
+
+    Example:
+        >>> explain("client_cpu=93 %")[:43]
+        'The load generator used 93 % of its core, s'
+    """
+    word, _, figure = flag.partition("=")
+    return SENTENCES.get(word, "The engine raised the flag " + flag + ".").replace("{}", figure or "a part")
+
+
+def in_doubt(flags: list[str]) -> bool:
+    """True where a plot draws the number hollow.
+
+    Example:
+        >>> in_doubt(["slow_clients=40"]), in_doubt(["client_cpu=93 %"])
+        (False, True)
+    """
+    return any(flag.partition("=")[0] not in INFORMATION for flag in flags)
+
+
+def raise_flags(result: LoadResult, *, stopped: bool = False, n_unfinished: int = 0, pinned: bool | None = None,
+                shared_core: bool = False, slow_clients: int = 0, n_slow_held: int = 0) -> list[str]:
+    """The flags of a result.
+
+    Args:
+        result: without its flags.
+        stopped: a person stopped the load; n_unfinished attempts were then on their way.
+        pinned: whether the load got its cores; None if nobody asked.
+        shared_core: one core for the load and a server on this computer.
+        slow_clients, n_slow_held: how many were asked for, and how few were held at once.
+    """
+    raised = []
+    cpu = result.client_cpu_s / result.duration_s if result.duration_s else 0.0
+    if cpu > CPU_SHARE:
+        raised.append(f"client_cpu={cpu:.0%}")
+    lag, p50 = result.sender_lag_ns.get("p99"), result.latency_ns.get("p50")
+    if lag is not None and p50 is not None and lag > LAG_SHARE * p50:
+        raised.append(f"sender_lag={lag / p50:.0%}")
+    if result.ceiling_rps and result.rps > CEILING_SHARE * result.ceiling_rps:
+        raised.append(f"ceiling={result.rps / result.ceiling_rps:.0%}")
+    if pinned is False:
+        raised.append("not_pinned")
+    elif shared_core:
+        raised.append("shared_core")
+    if result.n_sent and not result.n_ok:
+        raised.append("no_answers")
+    elif result.n_errors > FAILED_SHARE * result.n_sent:
+        raised.append(f"many_failures={result.n_errors / result.n_sent:.1%}")
+    if result.n_unsent and result.n_unsent > UNSENT_SHARE * result.n_due:
+        raised.append(f"unsent={result.n_unsent / result.n_due:.1%}")
+    if stopped:
+        raised.append("stopped")
+    if n_unfinished:
+        raised.append(f"unfinished={n_unfinished}")
+    if slow_clients:
+        held = f"{n_slow_held} of {slow_clients}" if n_slow_held < slow_clients else str(slow_clients)
+        raised.append(f"slow_clients={held}")
+    return raised

@@ -1,0 +1,96 @@
+"""Who may be loaded: the lab's own machines and this computer, nobody else."""
+
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from deploylab.errors import LoadError, TargetRefused
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One resolved target: every connection of a load test goes to this address."""
+
+    url: str
+    host: str       # for the Host header, with the port where it is not 80
+    path: str       # with the query
+    family: int     # socket.AF_INET or AF_INET6
+    address: tuple  # what connect() takes
+    is_local: bool  # the server runs on this computer
+
+
+def resolve(url: str, allowed_addresses: tuple[str, ...] = (), own_up: bool = False) -> Target:
+    """The target of a URL, its name resolved once, if we may load it.
+
+    Args:
+        url: begins with http://
+        allowed_addresses: IP addresses of the lab's own machines.
+        own_up: a person said that the server is theirs to load.
+
+    Raises:
+        LoadError: not a URL we can load, or a name that does not resolve.
+        TargetRefused: somebody else's server.
+
+    Example:
+        >>> resolve("http://127.0.0.1:8000/test/").address
+        ('127.0.0.1', 8000)
+    """
+    name, port, path = split(url)
+    family, address = _lookup(name, port)
+    ip = _plain(address[0])
+    if not (ip.is_loopback or own_up or any(ip == _parse(a) for a in allowed_addresses)):
+        raise TargetRefused(
+            f"{url} is at {ip}, which is neither this computer nor one of the lab's machines. "
+            "A load test against somebody else's server is an attack.",
+            "./lab status (shows the lab's own addresses); if the server is yours, add --own-up")
+    shown = f"[{name}]" if ":" in name else name
+    return Target(url=url, host=shown if port == 80 else f"{shown}:{port}", path=path,
+                  family=family, address=address, is_local=ip.is_loopback)
+
+
+def split(url: str) -> tuple[str, int, str]:
+    """Host name, port and path (with query) of an http:// URL.
+
+    Raises:
+        LoadError: it is not one.
+    """
+    if re.search(r"[\s\x00-\x1f\x7f]", url):
+        raise LoadError(f"The URL {url!r} contains white space.", "write %20 for a space")
+    try:
+        parts = urlsplit(url)
+        name, port = parts.hostname, 80 if parts.port is None else parts.port
+    except ValueError as error:
+        raise LoadError(f"{url} is not a URL: {error}", "write http://HOST:PORT/PATH") from error
+    if parts.scheme == "https":
+        raise LoadError(f"{url} asks for https; this lab has no TLS.", f"http{url[5:]}")
+    if parts.scheme != "http" or not name:
+        raise LoadError(f"{url} is not a URL to load.", "write http://HOST:PORT/PATH")
+    if parts.username is not None:
+        raise LoadError(f"{url} carries a user name.", "send an Authorization header instead (-H)")
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+    return name, port, path + (f"?{quote(parts.query, safe='%:@!$&()*+,;=~-._/?')}" if parts.query else "")
+
+
+def _lookup(name: str, port: int) -> tuple[int, tuple]:
+    """The one address that every connection uses. IPv4 first: the lab's servers listen there."""
+    try:
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise LoadError(f"The name {name} does not resolve: {error}", "./lab status") from error
+    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    return found[0][0], found[0][4]
+
+
+def _plain(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IP address, an IPv4 address wrapped in IPv6 unwrapped."""
+    ip = ipaddress.ip_address(text.partition("%")[0])
+    return getattr(ip, "ipv4_mapped", None) or ip
+
+
+def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    try:
+        return _plain(text)
+    except ValueError as error:
+        raise LoadError(f"allowed_addresses: {text!r} is not an IP address.") from error

@@ -1,0 +1,257 @@
+"""What one HTTP/1.1 answer is, read in whatever pieces it arrives.
+
+Source: RFC 9112 (message framing), RFC 9110 (what the headers mean).
+"""
+
+import re
+from typing import NamedTuple
+
+CHUNKED = -1      # in place of a length
+UNTIL_CLOSE = -2
+
+MAX_HEAD = 65_536  # bytes; a longer head is no answer of ours
+SLACK = 64         # white space that may follow the end marker, in bytes
+
+STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5]\d\d)(?: [^\r\n]*)?")
+HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEX = re.compile(rb"[0-9A-Fa-f]{1,15}")
+
+
+class BadResponse(Exception):
+    """The bytes are not an HTTP answer."""
+
+
+class Head(NamedTuple):
+    """What the head of an answer says about the rest."""
+
+    status: int
+    keep: bool     # the connection may carry another request
+    length: int    # of the body in bytes, or CHUNKED, or UNTIL_CLOSE
+    encoded: bool  # the body is compressed
+
+
+def parse_head(head: bytes, no_body: bool = False) -> Head:
+    """What a head says.
+
+    Args:
+        head: the bytes before the empty line.
+        no_body: the request was a HEAD.
+
+    Raises:
+        BadResponse: it is not HTTP/1.x, or contradicts itself.
+
+    Example:
+        >>> parse_head(b"HTTP/1.1 200 OK\\r\\nContent-Length: 5").length
+        5
+    """
+    # A folded header line counts as one line (RFC 9112, 5.2).
+    lines = head.replace(b"\r\n ", b"  ").replace(b"\r\n\t", b"  ").split(b"\r\n")
+    first = STATUS_LINE.fullmatch(lines[0])
+    if first is None:
+        raise BadResponse(f"not a status line: {lines[0][:80]!r}")
+    status, connection, coding, encoding, lengths = int(first[2]), b"", b"", b"", set()
+    for line in lines[1:]:
+        name, colon, value = line.partition(b":")
+        if not colon or HEADER_NAME.fullmatch(name) is None:
+            raise BadResponse(f"not a header: {line[:80]!r}")
+        name = name.lower()
+        if name == b"content-length":
+            lengths.update(part.strip() for part in value.split(b","))
+        elif name == b"connection":
+            connection += b"," + value.lower()
+        elif name == b"transfer-encoding":
+            coding += b"," + value.lower()
+        elif name == b"content-encoding":
+            encoding = value.strip().lower()
+    options = {option.strip() for option in connection.split(b",")}
+    keep = b"close" not in options and (first[1] == b"1" or b"keep-alive" in options)
+    length = 0 if no_body or status < 200 or status in (204, 304) else _length(coding, lengths)
+    return Head(status, keep and length != UNTIL_CLOSE, length, encoding not in (b"", b"identity"))
+
+
+def _length(coding: bytes, lengths: set[bytes]) -> int:
+    """How the end of the body is told. Source: RFC 9112, 6.3."""
+    if coding:
+        return CHUNKED if coding.rpartition(b",")[2].strip() == b"chunked" else UNTIL_CLOSE
+    if not lengths:
+        return UNTIL_CLOSE
+    text = lengths.pop()
+    if lengths or not text.isdigit() or len(text) > 15:
+        raise BadResponse("the Content-Length is not one number")
+    return int(text)
+
+
+# Where a parser stands.
+HEAD, BODY, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, REST = range(7)
+
+
+class Parser:
+    """Reads answers one after the other; `feed` says when one is complete.
+
+    Args:
+        marker: what a good body ends with, white space aside. A compressed body is not
+            searched: to unpack it would cost the generator more than the request.
+        no_body: the requests are HEAD requests.
+
+    Example:
+        >>> parser = Parser(marker=b"</html>")
+        >>> parser.feed(b"HTTP/1.1 200 OK\\r\\nContent-Length: 7\\r\\n\\r\\n</ht"), parser.feed(b"ml>")
+        (False, True)
+    """
+
+    __slots__ = ("status", "keep", "n_bytes", "marked", "_marker", "_no_body", "_heads", "_state",
+                 "_pending", "_left", "_tail", "_search")
+
+    def __init__(self, marker: bytes = b"", no_body: bool = False, heads: dict[bytes, Head] | None = None):
+        self._marker = marker
+        self._no_body = no_body
+        # Answers of one second mostly share their head to the byte, so it is parsed once.
+        # Connections may share this memory.
+        self._heads = {} if heads is None else heads
+        self.reset()
+
+    def reset(self) -> None:
+        """Ready for the next answer."""
+        self.status = 0       # of the answer; 0 while its head is not complete
+        self.keep = False     # the connection may carry another request
+        self.n_bytes = 0      # received for this answer, head included
+        self.marked = True    # the body ends with the marker, or could not be searched
+        self._state = HEAD
+        self._pending = b""   # the beginning of something that is not complete
+        self._left = 0        # bytes that this body or chunk still lacks
+        self._tail = b""      # the end of the body so far
+        self._search = False  # is the tail kept?
+
+    def feed(self, data: bytes) -> bool:
+        """True when these bytes complete the answer.
+
+        Raises:
+            BadResponse: this is not HTTP, or there are more bytes than the answer has.
+        """
+        self.n_bytes += len(data)
+        if self._state == HEAD:
+            return self._head(self._pending + data if self._pending else data)
+        if self._state == BODY:
+            return self._body(data)
+        if self._state == REST:
+            self._keep_tail(data)
+            return False
+        return self._chunks(self._pending + data if self._pending else data)
+
+    def end(self) -> bool:
+        """True when the end of the connection completes the answer."""
+        if self._state != REST:
+            return False
+        return self._complete()
+
+    def _head(self, data: bytes) -> bool:
+        begin = 0
+        while True:
+            end = data.find(b"\r\n\r\n", begin)
+            if end < 0:
+                return self._wait_for_head(data[begin:])
+            head = data[begin:end]
+            found = self._heads.get(head)
+            if found is None:
+                found = self._remember(head)
+            begin = end + 4
+            if found.status >= 200:
+                break  # what came before was an interim answer (1xx)
+        self.status, self.keep, length, encoded = found
+        if length == len(data) - begin:  # the whole answer came at once: the usual case
+            marker = self._marker
+            if marker and length and not encoded:
+                self.marked = data.endswith(marker, begin) or data[begin:].rstrip().endswith(marker)
+            elif marker and not length:
+                self.marked = self._may_be_empty()
+            return True
+        self._pending = b""
+        self._search = bool(self._marker) and not encoded
+        self._left = length
+        if length == CHUNKED:
+            self._state = CHUNK_SIZE
+            return self._chunks(data[begin:])
+        if length == UNTIL_CLOSE:
+            self._state = REST
+            self._keep_tail(data[begin:])
+            return False
+        self._state = BODY
+        return self._body(data[begin:])
+
+    def _remember(self, head: bytes) -> Head:
+        """Parse a head that was not seen before."""
+        found = parse_head(head, self._no_body)
+        if found.status == 101:
+            raise BadResponse("the server wants to speak another protocol")
+        if len(self._heads) >= 64:
+            self._heads.clear()
+        self._heads[head] = found
+        return found
+
+    def _wait_for_head(self, data: bytes) -> bool:
+        """False; but what cannot become a head is refused at once."""
+        start = data[:7]
+        if not b"HTTP/1.".startswith(start) or b"\n\n" in data or len(data) > MAX_HEAD:
+            raise BadResponse(f"not HTTP: {data[:80]!r}")
+        self._pending = data
+        return False
+
+    def _body(self, data: bytes) -> bool:
+        self._left -= len(data)
+        if self._left < 0:
+            raise BadResponse("more bytes than the Content-Length says")
+        self._keep_tail(data)
+        return self._left == 0 and self._complete()
+
+    def _chunks(self, data: bytes) -> bool:
+        """Chunks, their extensions and trailers. Source: RFC 9112, 7.1."""
+        at = 0
+        while at < len(data):
+            if self._state == CHUNK_DATA:
+                piece = data[at:at + self._left]
+                self._keep_tail(piece)
+                self._left -= len(piece)
+                at += len(piece)
+                if self._left == 0:
+                    self._state = CHUNK_END
+                continue
+            end = data.find(b"\r\n", at)
+            if end < 0:
+                return self._wait_for_line(data[at:])
+            line, at = data[at:end], end + 2
+            if self._state == CHUNK_END:
+                if line:
+                    raise BadResponse("a chunk is longer than it says")
+                self._state = CHUNK_SIZE
+            elif self._state == CHUNK_SIZE:
+                size = line.partition(b";")[0].strip()
+                if HEX.fullmatch(size) is None:
+                    raise BadResponse(f"not the size of a chunk: {line[:80]!r}")
+                self._left = int(size, 16)
+                self._state = CHUNK_DATA if self._left else TRAILER
+            elif not line:  # the empty line after the trailers
+                if at < len(data):
+                    raise BadResponse("more bytes after the last chunk")
+                return self._complete()
+        self._pending = b""
+        return False
+
+    def _wait_for_line(self, data: bytes) -> bool:
+        if len(data) > MAX_HEAD or (self._state == CHUNK_END and data != b"\r"):
+            raise BadResponse(f"not a chunk: {data[:80]!r}")
+        self._pending = data
+        return False
+
+    def _keep_tail(self, data: bytes) -> None:
+        if self._search:
+            size = len(self._marker) + SLACK
+            self._tail = data[-size:] if len(data) >= size else (self._tail + data)[-size:]
+
+    def _complete(self) -> bool:
+        if self._search:
+            self.marked = self._tail.rstrip().endswith(self._marker)
+        return True
+
+    def _may_be_empty(self) -> bool:
+        """An empty body lacks its marker, but HEAD, 204 and 304 never have a body."""
+        return self._no_body or self.status in (204, 304)

@@ -1,0 +1,104 @@
+"""The open loop: requests are due at a rate, whether or not the server keeps up.
+
+Latency counts from when a request was due, so a server that freezes cannot hide it: the requests
+that should have been sent meanwhile all show their wait.
+"""
+
+import random
+from array import array
+
+from deploylab.load.connection import Connection, Wire
+from deploylab.units import NS_PER_S
+
+
+def arrivals(rate_per_s: float, *, seed: int, even: bool = False, duration_s: float | None = None,
+             n_requests: int | None = None) -> array:
+    """When each request is due, in nanoseconds from the beginning.
+
+    Args:
+        rate_per_s: requests a second, on average.
+        seed: the same seed gives the same times.
+        even: one request every 1/rate seconds, instead of Poisson arrivals.
+        duration_s, n_requests: the schedule ends with what comes first.
+
+    Example:
+        >>> list(arrivals(1000, seed=1, even=True, n_requests=3))
+        [0, 1000000, 2000000]
+
+    Source: the gaps of a Poisson process are exponential with mean 1/rate.
+    """
+    gap = random.Random(seed).expovariate
+    end_s = float("inf") if duration_s is None else duration_s
+    limit = float("inf") if n_requests is None else n_requests
+    due, at_s = array("q"), 0.0 if even else gap(rate_per_s)
+    while at_s < end_s and len(due) < limit:
+        due.append(int(at_s * NS_PER_S))
+        at_s = len(due) / rate_per_s if even else at_s + gap(rate_per_s)
+    return due
+
+
+class OpenLoop:
+    """Sends each request when it is due, on a free connection, or a new one up to a limit.
+
+    Args:
+        wire: what the connections share.
+        max_connections: with all of them busy, requests wait, and their latency grows.
+        due: the schedule, in nanoseconds from the beginning.
+    """
+
+    def __init__(self, wire: Wire, max_connections: int, due: array):
+        self.wire = wire
+        self.max_connections = max_connections
+        self.due = due
+        self.n_taken = 0           # requests of the schedule that have left
+        self.n_busy = 0
+        self.until_ns = 0          # no request begins from here on; 0: no limit
+        self.woken_ns = 0          # when the selector last returned
+        self._zero_ns = 0
+        self._idle = []
+        self._free_ns = 0          # when a connection last became free while all had been busy
+        self._stopped = False
+
+    def begin(self, now: int, until_ns: int = 0) -> None:
+        """The schedule starts now."""
+        self._zero_ns, self.until_ns = now, until_ns
+
+    def done(self, connection: Connection | None, now: int, outcome: int) -> None:
+        """An attempt ended: its connection is free for another."""
+        if self.n_busy == self.max_connections:
+            self._free_ns = self.woken_ns
+        self.n_busy -= 1
+        if connection is not None:
+            self._idle.append(connection)
+
+    def turn(self, now: int) -> int | None:
+        """Send what is due now; return when to be called again."""
+        if self.until_ns and now >= self.until_ns:
+            self._stopped = True
+        while not self._stopped and self.n_taken < len(self.due) and not self.wire.void:
+            due_ns = self._zero_ns + self.due[self.n_taken]
+            if due_ns > now:
+                return due_ns
+            if self.n_busy >= self.max_connections:
+                return None  # an answer will come, or a time-out
+            self.n_taken += 1
+            self.n_busy += 1
+            # To wait for a connection is the server's doing; only what comes on top is our lag.
+            self._connection().request(due_ns, max(due_ns, self._free_ns))
+        return None
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._stopped = True
+
+    @property
+    def finished(self) -> bool:
+        return self.n_busy == 0 and (self._stopped or self.n_taken == len(self.due))
+
+    def _connection(self) -> Connection:
+        """The kept connection that was used last, or a new one."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.sock is not None:  # else the server closed it while it was idle
+                return connection
+        return Connection(self.wire)

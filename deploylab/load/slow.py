@@ -1,0 +1,92 @@
+"""Slow clients: connections that send half a request and then hold still.
+
+A server that gives each connection a process or a thread has none left for the others. They are
+no part of the load: they count nowhere, and the run says how many were held.
+"""
+
+import errno
+import socket
+from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
+
+from deploylab.load.guard import Target
+
+
+class SlowClients:
+    """`n` half-sent requests, held open; one that the server closes is opened again.
+
+    Args:
+        selector: the engine's.
+        target: the same as the load's.
+        n: how many.
+    """
+
+    def __init__(self, selector: BaseSelector, target: Target, n: int):
+        self.selector = selector
+        self.target = target
+        self.clients = [_SlowClient(self) for _ in range(n)]
+        self.half = f"GET {target.path} HTTP/1.1\r\nHost: {target.host}\r\nX-Slow: ".encode()
+        self.fewest = n  # held at once, since `watch` began
+
+    @property
+    def held(self) -> int:
+        """How many half-sent requests the server has now."""
+        return sum(client.holds for client in self.clients)
+
+    def tick(self) -> None:
+        """Open what is not open; note how many are held."""
+        for client in self.clients:
+            if client.sock is None:
+                client.open()
+        self.fewest = min(self.fewest, self.held)
+
+    def watch(self) -> None:
+        """From now on `fewest` counts."""
+        self.fewest = self.held
+
+    def close(self) -> None:
+        for client in self.clients:
+            client.close()
+
+
+class _SlowClient:
+    """One of them."""
+
+    def __init__(self, group: SlowClients):
+        self.group = group
+        self.sock = None
+        self.holds = False
+
+    def open(self) -> None:
+        target = self.group.target
+        try:
+            self.sock = socket.socket(target.family, socket.SOCK_STREAM)
+            self.sock.setblocking(False)
+            code = self.sock.connect_ex(target.address)
+        except OSError:
+            code = -1
+        if code not in (0, errno.EINPROGRESS):
+            self.close(registered=False)
+            return
+        self.group.selector.register(self.sock, EVENT_WRITE, self)
+
+    def ready(self, mask: int) -> None:
+        """Connected, or closed by the server."""
+        try:
+            if mask & EVENT_WRITE:
+                self.sock.send(self.group.half)
+                self.group.selector.modify(self.sock, EVENT_READ, self)
+                self.holds = True
+            elif not self.sock.recv(4096):
+                self.close()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.close()
+
+    def close(self, registered: bool = True) -> None:
+        self.holds = False
+        if self.sock is not None:
+            if registered:
+                self.group.selector.unregister(self.sock)
+            self.sock.close()
+            self.sock = None

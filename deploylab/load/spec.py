@@ -1,0 +1,145 @@
+"""What one load test is asked to do."""
+
+import json
+import re
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from deploylab.errors import LoadError
+
+CLOSED = "closed"  # c clients, each waits for its answer before it asks again
+OPEN = "open"      # requests are due at a rate, whether or not the server keeps up
+
+OPEN_CONNECTIONS = 1000  # at most, where the spec does not say
+OURS = {"connection", "content-length", "transfer-encoding", "expect", "upgrade"}  # the engine's own headers
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # Source: RFC 9110, 5.6.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadSpec:
+    """One load test. A wrong value raises LoadError with the field's name.
+
+    Example:
+        >>> LoadSpec(url="http://127.0.0.1:8000/", duration_s=3).concurrency
+        1
+    """
+
+    url: str
+    mode: str = CLOSED
+    concurrency: int | None = None    # clients (closed, default 1), connections at most (open)
+    n_requests: int | None = None     # stop after so many (ab -n)
+    duration_s: float | None = None   # stop after so long (ab -t); with both, what comes first
+    warmup_s: float = 0.0             # the same load before the window opens; not counted
+    rate_per_s: float | None = None   # open: requests due a second, on average
+    even: bool = False                # open: a metronome instead of random (Poisson) arrivals
+    seed: int | None = None           # open: of the arrival times; drawn and recorded where None
+    keepalive: bool = True
+    method: str = "GET"
+    body: str | None = None           # sent as UTF-8
+    headers: dict[str, str] = field(default_factory=dict)
+    timeout_s: float = 30.0           # one per attempt, from connect to the last byte
+    marker: str | None = None         # what a good body ends with, white space aside
+    expect_status: int | None = None  # the one good status, say 304; None: any 2xx
+    slow_clients: int = 0             # half-sent requests held open beside the load
+    attempts_path: str | None = None  # where every attempt is written
+    cpus: tuple[int, ...] | None = None  # cores to run on
+    ceiling_rps: float | None = None  # what this generator reaches against a static stub
+    allowed_addresses: tuple[str, ...] = ()  # IP addresses of the lab's own machines
+    own_up: bool = False              # a person said: this server is mine
+
+    def __post_init__(self):
+        for name in ("cpus", "allowed_addresses"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.concurrency is None:
+            object.__setattr__(self, "concurrency", OPEN_CONNECTIONS if self.mode == OPEN else 1)
+        _check(self)
+
+    def to_json(self) -> str:
+        """The spec as one line for the engine's standard input."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, line: str) -> "LoadSpec":
+        """The spec on the engine's first line.
+
+        Raises:
+            LoadError: not JSON, a field nobody knows, or a wrong value.
+        """
+        try:
+            data = json.loads(line)
+        except ValueError as error:
+            raise LoadError(f"The load spec is not JSON: {error}") from error
+        if not isinstance(data, dict) or "url" not in data:
+            raise LoadError("The load spec has no url.", 'write {"url": "http://127.0.0.1:8000/", …}')
+        unknown = sorted(data.keys() - {f.name for f in fields(cls)})
+        if unknown:
+            raise LoadError(f"The load spec has fields nobody knows: {', '.join(unknown)}.")
+        return cls(**data)
+
+
+def _check(spec: LoadSpec) -> None:
+    """Raise LoadError at the first wrong value."""
+    _need(isinstance(spec.url, str), "url", "a text", spec.url)
+    _need(spec.mode in (CLOSED, OPEN), "mode", "'closed' or 'open'", spec.mode)
+    for name in ("concurrency", "n_requests"):
+        value = getattr(spec, name)
+        _need(value is None or _whole(value) and value >= 1, name, "a whole number from 1", value)
+    for name in ("duration_s", "rate_per_s", "ceiling_rps"):
+        value = getattr(spec, name)
+        _need(value is None or _number(value) and value > 0, name, "a number above 0", value)
+    _need(_number(spec.timeout_s) and spec.timeout_s > 0, "timeout_s", "a number above 0", spec.timeout_s)
+    _need(_number(spec.warmup_s) and spec.warmup_s >= 0, "warmup_s", "a number from 0", spec.warmup_s)
+    _need(_whole(spec.slow_clients) and spec.slow_clients >= 0, "slow_clients", "a whole number from 0",
+          spec.slow_clients)
+    for name in ("even", "keepalive", "own_up"):
+        _need(isinstance(getattr(spec, name), bool), name, "true or false", getattr(spec, name))
+    for name in ("body", "marker", "attempts_path"):
+        value = getattr(spec, name)
+        _need(value is None or isinstance(value, str), name, "a text", value)
+    _need(spec.seed is None or _whole(spec.seed), "seed", "a whole number", spec.seed)
+    status = spec.expect_status
+    _need(status is None or _whole(status) and 200 <= status <= 599, "expect_status", "200 to 599", status)
+    _need(spec.cpus is None or bool(spec.cpus) and all(_whole(c) and c >= 0 for c in spec.cpus),
+          "cpus", "a list of core numbers", spec.cpus)
+    _check_request(spec)
+    _check_together(spec)
+
+
+def _check_request(spec: LoadSpec) -> None:
+    """The parts that go on the wire: nothing in them may start a second header or request."""
+    _need(isinstance(spec.method, str) and TOKEN.fullmatch(spec.method) is not None, "method",
+          "an HTTP method", spec.method)
+    _need(spec.method.upper() != "CONNECT", "method", "a method other than CONNECT", spec.method)
+    _need(isinstance(spec.headers, dict), "headers", "names with values", spec.headers)
+    for name, value in spec.headers.items():
+        _need(TOKEN.fullmatch(name) is not None, "headers", "header names", name)
+        _need(isinstance(value, str) and not re.search(r"[\r\n\0]", value), "headers",
+              f"one line of text for {name}", value)
+        if name.lower() in OURS:
+            raise LoadError(f"The header {name} is the engine's own.",
+                            "leave it out; use keepalive, method and body instead")
+
+
+def _check_together(spec: LoadSpec) -> None:
+    """The parts that only make sense together."""
+    if spec.n_requests is None and spec.duration_s is None:
+        raise LoadError("The load test has no end.", "give n_requests (-n) or duration_s (-t)")
+    if spec.mode == OPEN and spec.rate_per_s is None:
+        raise LoadError("An open loop needs a rate.", "give rate_per_s (--rate)")
+    if spec.mode == CLOSED and (spec.rate_per_s is not None or spec.even):
+        raise LoadError("A closed loop has no rate: its clients wait for their answers.",
+                        "leave out --rate and --even, or ask for mode 'open'")
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> bool:
+    return _whole(value) or isinstance(value, float) and value == value and abs(value) != float("inf")
+
+
+def _need(good: bool, name: str, wanted: str, seen: Any) -> None:
+    if not good:
+        raise LoadError(f"The load spec's {name} must be {wanted}, not {seen!r}.", f"correct {name}")

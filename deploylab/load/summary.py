@@ -1,0 +1,165 @@
+"""From attempts to a LoadResult. Nothing here looks at a clock or a socket."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from deploylab.errors import LoadError
+from deploylab.load import flags
+from deploylab.load.attempts import OUTCOMES, Attempts
+from deploylab.load.spec import OPEN, LoadSpec
+from deploylab.record import LoadResult
+from deploylab.units import NS_PER_S
+
+ENGINE = "deploylab 1"  # the number is raised when the same load would give other figures
+
+# In thousandths, so that ranks are whole-number arithmetic.
+PERCENTILES = {"p50": 500, "p90": 900, "p95": 950, "p99": 990, "p999": 999}
+BEYOND = 10  # samples a percentile needs above it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What the engine saw, before anything is computed. Times are of its clock."""
+
+    attempts: Attempts
+    zero_ns: int             # the load began
+    zero_utc: datetime
+    opened_ns: int           # the window
+    closed_ns: int | None    # None: it ends with the last answer (a number of requests was asked for)
+    client_cpu_s: float
+    seed: int | None
+    n_due: int | None = None
+    concurrency: int
+    pinned: bool | None = None  # None: nobody asked for it
+    shared_core: bool = False
+    stopped: bool = False
+    n_unfinished: int = 0    # attempts given up when a person stopped the load; counted nowhere
+    n_slow_held: int = 0
+
+
+def summarise(spec: LoadSpec, seen: Seen) -> LoadResult:
+    """The result of a load test.
+
+    An attempt belongs to the window if it began in it (closed loop) or was due in it (open loop).
+    Counts and percentiles are over those that belong, however late they ended; `rps` counts the
+    good answers that ended in the window, whenever they began.
+
+    Raises:
+        LoadError: the counts do not add up; a bug in the engine.
+    """
+    rows = _belonging(spec, seen)
+    counts = {name: 0 for name in OUTCOMES}
+    for code in rows["outcome"]:
+        counts[OUTCOMES[code]] += 1
+    n_sent, n_ok = len(rows["outcome"]), counts.pop("ok")
+    errors = {name: n for name, n in counts.items() if n}
+    if n_sent != n_ok + sum(errors.values()):
+        raise LoadError(f"The engine lost count: {n_sent} sent, {n_ok} good, errors {errors}.")
+    closed_ns = seen.closed_ns or max(rows["end_ns"], default=seen.opened_ns)
+    window_ns = closed_ns - seen.opened_ns
+    latency = latencies([end - begin for begin, end, code in
+                         zip(rows[_from(spec)], rows["end_ns"], rows["outcome"], strict=True) if not code],
+                        n_sent - n_ok)
+    lag = spread([start - ready for ready, start in zip(rows["ready_ns"], rows["start_ns"], strict=True)])
+    result = LoadResult(
+        engine=ENGINE,
+        url=spec.url,
+        started_utc=_utc(seen),
+        warmup_s=(seen.opened_ns - seen.zero_ns) / NS_PER_S if spec.warmup_s else 0.0,
+        duration_s=window_ns / NS_PER_S,
+        mode=spec.mode,
+        concurrency=seen.concurrency,
+        target_rps=spec.rate_per_s,
+        keepalive=spec.keepalive,
+        n_due=seen.n_due,
+        n_sent=n_sent,
+        n_ok=n_ok,
+        n_unsent=None if seen.n_due is None else seen.n_due - n_sent - seen.n_unfinished,
+        errors=errors,
+        rps=_n_ended(spec, seen, closed_ns) * NS_PER_S / window_ns if window_ns else 0.0,
+        bytes=sum(n for n, code in zip(rows["bytes"], rows["outcome"], strict=True) if not code),
+        latency_ns=latency,
+        latency_from="due" if spec.mode == OPEN else "start",
+        sender_lag_ns=lag,
+        client_cpu_s=seen.client_cpu_s,
+        ceiling_rps=spec.ceiling_rps,
+        seed=seen.seed,
+        attempts_file=spec.attempts_path,
+    )
+    result.flags.extend(flags.raise_flags(
+        result, stopped=seen.stopped, n_unfinished=seen.n_unfinished, pinned=seen.pinned,
+        shared_core=seen.shared_core, slow_clients=spec.slow_clients, n_slow_held=seen.n_slow_held))
+    return result
+
+
+def percentile(ordered: list[int], thousandths: int) -> int:
+    """The nearest-rank percentile: the smallest value with at least that share at or below it.
+
+    Args:
+        ordered: values in ascending order, at least one.
+        thousandths: 500 for the median.
+
+    Example:
+        >>> percentile([10, 20, 30, 40], 500), percentile([10, 20, 30, 40], 900)
+        (20, 40)
+
+    Source: the nearest-rank method, rank = ceil(p * n).
+    """
+    return ordered[max(-(-thousandths * len(ordered) // 1000), 1) - 1]
+
+
+def latencies(values: list[int], n_failed: int = 0) -> dict[str, int | None]:
+    """Least, percentiles and greatest of the good answers; None where the sample cannot carry one.
+
+    Args:
+        values: latencies of the good answers in nanoseconds, in any order.
+        n_failed: attempts without a good answer. If more than 1 - p of all failed, the p-th
+            percentile of "all attempts" does not exist, and none is shown.
+
+    Example:
+        >>> latencies([5, 7])["max"], latencies([5, 7])["p50"]
+        (7, None)
+
+    Source: an order statistic with fewer than some 10 values beyond it is mostly chance.
+    """
+    ordered = sorted(values)
+    n, n_all = len(ordered), len(ordered) + n_failed
+    shown: dict[str, int | None] = {"min": ordered[0] if ordered else None}
+    for name, p in PERCENTILES.items():
+        beyond = n - -(-p * n // 1000)
+        enough = beyond >= BEYOND and 1000 * n_failed <= (1000 - p) * n_all
+        shown[name] = percentile(ordered, p) if enough else None
+    shown["max"] = ordered[-1] if ordered else None
+    return shown
+
+
+def spread(values: list[int]) -> dict[str, int | None]:
+    """Median, 99th percentile and greatest, by the same rule."""
+    every = latencies(values)
+    return {name: every[name] for name in ("p50", "p99", "max")}
+
+
+def _from(spec: LoadSpec) -> str:
+    return "due_ns" if spec.mode == OPEN else "start_ns"
+
+
+def _belonging(spec: LoadSpec, seen: Seen) -> dict:
+    """The columns we need, of the attempts that belong to the window."""
+    names = ("ready_ns", "end_ns", "outcome", "bytes", "start_ns", "due_ns")
+    begin = seen.attempts.column(_from(spec))
+    end_ns = seen.closed_ns or float("inf")
+    inside = [seen.opened_ns <= value < end_ns for value in begin]
+    return {name: [v for v, belongs in zip(seen.attempts.column(name), inside, strict=True) if belongs]
+            for name in names}
+
+
+def _n_ended(spec: LoadSpec, seen: Seen, closed_ns: int) -> int:
+    """Good answers that ended in the window."""
+    ends, outcomes = seen.attempts.column("end_ns"), seen.attempts.column("outcome")
+    return sum(not code and seen.opened_ns <= end <= closed_ns
+               for end, code in zip(ends, outcomes, strict=True))
+
+
+def _utc(seen: Seen) -> str:
+    opened = seen.zero_utc + timedelta(microseconds=(seen.opened_ns - seen.zero_ns) // 1000)
+    return opened.astimezone(UTC).isoformat(timespec="milliseconds")
