@@ -1,0 +1,81 @@
+"""up, halt, destroy, status: the machine's life."""
+
+from typing import Annotated
+
+import typer
+
+from deploylab.cli import app
+from deploylab.cli.options import Json, Yes, ensure_machine, print_json
+
+
+@app.command()
+def up(yes: Yes = False) -> None:
+    """Bring the machine up; make it if there is none.
+
+    Example: `./lab up`
+    """
+    from deploylab.machine import lock
+    from deploylab.progress import Progress
+
+    progress = Progress("up")
+    with lock.held("up"):
+        machine = ensure_machine(yes, progress)
+    progress.say(f"The machine is up at {machine.host}. Next: ./lab goto runserver")
+
+
+@app.command()
+def halt() -> None:
+    """Shut the machine down. Its disk stays, `./lab up` brings it back.
+
+    Example: `./lab halt`
+    """
+    from deploylab.machine import choose, lock, open_machine
+    from deploylab.progress import Progress
+
+    saved = choose.saved()
+    if saved is None:
+        print("There is no machine.")
+        return
+    with lock.held("halt"):
+        open_machine(saved).halt(Progress("halt"))
+
+
+@app.command()
+def destroy(yes: Yes = False) -> None:
+    """Take the machine away, and what the kit made for it on this computer. Results stay.
+
+    Example: `./lab destroy --yes`
+    """
+    from deploylab.machine import choose, lock, open_machine
+    from deploylab.progress import Progress
+
+    saved = choose.saved()
+    if saved is None:
+        print("There is no machine.")
+        return
+    machine = open_machine(saved)
+    if not yes and not typer.confirm(f"Destroy {machine.name} and all that is on it?"):
+        raise typer.Exit(1)
+    with lock.held("destroy"):
+        machine.destroy(Progress("destroy"))
+        choose.forget()
+
+
+@app.command()
+def status(
+    deep: Annotated[bool, typer.Option("--deep", help="Ask Vagrant and the guest too (a few seconds).")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what is there: the machine, and which stages answer.
+
+    Example: `./lab status --deep`
+    """
+    from deploylab import course as courses
+    from deploylab import overview
+
+    seen = overview.look(courses.load(), deep=deep)
+    if as_json:
+        print_json(seen)
+        return
+    for line in overview.lines(seen):
+        print(line)

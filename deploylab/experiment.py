@@ -1,0 +1,219 @@
+"""One load test against a stage, with what the machine felt; and many of them, interleaved.
+
+    load  +  what the server's processes used  =  a Run, appended the moment it ends
+"""
+
+import json
+import os
+import shlex
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from deploylab import load, provision
+from deploylab.course import Course, Target, View
+from deploylab.errors import LoadError, MachineError
+from deploylab.guest import sample as guest_sample
+from deploylab.machine import Machine
+from deploylab.record import LoadResult, Run
+from deploylab.results import Session
+
+WARMUP_S = 0.5
+TIMEOUT_S = 10.0
+CALIBRATION_S = 2.0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One kind of load test: a target, a view, a number of clients."""
+
+    target: Target
+    view: View
+    concurrency: int
+
+    @property
+    def label(self) -> str:
+        """For a progress line.
+
+        Example: `nginx wait c=32`
+        """
+        return f"{self.target.name} {self.view.name} c={self.concurrency}"
+
+    def as_plan(self) -> dict[str, Any]:
+        return {"stage": self.target.stage, "variant": self.target.variant, "view": self.view.name,
+                "concurrency": self.concurrency}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """How every load test of a session is driven.
+
+    Attributes:
+        seconds: the window of one run.
+        keepalive: whether clients keep their connections.
+        ceiling_rps: what the generator reaches against a static stub in the guest.
+        cpus: the processors of this host that the guest does not use; None where that is unknown.
+        rate_per_s: arrival rate of an open loop; None for a closed one.
+    """
+
+    seconds: float
+    keepalive: bool = True
+    warmup_s: float = WARMUP_S
+    ceiling_rps: float | None = None
+    cpus: tuple[int, ...] | None = None
+    rate_per_s: float | None = None
+
+
+def cells(course: Course, targets: list[Target]) -> list[Cell]:
+    """Every load test that the course lists for these targets."""
+    return [Cell(target, course.view(name), concurrency)
+            for target in targets for name in target.views for concurrency in course.view(name).concurrency]
+
+
+def rotated(all_cells: list[Cell], round_number: int) -> list[Cell]:
+    """The cells in the order of one round.
+
+    Each round begins further on and every second one runs backwards, so that no stage
+    is always measured in the same place after the same neighbour.
+
+    Args:
+        round_number: from 1.
+    """
+    shift = (round_number - 1) * max(1, len(all_cells) // 3 + 1) % len(all_cells)
+    turned = all_cells[shift:] + all_cells[:shift]
+    return turned[::-1] if round_number % 2 == 0 else turned
+
+
+def free_cpus(facts: dict[str, Any]) -> tuple[int, ...] | None:
+    """The host's processors that the guest may not use: those are the generator's.
+
+    Only a container shares the host's numbering; for other guests the host's scheduler decides.
+    """
+    if facts.get("provider") != "lxc" or not hasattr(os, "sched_getaffinity"):
+        return None
+    free = os.sched_getaffinity(0) - set(facts["cpus_allowed"])
+    return tuple(sorted(free)) or None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What stays the same over a session: the machine, what is deployed on it, and how it is loaded."""
+
+    machine: Machine
+    course: Course
+    session: Session
+    facts: dict[str, Any]
+    app_rev: str
+    how: Load
+
+    @classmethod
+    def of(cls, machine: Machine, course: Course, session: Session, how: Load) -> "Bench":
+        """A bench on this machine; its facts and the deployed revision are read once, now."""
+        facts = machine.facts()
+        return cls(machine=machine, course=course, session=session, facts=facts,
+                   app_rev=provision.app_revision(course), how=replace(how, cpus=free_cpus(facts)))
+
+
+def measure(bench: Bench, cell: Cell, *, purpose: str, round_number: int | None = None,
+            pair_id: str | None = None, on_progress: Callable[[load.Progress], None] | None = None) -> Run:
+    """One run against one target, appended to the session before it is returned.
+
+    Args:
+        purpose: "preview", "round", "measure" or "pair".
+        round_number: from 1, for a round.
+        on_progress: called a few times a second.
+
+    Raises:
+        LoadError: the load could not run, or its numbers would be void.
+        MachineError: the machine went away.
+        ResultsError: the run could not be written.
+    """
+    run_id = uuid.uuid4().hex[:12]
+    spec = _spec(bench, cell, run_id)
+    if bench.how.warmup_s:  # a load of its own, so that the server's cost is that of the window alone
+        load.run(replace(spec, duration_s=bench.how.warmup_s, attempts_path=None))
+    before = _sample(bench.machine, cell.target)
+    result = load.run(spec, on_progress=on_progress)
+    after = _sample(bench.machine, cell.target, memory=True)
+    run = _run(bench, cell, result, run_id=run_id, purpose=purpose, round=round_number, pair_id=pair_id,
+               **_felt(before, after))
+    bench.session.append(run)
+    return run
+
+
+def calibrate(bench: Bench) -> float:
+    """Requests a second that this generator gets from a static stub in the guest.
+
+    The stub does next to nothing, so the figure is the ceiling of generator, network and
+    connection handling together; a stage that comes near it is not what was measured.
+    """
+    host, how = bench.machine.host, bench.how
+    spec = load.LoadSpec(url=f"http://{host}:{provision.CALIBRATION_PORT}/", concurrency=10,
+                         duration_s=CALIBRATION_S, warmup_s=0.3, keepalive=how.keepalive, cpus=how.cpus,
+                         allowed_addresses=(host,), timeout_s=TIMEOUT_S)
+    result = load.run(spec)
+    if not result.n_ok:
+        raise LoadError(f"The static stub at {spec.url} did not answer: {result.errors}.", "./lab run")
+    return result.rps
+
+
+def remaining(session: Session, all_cells: list[Cell], n_rounds: int) -> Iterator[tuple[int, Cell]]:
+    """(round, cell) of every run of the plan that has not been made yet, in order."""
+    done = session.measured()
+    for number in range(1, n_rounds + 1):
+        for cell in rotated(all_cells, number):
+            key = (number, cell.target.stage, cell.target.variant, cell.view.name, cell.concurrency)
+            if key not in done:
+                yield number, cell
+
+
+def _spec(bench: Bench, cell: Cell, run_id: str) -> load.LoadSpec:
+    attempts = bench.session.folder / "attempts" / f"{run_id}.csv.gz"
+    attempts.parent.mkdir(exist_ok=True)
+    how = bench.how
+    return load.LoadSpec(
+        url=bench.machine.url(cell.target, cell.view.path),
+        mode="open" if how.rate_per_s else "closed", rate_per_s=how.rate_per_s,
+        concurrency=cell.concurrency, duration_s=how.seconds, keepalive=how.keepalive, timeout_s=TIMEOUT_S,
+        marker=cell.view.marker, attempts_path=str(attempts), cpus=how.cpus, ceiling_rps=how.ceiling_rps,
+        allowed_addresses=(bench.machine.host,),
+    )
+
+
+def _sample(machine: Machine, target: Target, memory: bool = False) -> dict[str, float]:
+    """What the target's processes have used so far."""
+    patterns = shlex.join(target.processes)
+    flag = "--memory " if memory else ""
+    done = machine.run(f"python3 - {flag}{patterns}", sudo=True, stdin=Path(guest_sample.__file__).read_bytes())
+    if not done.ok:
+        raise MachineError(f"The server's processes could not be sampled: {done.out.strip()[-300:]}",
+                           "./lab status --deep")
+    return json.loads(done.out)
+
+
+def _felt(before: dict[str, float], after: dict[str, float]) -> dict[str, float | int | None]:
+    """The server's cost between two samples; None where a process went away meanwhile."""
+    cpu_s = after["cpu_s"] - before["cpu_s"]
+    wait_s = after["runq_wait_s"] - before["runq_wait_s"]
+    return {
+        "server_cpu_s": round(cpu_s, 3) if cpu_s >= 0 and after["n_processes"] else None,
+        "server_runq_wait_s": round(wait_s, 4) if wait_s >= 0 and after["n_processes"] else None,
+        "server_rss_bytes": int(after["rss_bytes"]) or None,
+        "server_pss_bytes": int(after["pss_bytes"]) or None,
+    }
+
+
+def _run(bench: Bench, cell: Cell, result: LoadResult, **more: Any) -> Run:
+    """The engine's result with what only the lab knows."""
+    fields = asdict(result)
+    if fields["attempts_file"]:  # as seen from runs.jsonl
+        fields["attempts_file"] = str(Path(fields["attempts_file"]).relative_to(bench.session.folder))
+    machine = {key: value for key, value in bench.facts.items() if key != "cpus_allowed"}
+    known = {
+        "session_id": bench.session.id, "stage": cell.target.stage, "variant": cell.target.variant,
+        "view": cell.view.name, "warmup_s": bench.how.warmup_s, "machine": machine, "app_rev": bench.app_rev,
+        "config_hash": provision.config_hash(bench.course, cell.target.stage),
+    }
+    return Run(**{**fields, **known, **more})

@@ -1,0 +1,86 @@
+"""What is there right now: the machine, its stages, the newest session. Fast: ports are probed, nothing is asked."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from deploylab import results, units
+from deploylab.course import Course
+from deploylab.machine import VagrantMachine, choose, open_machine
+
+PROBE_S = 0.3
+
+
+def look(course: Course, *, deep: bool = False) -> dict[str, Any]:
+    """The state of things, ready for JSON.
+
+    Args:
+        deep: ask Vagrant for its word, and the guest for its memory and disk; takes seconds.
+
+    Returns:
+        {machine: {kind, provider, name, host, running, …} or None, stages: [{name, port, title, url, open}],
+        session: {id, finished} or None}
+    """
+    saved = choose.saved()
+    machine = open_machine(saved) if saved else None
+    running = machine is not None and machine.answers()
+    newest = results.latest()
+    return {
+        "machine": _machine(machine, running, deep) if machine else None,
+        "stages": _stages(course, machine if running else None),
+        "session": {"id": newest.id, "finished": newest.finished} if newest else None,
+    }
+
+
+def lines(seen: dict[str, Any]) -> list[str]:
+    """The state of things, for a person."""
+    machine = seen["machine"]
+    if machine is None:
+        return ["No machine yet.", "Next: ./lab up"]
+    word = f"running at {machine['host']}" if machine["running"] else "not running"
+    text = [f"Machine {machine['name']} ({machine['kind']}, {machine['provider']}): {word}"]
+    text += [f"  {key}: {machine[key]}" for key in ("vagrant", "memory", "disk", "boot") if key in machine]
+    for stage in seen["stages"]:
+        where = stage["url"] if stage["open"] else "–"
+        text.append(f"  {stage['name']:12} {stage['port']}  {where:28} {stage['title']}")
+    if seen["session"]:
+        text.append(f"Newest session: {seen['session']['id']}"
+                    + ("" if seen["session"]["finished"] else " (unfinished; ./lab run goes on with it)"))
+    if not machine["running"]:
+        text.append("Next: ./lab up")
+    elif not any(stage["open"] for stage in seen["stages"]):
+        text.append(f"Next: ./lab goto {seen['stages'][0]['name']}")
+    return text
+
+
+def _machine(machine: VagrantMachine, running: bool, deep: bool) -> dict[str, Any]:
+    seen: dict[str, Any] = {"kind": machine.kind, "provider": machine.provider, "name": machine.name,
+                            "running": running, "host": machine.host if running else None}
+    if deep:
+        seen["vagrant"] = machine.state()
+        if running:
+            used = machine.check_output("free -b | awk '/^Mem:/ {print $3}'; df -B1 --output=used,avail / | tail -1")
+            memory, disk, free = (int(word) for word in used.split())
+            seen["memory"] = f"{units.size(memory)} used of {units.size(machine.facts()['memory_bytes'])}"
+            seen["disk"] = f"{units.size(disk)} used on its file system, {units.size(free)} free"
+            seen["boot"] = machine.run("systemctl is-system-running").out.strip()
+    return seen
+
+
+def _stages(course: Course, machine: VagrantMachine | None) -> list[dict[str, Any]]:
+    host = machine.host if machine else None
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        is_open = pool.map(lambda target: _opens(host, target.port), course.targets)
+        return [{"name": target.name, "port": target.port, "title": target.title, "open": opens,
+                 "url": f"http://{host}:{target.port}/" if opens else None}
+                for target, opens in zip(course.targets, is_open, strict=True)]
+
+
+def _opens(host: str | None, port: int) -> bool:
+    if host is None:
+        return False
+    try:
+        socket.create_connection((host, port), timeout=PROBE_S).close()
+        return True
+    except OSError:
+        return False
