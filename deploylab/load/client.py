@@ -47,7 +47,7 @@ class Load:
     def __init__(self, spec: LoadSpec):
         self.spec = spec
         self.result: LoadResult | None = None
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as this object)
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "deploylab.load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,

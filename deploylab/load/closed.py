@@ -22,7 +22,7 @@ class ClosedLoop:
         self.n_active = 0          # clients that have not stopped
         self.n_left = None         # requests that may still begin; None: no limit
         self.until_ns = 0          # no request begins from here on; 0: no limit
-        self.woken_ns = 0          # when the selector last returned
+        self.woken_ns = 0          # when the wait for sockets last ended
         self._pausing = []         # (when to go on, the failed attempt's end), in order
 
     def begin(self, now: int, until_ns: int = 0, n_requests: int | None = None) -> None:
@@ -38,7 +38,7 @@ class ClosedLoop:
         if outcome == CONNECT:
             self._pausing.append((now + PAUSE_NS, now))
         else:
-            # The client is free since the selector said so: what it then waited for its turn is lag.
+            # The client is free since the poller said so; what it then waited for its turn is lag.
             self._next(connection, now, self.woken_ns)
 
     def turn(self, now: int) -> int | None:

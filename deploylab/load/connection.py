@@ -8,19 +8,20 @@ import errno
 import socket
 import time
 from dataclasses import dataclass, field
-from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 from typing import Any, Protocol
 
 from deploylab.load.attempts import NONE, OUTCOMES, Attempts
 from deploylab.load.guard import Target
 from deploylab.load.http import BadResponse, Parser
+from deploylab.load.poller import FAILED, HANGUP, READ, WRITE, Poller
 
 clock = time.monotonic_ns  # one clock for everything; on Linux all processes share it
 
 CODE = {name: code for code, name in enumerate(OUTCOMES)}
 GOOD = CODE["ok"]
 CHUNK = 65_536  # bytes read at once
-# On Linux this saves a system call per connection; elsewhere setblocking does it.
+# On Linux this saves a system call per connection; elsewhere setblocking does it. For the same reason
+# sockets are of the plain SocketType: the class socket.socket around it costs as much again.
 NON_BLOCKING = getattr(socket, "SOCK_NONBLOCK", 0)
 
 # The generator ran out of ports, file descriptors or memory: its fault, not the server's.
@@ -40,7 +41,7 @@ class Wire:
     """What all connections of one load test share."""
 
     target: Target
-    selector: BaseSelector
+    poller: Poller
     attempts: Attempts
     request: bytes
     keepalive: bool
@@ -59,17 +60,19 @@ CLOSED, CONNECTING, SENDING, WAITING, IDLE, LEAVING = range(6)
 
 
 class Connection:
-    """A connection. `request` begins an attempt; the selector calls `ready`."""
+    """A connection. `request` begins an attempt; the poller calls `ready`."""
 
     __slots__ = ("wire", "sock", "state", "reused", "parser", "unsent", "broken", "due_ns", "ready_ns",
-                 "start_ns", "connected_ns", "first_byte_ns", "events")
+                 "start_ns", "connected_ns", "first_byte_ns", "fd", "watched", "hung_up")
 
     def __init__(self, wire: Wire):
         self.wire = wire
         self.sock = None
         self.state = CLOSED
         self.parser = Parser(wire.marker, wire.no_body, wire.heads)
-        self.events = 0      # what the selector watches
+        self.fd = -1
+        self.watched = 0      # what the poller watches the socket for
+        self.hung_up = False  # the server is known to have closed its side
 
     def request(self, due_ns: int, ready_ns: int) -> None:
         """Begin an attempt: connect if need be, send.
@@ -93,16 +96,24 @@ class Connection:
             self.parser.reset()
             self._send()
 
-    def ready(self, mask: int) -> None:
-        """The selector saw something."""
-        if mask & EVENT_WRITE and self.state in (CONNECTING, SENDING):
+    def ready(self, events: int) -> None:
+        """The poller saw something on the socket."""
+        if events & HANGUP:
+            self.hung_up = True
+            if self.state == LEAVING:
+                self.close()
+                return
+        if self.state == WAITING:
+            self._receive()
+            return
+        if events & (WRITE | FAILED) and self.state in (CONNECTING, SENDING):
             if self.state == CONNECTING:
                 code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if code:
                     self._connect_failed(code)
                     return
             self._send()
-        if mask & EVENT_READ and self.sock is not None and self.state != CONNECTING:
+        if events & (READ | FAILED) and self.sock is not None and self.state != CONNECTING:
             self._receive()
 
     def expire(self, now: int) -> None:
@@ -112,8 +123,7 @@ class Connection:
     def close(self) -> None:
         """Close the socket, whatever it is doing."""
         if self.sock is not None:
-            if self.events:
-                self.wire.selector.unregister(self.sock)
+            self.wire.poller.forget(self.fd)
             self.sock.close()
             self.sock = None
         self.state = CLOSED
@@ -128,10 +138,11 @@ class Connection:
     def _open(self) -> None:
         target = self.wire.target
         try:
-            self.sock = sock = socket.socket(target.family, socket.SOCK_STREAM | NON_BLOCKING)
+            self.sock = sock = socket.SocketType(target.family, socket.SOCK_STREAM | NON_BLOCKING)
         except OSError as error:
             self._connect_failed(error.errno)
             return
+        self.fd = sock.fileno()
         if not NON_BLOCKING:
             sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -150,7 +161,7 @@ class Connection:
                 n_sent = self.sock.send(self.unsent)
             except OSError as error:
                 if error.errno in NOT_YET:
-                    self._watch(EVENT_WRITE if self.state == CONNECTING else EVENT_READ | EVENT_WRITE)
+                    self._watch(WRITE if self.state == CONNECTING else READ | WRITE)
                 elif self.state == CONNECTING and error.errno not in (errno.ECONNRESET, errno.EPIPE):
                     self._connect_failed(error.errno)
                 else:  # the server may have answered before it closed: read first, judge then
@@ -158,16 +169,16 @@ class Connection:
                     self.broken = error.errno
                     self.unsent = b""
                     self.state = WAITING
-                    self._watch(EVENT_READ)
+                    self._watch(READ)
                 return
             self._connected()
             self.unsent = self.unsent[n_sent:]
         if self.unsent:
             self.state = SENDING
-            self._watch(EVENT_READ | EVENT_WRITE)
+            self._watch(READ | WRITE)
         else:
             self.state = WAITING
-            self._watch(EVENT_READ)
+            self._watch(READ)
 
     def _connected(self) -> None:
         if self.state == CONNECTING:
@@ -175,13 +186,9 @@ class Connection:
             self.state = SENDING
 
     def _watch(self, events: int) -> None:
-        if self.events == events:
-            return
-        if self.events:
-            self.wire.selector.modify(self.sock, events, self)
-        else:
-            self.wire.selector.register(self.sock, events, self)
-        self.events = events
+        if self.watched != events:
+            self.wire.poller.watch(self.fd, events, self)
+            self.watched = events
 
     def _receive(self) -> None:
         try:
@@ -215,7 +222,8 @@ class Connection:
         if self.state >= IDLE:
             self.close()
         elif not code and self.parser.end():
-            self._answered(now, at_end=True)
+            self.hung_up = True
+            self._answered(now)
         elif code == errno.ECONNRESET:
             self._finish("reset", now)
         elif self.state == CONNECTING:
@@ -227,8 +235,8 @@ class Connection:
         else:
             self._finish("closed_early", now)
 
-    def _answered(self, now: int, at_end: bool = False) -> None:
-        """A complete answer is in (`at_end`: and the connection is closed). Is it the page?"""
+    def _answered(self, now: int) -> None:
+        """A complete answer is in. Is it the page?"""
         parser, expected = self.parser, self.wire.expect_status
         status = parser.status
         if status == expected or (expected is None and status < 300):
@@ -239,16 +247,16 @@ class Connection:
             outcome = CODE[f"http_{status // 100}xx"]
         self.wire.attempts.add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns,
                                 self.first_byte_ns, now, outcome, parser.n_bytes))
-        if parser.keep and self.wire.keepalive and self.state == WAITING and not self.broken:
+        if parser.keep and self.wire.keepalive and self.state == WAITING and not (self.broken or self.hung_up):
             self.state = IDLE
             self.wire.load.done(self, now, outcome)
         else:
-            self._leave(at_end)
+            self._leave()
             self.wire.load.done(None, now, outcome)
 
-    def _leave(self, at_end: bool) -> None:
+    def _leave(self) -> None:
         """Let the server close first, else this host fills with sockets in TIME_WAIT."""
-        if at_end or self.state != WAITING:  # with a part of the request unsent, no orderly end is possible
+        if self.hung_up or self.state != WAITING:  # it has; or part of the request is unsent
             self.close()
             return
         self.state = LEAVING

@@ -4,8 +4,6 @@ import gc
 import os
 import random
 import resource
-import select
-import selectors
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +16,7 @@ from deploylab.load.closed import ClosedLoop
 from deploylab.load.connection import Connection, Wire, clock
 from deploylab.load.guard import Target
 from deploylab.load.open import OpenLoop, arrivals
+from deploylab.load.poller import READ, Poller
 from deploylab.load.slow import SlowClients
 from deploylab.load.spec import CLOSED, LoadSpec
 from deploylab.load.summary import Seen
@@ -48,20 +47,20 @@ class Engine:
         self.progress = progress
         self.stop_requested = False
         self.attempts = Attempts()
-        self.selector = selectors.DefaultSelector()
-        self.wire = Wire(target=target, selector=self.selector, attempts=self.attempts,
+        self.poller = Poller()
+        self.wire = Wire(target=target, poller=self.poller, attempts=self.attempts,
                          request=request_bytes(spec, target), keepalive=spec.keepalive,
                          marker=(spec.marker or "").encode(), no_body=spec.method.upper() == "HEAD",
                          expect_status=spec.expect_status)
-        self.slow = SlowClients(self.selector, target, spec.slow_clients)
+        self.slow = SlowClients(self.poller, target, spec.slow_clients)
         self.timeout_ns = int(spec.timeout_s * NS_PER_S)
         self.opened_ns = self.closed_ns = None
         self.next_progress_ns = 0
         self.hard_stop_ns = None
         self.cpu_marks = {}
         if stop_fd is not None:
-            with suppress(PermissionError):  # a plain file as standard input never ends for a selector
-                self.selector.register(stop_fd, selectors.EVENT_READ, _End(self, stop_fd))
+            with suppress(PermissionError):  # a plain file as standard input cannot be watched, and never ends
+                self.poller.watch(stop_fd, READ, _End(self, stop_fd))
 
     def run(self) -> Seen:
         """Do the load test.
@@ -158,30 +157,20 @@ class Engine:
     def _loop(self, load: ClosedLoop | OpenLoop) -> None:
         """Until the load has finished: wait, let each ready socket act, then let the load act."""
         next_tick_ns = 0
-        precise = self.spec.mode != CLOSED
+        precise, handlers = self.spec.mode != CLOSED, self.poller.handlers
         while not load.finished and not self.wire.void:
             now = clock()
             wake_ns = load.turn(now)
             wake_ns = next_tick_ns if wake_ns is None else min(wake_ns, next_tick_ns)
-            events = self._wait(wake_ns, precise)
+            events = self.poller.wait((wake_ns - clock()) / NS_PER_S, precise)
             load.woken_ns = now = clock()
-            for key, mask in events:
-                key.data.ready(mask)
+            for fd, seen in events:
+                handlers[fd].ready(seen)
             if now >= next_tick_ns:
                 next_tick_ns = self._tick(load, now)
             if self.hard_stop_ns is not None and now >= self.hard_stop_ns:
                 break
         self._mark_cpu(clock(), last=True)
-
-    def _wait(self, wake_ns: int, precise: bool) -> list:
-        """The sockets that are ready, after waiting until `wake_ns` at most."""
-        timeout_s = (wake_ns - clock()) / NS_PER_S
-        if precise and timeout_s > 0 and hasattr(select, "epoll"):
-            # epoll counts in milliseconds, too coarse for a schedule; select() can wait for the
-            # epoll itself, and counts in microseconds.
-            select.select([self.selector.fileno()], (), (), timeout_s)
-            timeout_s = 0
-        return self.selector.select(max(timeout_s, 0))
 
     def _tick(self, load: ClosedLoop | OpenLoop, now: int) -> int:
         """What is done now and then; returns when to do it again."""
@@ -229,8 +218,8 @@ class Engine:
         until_ns = clock() + SETTLE_NS
         self.slow.tick()
         while self.slow.held < self.spec.slow_clients and clock() < until_ns and not self.stop_requested:
-            for key, mask in self.selector.select(0.02):
-                key.data.ready(mask)
+            for fd, seen in self.poller.wait(0.02):
+                self.poller.handlers[fd].ready(seen)
             self.slow.tick()
         self.slow.watch()
 
@@ -238,13 +227,13 @@ class Engine:
         """Leave nothing open; give the servers a moment to close first."""
         until_ns = clock() + STOP_NS // 5
         while self.wire.leaving and clock() < until_ns:
-            for key, mask in self.selector.select(0.01):
-                if key.data in self.wire.leaving:
-                    key.data.ready(mask)
+            for fd, seen in self.poller.wait(0.01):
+                if self.poller.handlers[fd] in self.wire.leaving:
+                    self.poller.handlers[fd].ready(seen)
         self.slow.close()
         for connection in [*self.wire.connections, *self.wire.leaving]:
             connection.close()
-        self.selector.close()
+        self.poller.close()
 
 
 class _End:
@@ -254,9 +243,9 @@ class _End:
         self.engine = engine
         self.fd = fd
 
-    def ready(self, mask: int) -> None:
+    def ready(self, events: int) -> None:
         if not os.read(self.fd, 4096):
-            self.engine.selector.unregister(self.fd)
+            self.engine.poller.unwatch(self.fd)
             self.engine.stop()
 
 

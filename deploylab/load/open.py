@@ -53,7 +53,7 @@ class OpenLoop:
         self.n_taken = 0           # requests of the schedule that have left
         self.n_busy = 0
         self.until_ns = 0          # no request begins from here on; 0: no limit
-        self.woken_ns = 0          # when the selector last returned
+        self.woken_ns = 0          # when the wait for sockets last ended
         self._zero_ns = 0
         self._idle = []
         self._free_ns = 0          # when a connection last became free while all had been busy

@@ -6,22 +6,22 @@ no part of the load: they count nowhere, and the run says how many were held.
 
 import errno
 import socket
-from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 
 from deploylab.load.guard import Target
+from deploylab.load.poller import READ, WRITE, Poller
 
 
 class SlowClients:
     """`n` half-sent requests, held open; one that the server closes is opened again.
 
     Args:
-        selector: the engine's.
+        poller: the engine's.
         target: the same as the load's.
         n: how many.
     """
 
-    def __init__(self, selector: BaseSelector, target: Target, n: int):
-        self.selector = selector
+    def __init__(self, poller: Poller, target: Target, n: int):
+        self.poller = poller
         self.target = target
         self.clients = [_SlowClient(self) for _ in range(n)]
         self.half = f"GET {target.path} HTTP/1.1\r\nHost: {target.host}\r\nX-Slow: ".encode()
@@ -65,16 +65,16 @@ class _SlowClient:
         except OSError:
             code = -1
         if code not in (0, errno.EINPROGRESS):
-            self.close(registered=False)
+            self.close()
             return
-        self.group.selector.register(self.sock, EVENT_WRITE, self)
+        self.group.poller.watch(self.sock.fileno(), WRITE, self)
 
-    def ready(self, mask: int) -> None:
+    def ready(self, events: int) -> None:
         """Connected, or closed by the server."""
         try:
-            if mask & EVENT_WRITE:
+            if not self.holds:
                 self.sock.send(self.group.half)
-                self.group.selector.modify(self.sock, EVENT_READ, self)
+                self.group.poller.watch(self.sock.fileno(), READ, self)
                 self.holds = True
             elif not self.sock.recv(4096):
                 self.close()
@@ -83,10 +83,9 @@ class _SlowClient:
         except OSError:
             self.close()
 
-    def close(self, registered: bool = True) -> None:
+    def close(self) -> None:
         self.holds = False
         if self.sock is not None:
-            if registered:
-                self.group.selector.unregister(self.sock)
+            self.group.poller.forget(self.sock.fileno())
             self.sock.close()
             self.sock = None
