@@ -1,0 +1,250 @@
+"""Reaching a machine: commands through a shell, files, the lock, the record of what is ours."""
+
+import json
+import multiprocessing
+import time
+
+import pytest
+
+from deploylab.errors import Busy, CommandError, HostError, MachineError
+from deploylab.machine import choose, lock, owned, shell
+
+HERE = ["sh", "-c"]
+
+
+@pytest.fixture
+def state(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path))
+    return tmp_path
+
+
+def processes_named(word: str) -> list[str]:
+    from pathlib import Path
+
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if line.startswith(word):
+            found.append(line)
+    return found
+
+
+# -- a shell, here ----------------------------------------------------------------
+
+
+def test_a_command_gives_its_output_and_its_status():
+    done = shell.run(HERE, "echo out; echo err >&2; exit 7")
+    assert (done.status, done.ok) == (7, False)
+    assert sorted(done.out.split()) == ["err", "out"]
+
+
+def test_quotes_and_newlines_arrive_as_they_are():
+    assert shell.run(HERE, "printf '%s' \"it's \\\"so\\\" \n$((1+1))\"").out == 'it\'s "so" \n2'
+
+
+def test_lines_come_while_the_command_still_runs():
+    seen = []
+    shell.run(HERE, "echo one; sleep 0.5; printf two", on_line=lambda line: seen.append((line, time.monotonic())))
+    assert [line for line, _ in seen] == ["one", "two"]
+    assert seen[1][1] - seen[0][1] > 0.2
+
+
+def test_standard_input_reaches_a_command_that_wants_it():
+    assert shell.run(HERE, "cat", stdin=b"hello").out == "hello"
+
+
+def test_a_command_that_takes_too_long_is_ended_with_its_children():
+    with pytest.raises(MachineError, match="0.3 s"):
+        shell.run(HERE, "sleep 4711 & sleep 4711", timeout_s=0.3)
+    time.sleep(0.3)
+    assert not processes_named("sleep 4711")
+
+
+def _run_for_ever():
+    shell.run(HERE, "sleep 4712")
+
+
+def test_a_killed_caller_leaves_nothing_behind():
+    caller = multiprocessing.get_context("spawn").Process(target=_run_for_ever)
+    caller.start()
+    for _ in range(100):
+        if processes_named("sleep 4712"):
+            break
+        time.sleep(0.05)
+    assert processes_named("sleep 4712")
+    caller.kill()
+    caller.join()
+    for _ in range(60):
+        if not processes_named("sleep 4712"):
+            return
+        time.sleep(0.05)
+    pytest.fail("the command outlived its caller")
+
+
+# -- the lock and the record of what is ours ----------------------------------------
+
+
+def _hold(ready, done):
+    with lock.held("run"):
+        ready.set()
+        done.wait(10)
+
+
+def test_the_second_holder_is_told_who_holds_the_lock(state):
+    context = multiprocessing.get_context("fork")
+    ready, done = context.Event(), context.Event()
+    holder = context.Process(target=_hold, args=(ready, done))
+    holder.start()
+    assert ready.wait(10)
+    with pytest.raises(Busy, match=rf"`\./lab run`.*pid {holder.pid}"), lock.held("goto"):
+        pass
+    done.set()
+    holder.join()
+    with lock.held("goto"):
+        pass
+
+
+def test_the_lock_of_a_killed_holder_is_free(state):
+    context = multiprocessing.get_context("fork")
+    ready, done = context.Event(), context.Event()
+    holder = context.Process(target=_hold, args=(ready, done))
+    holder.start()
+    assert ready.wait(10)
+    holder.kill()
+    holder.join()
+    with lock.held("goto"):
+        pass
+
+
+def test_owned_things_are_kept_until_they_are_removed(state):
+    owned.add("container", "a")
+    owned.add("container", "b")
+    owned.remove("container", "a")
+    assert owned.all_things() == {"container": ["b"]}
+    owned.remove("container", "b")
+    assert owned.all_things() == {}
+
+
+# -- which machine ------------------------------------------------------------------
+
+
+def test_the_saved_choice_is_kept(state):
+    assert choose.saved() is None
+    choose.save(choose.Choice("vagrant", "virtualbox", "a test"))
+    assert choose.choose() == choose.Choice("vagrant", "virtualbox", "used before")
+    choose.forget()
+    assert choose.saved() is None
+
+
+def test_a_damaged_choice_is_no_choice(state):
+    (state / "machine.json").write_text('{"kind": ')
+    assert choose.saved() is None
+
+
+def test_the_first_usable_provider_is_taken_and_said_why(state, monkeypatch):
+    monkeypatch.delenv("VAGRANT_DEFAULT_PROVIDER", raising=False)
+    monkeypatch.setattr(choose, "usable_providers", lambda: ["libvirt", "virtualbox"])
+    choice = choose.choose()
+    assert (choice.provider, choice.install) == ("libvirt", ())
+    assert "libvirt" in choice.why
+
+
+def test_the_environment_can_name_the_provider(state, monkeypatch):
+    monkeypatch.setenv("VAGRANT_DEFAULT_PROVIDER", "virtualbox")
+    monkeypatch.setattr(choose, "usable_providers", lambda: ["libvirt", "virtualbox"])
+    assert choose.choose().provider == "virtualbox"
+
+
+def test_without_a_way_the_message_names_what_to_install(state, monkeypatch):
+    monkeypatch.setattr(choose, "usable_providers", lambda: [])
+    monkeypatch.setattr(choose.lxc, "kernel_lacks", lambda: "this kernel has no network bridges")
+    with pytest.raises(HostError, match="no network bridges") as caught:
+        choose.choose()
+    assert "./lab up" in caught.value.next_step
+
+
+def test_packages_that_a_distribution_lacks_are_found_out(state, monkeypatch):
+    monkeypatch.setattr(choose, "usable_providers", lambda: [])
+    monkeypatch.setattr(choose.lxc, "kernel_lacks", lambda: "")
+    monkeypatch.setattr(choose.apt, "missing", lambda names: ["vagrant-lxc"])
+    monkeypatch.setattr(choose.apt, "available", lambda names: False)
+    with pytest.raises(HostError, match="vagrant-lxc"):
+        choose.choose()
+
+
+# -- the real machine -----------------------------------------------------------------
+
+
+@pytest.mark.machine
+def test_the_machine_is_what_the_box_says(machine):
+    facts = machine.facts()
+    assert facts["kind"] == "vagrant"
+    assert "trixie" in facts["distro"]
+    assert facts["memory_bytes"] == 2048 * 1024 * 1024
+    assert facts["n_cpu"] in (1, 2)
+
+
+@pytest.mark.machine
+def test_cancelling_ends_the_process_on_the_machine(machine):
+    with pytest.raises(MachineError):
+        machine.run("sleep 4713 & sleep 4713", timeout_s=0.5)
+    time.sleep(0.5)
+    assert not machine.run("pgrep -f '^sleep 4713'").ok
+
+
+@pytest.mark.machine
+def test_a_file_is_put_with_its_owner_and_mode(machine):
+    content = bytes(range(256)) * 4000
+    machine.put(content, "/root/with a space/été", mode="0600")
+    try:
+        assert machine.check_output("stat -c '%a %U %s' '/root/with a space/été'", sudo=True).split() == [
+            "600", "root", str(len(content))]
+    finally:
+        machine.run("rm -r '/root/with a space'", sudo=True)
+
+
+@pytest.mark.machine
+def test_a_failed_command_tells_its_last_lines(machine):
+    with pytest.raises(CommandError, match="no such thing"):
+        machine.check_output("echo no such thing; exit 3")
+
+
+@pytest.mark.machine
+def test_a_second_up_is_quick_and_status_sees_it(machine, lab):
+    began_s = time.monotonic()
+    seen = json.loads(lab("status", "--json").stdout)
+    status_s = time.monotonic() - began_s
+    assert seen["machine"]["running"] and seen["machine"]["host"] == machine.host
+    began_s = time.monotonic()
+    assert lab("up").returncode == 0
+    assert status_s < time.monotonic() - began_s  # status asks no Vagrant
+
+
+@pytest.mark.machine
+def test_a_life_from_nothing_to_nothing(machine, lab, tmp_path):
+    """Another machine beside the tests' own: made, halted, brought back at its address, destroyed."""
+    import subprocess
+
+    life = {"DEPLOYLAB_STATE": str(tmp_path / "state")}
+
+    def containers() -> set[str]:
+        return set(subprocess.run(["lxc-ls", "-1"], capture_output=True, text=True).stdout.split())
+
+    before = containers()
+    up = lab("up", "--yes", **life)
+    assert up.returncode == 0, up.stderr
+    host = json.loads(lab("status", "--json", **life).stdout)["machine"]["host"]
+    assert host != machine.host
+    assert lab("halt", **life).returncode == 0
+    assert json.loads(lab("status", "--json", **life).stdout)["machine"]["running"] is False
+    stopped = lab("goto", "no-such-stage", **life)
+    assert stopped.returncode == 1 and "no stage 'no-such-stage'" in stopped.stderr
+    assert lab("up", **life).returncode == 0
+    assert json.loads(lab("status", "--json", **life).stdout)["machine"]["host"] == host
+    assert lab("destroy", "--yes", **life).returncode == 0
+    assert containers() == before
+    assert not json.loads((tmp_path / "state" / "owned.json").read_text()).get("container")
+    assert machine.answers()  # the other machine never noticed

@@ -1,0 +1,53 @@
+"""Progress: plain lines where there is no terminal, times kept, everything on standard error."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from deploylab.progress import Progress
+
+
+def plain(monkeypatch, tmp_path) -> tuple[Progress, io.StringIO]:
+    monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path))
+    out = io.StringIO()
+    return Progress("test", Console(file=out, highlight=False)), out
+
+
+def test_a_phase_is_said_and_timed(monkeypatch, tmp_path):
+    progress, out = plain(monkeypatch, tmp_path)
+    with progress.phase("box", "Building [the] box"):
+        pass
+    with progress.phase("box", "Building more"):
+        pass
+    assert "✓ Building [the] box" in out.getvalue()
+    assert set(progress.seconds) == {"box"}
+
+
+def test_a_failed_phase_is_not_said_to_be_done(monkeypatch, tmp_path):
+    progress, out = plain(monkeypatch, tmp_path)
+    with pytest.raises(ValueError), progress.phase("box", "Building"):
+        raise ValueError
+    assert "✓" not in out.getvalue()
+    assert not progress.seconds
+
+
+def test_a_failed_phase_on_a_terminal_ends_its_live_line(monkeypatch, tmp_path):
+    monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path))
+    progress = Progress("test", Console(file=io.StringIO(), force_terminal=True))
+    with pytest.raises(ValueError), progress.phase("box", "Building"):
+        progress.update("half", 1, 2)
+        raise ValueError
+    progress.update("after")  # a late update must not fail
+    with progress.phase("box", "Again"):
+        progress.update("going", 1, 2)
+    assert progress.seconds["box"] >= 0
+
+
+def test_the_log_gets_every_line(monkeypatch, tmp_path):
+    progress, _ = plain(monkeypatch, tmp_path)
+    with progress.phase("box", "Building"):
+        progress.log("one\n")
+        progress.log("two")
+    assert progress.log_path.read_text() == "== Building\none\ntwo\n"
+    assert progress.log_path == tmp_path / "log" / "test.log"
