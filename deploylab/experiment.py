@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from deploylab import load, provision
 from deploylab.course import Course, Target, View
@@ -210,10 +211,31 @@ def _run(bench: Bench, cell: Cell, result: LoadResult, **more: Any) -> Run:
     fields = asdict(result)
     if fields["attempts_file"]:  # as seen from runs.jsonl
         fields["attempts_file"] = str(Path(fields["attempts_file"]).relative_to(bench.session.folder))
-    machine = {key: value for key, value in bench.facts.items() if key != "cpus_allowed"}
     known = {
         "session_id": bench.session.id, "stage": cell.target.stage, "variant": cell.target.variant,
-        "view": cell.view.name, "warmup_s": bench.how.warmup_s, "machine": machine, "app_rev": bench.app_rev,
+        "view": cell.view.name, "warmup_s": bench.how.warmup_s,
+        "machine": machine_fields(bench.facts), "app_rev": bench.app_rev,
         "config_hash": provision.config_hash(bench.course, cell.target.stage),
     }
     return Run(**{**fields, **known, **more})
+
+
+def unlisted(result: LoadResult, course: Course, machine: Machine | None) -> Run:
+    """A load test of any URL as a Run; what the lab does not know of it stays empty."""
+    parts = urlsplit(result.url)
+    ours = machine is not None and parts.hostname == machine.host
+    target = next((t for t in course.targets if ours and t.port == parts.port), None)
+    view = next((v.name for v in course.app.views.values() if v.path == (parts.path or "/")), "")
+    return Run(
+        **asdict(result), run_id=uuid.uuid4().hex[:12], session_id="", purpose="measure", round=None, pair_id=None,
+        stage=target.stage if target else "", variant=target.variant if target else None, view=view,
+        server_cpu_s=None, server_runq_wait_s=None, server_rss_bytes=None, server_pss_bytes=None,
+        machine=machine_fields(machine.facts()) if ours else {},
+        config_hash=provision.config_hash(course, target.stage) if target else "",
+        app_rev=provision.app_revision(course) if target else "",
+    )
+
+
+def machine_fields(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts that a Run keeps of its machine."""
+    return {key: value for key, value in facts.items() if key != "cpus_allowed"}

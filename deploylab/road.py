@@ -182,9 +182,8 @@ def _calibrated(bench: Bench, progress: Progress) -> Bench:
 
 def _note(session: Session, bench: Bench, ready: list[Ready], progress: Progress) -> None:
     """Write down what the machine was found to be, for the report."""
-    machine = {key: value for key, value in bench.facts.items() if key != "cpus_allowed"}
     name = "keepalive" if bench.how.keepalive else "no_keepalive"
-    session.update(machine=machine, ceiling={name: bench.how.ceiling_rps},
+    session.update(machine=experiment.machine_fields(bench.facts), ceiling={name: bench.how.ceiling_rps},
                    converge=[{**one.as_json(), "seconds": one.converged.seconds} for one in ready],
                    phase_seconds=dict(progress.seconds))
 
@@ -212,6 +211,7 @@ def on_load(progress: Progress, label: str, seconds: float) -> Callable[[load.Pr
     """Drive a progress line with the events of one load test."""
 
     def on_progress(seen: load.Progress) -> None:
-        progress.update(f"{label}: {units.rate(seen.rps)}, {seen.n_errors} failed", min(seen.t_s, seconds), seconds)
+        text = f"{label}: {units.rate(seen.rps)}, {seen.n_errors} failed"
+        progress.update(text, min(seen.t_s, seconds), seconds or None)
 
     return on_progress

@@ -1,5 +1,6 @@
 """measure, ab: load tests."""
 
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -58,3 +59,45 @@ def measure(
         print_json([asdict(run) for run in runs])
     else:
         print(f"Kept in {session.folder}")
+
+
+@app.command()
+def ab(
+    url: Annotated[str, typer.Argument(help="http://HOST:PORT/PATH, on this computer or the lab's machine.")],
+    n: Annotated[int | None, typer.Option("-n", min=1, help="Requests in all.")] = None,
+    c: Annotated[int | None, typer.Option("-c", min=1, help="Clients at a time.")] = None,
+    t: Annotated[float | None, typer.Option("-t", min=0.1, help="Seconds at most.")] = None,
+    k: Annotated[bool, typer.Option("-k", help="Keep connections.")] = False,
+    header: Annotated[list[str] | None, typer.Option("-H", help="A header, 'Name: value'.")] = None,
+    s: Annotated[float, typer.Option("-s", min=0.01, help="Seconds until a request has timed out.")] = 30.0,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Requests a second: an open loop.")] = None,
+    even: Annotated[bool, typer.Option("--even", help="With --rate: a metronome, not random arrivals.")] = False,
+    own_up: Annotated[bool, typer.Option("--own-up", help="The server is mine: load it though it is not the lab's.")]
+        = False,
+    as_json: Json = False,
+) -> None:
+    """A load test with the flags of ab, and honest numbers: no retries, every failure by its name.
+
+    Example: `./lab ab -n 1000 -c 10 http://127.0.0.1:8000/test/`
+    """
+    from deploylab import course as courses
+    from deploylab import experiment, load, road
+    from deploylab.load import ab as familiar
+    from deploylab.machine import standing
+    from deploylab.progress import Progress
+
+    machine, progress = standing(), Progress("ab")
+    spec = familiar.spec_from_ab_flags(
+        url, n=n, c=c, t=t, k=k, headers=header or (), s=s, rate=rate, even=even, own_up=own_up,
+        allowed_addresses=(machine.host,) if machine else (),
+        cpus=experiment.free_cpus(machine.facts()) if machine else None,
+    )
+    with progress.phase("load", f"Benchmarking {url}"):
+        result = load.run(spec, on_progress=road.on_load(progress, url, t or 0))
+    if as_json:
+        print_json(asdict(experiment.unlisted(result, courses.load(), machine)))
+    else:
+        print(familiar.printout(result))
+    if not result.n_ok:
+        print("\nlab: not one good answer.\nNext: ./lab check", file=sys.stderr)
+        raise typer.Exit(1)

@@ -5,7 +5,7 @@ from deploylab.machine import choose
 from deploylab.machine.base import Completed, Machine
 from deploylab.machine.vagrant import VagrantMachine
 
-__all__ = ["Completed", "Machine", "VagrantMachine", "current", "open_machine"]
+__all__ = ["Completed", "Machine", "VagrantMachine", "current", "open_machine", "standing"]
 
 
 def open_machine(choice: choose.Choice) -> VagrantMachine:
@@ -23,10 +23,15 @@ def current() -> VagrantMachine:
         machine = current()
         machine.run("uptime").out
     """
-    saved = choose.saved()
-    if saved is None:
-        raise MachineError("There is no machine yet.", "./lab up")
-    machine = open_machine(saved)
-    if not machine.answers():
-        raise MachineError("The machine does not answer.", "./lab up")
+    machine = standing()
+    if machine is None:
+        what = "The machine does not answer." if choose.saved() else "There is no machine yet."
+        raise MachineError(what, "./lab up")
     return machine
+
+
+def standing() -> VagrantMachine | None:
+    """A handle on the machine that this clone uses if it runs, else None."""
+    saved = choose.saved()
+    machine = open_machine(saved) if saved else None
+    return machine if machine and machine.answers() else None
