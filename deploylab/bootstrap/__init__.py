@@ -20,23 +20,19 @@ Usage: ./lab VERB [OPTIONS]
 Learn how a Django site is deployed by measuring every step on your own machine.
 
   run                every stage: converge, check, measure; a report at the end
-  open               JupyterLab on the lessons, the machine ready
   up, halt, destroy  start, stop, remove the machine
-  status, doctor     what is there; what this computer lacks
+  status             what is there
   goto STAGE         bring the machine to a stage and check it
-  reset STAGE        the machine as it was before that stage
   check [STAGE]      is it really so? cause and cure for each 'no'
   measure [STAGE …]  load a stage and keep its numbers
-  compare A B        two sides, paired and interleaved
-  sweep STAGE        one stage at rising concurrency
   ab URL             a familiar load test with honest numbers
-  report, slides, site, bundle, record
+  report             write the report of a session again
   test               the test suite
 
 Nothing is installed yet. The first verb makes .venv/ in this folder, about a minute
 with a good network; then `./lab --help` and `./lab VERB --help` know every option.
 
-Next: ./lab doctor
+Next: ./lab run
 """
 
 

@@ -23,7 +23,7 @@ from deploylab.errors import HostError
 # What pip's log says when something common is wrong: (pattern, what failed, what to do).
 CAUSES = [
     (r"No space left on device|Errno 28|Disk quota exceeded", "The disk is full.", "df -h . && "),
-    (r"Read-only file system|Permission denied", "This folder may not be written to.", "ls -ld . .venv && "),
+    (r"Read-only file system|Permission denied", "This folder may not be written to.", "ls -ld . && "),
     (
         r"CERTIFICATE_VERIFY_FAILED",
         "The network's certificate is not trusted: a company's proxy, often.",
@@ -31,8 +31,14 @@ CAUSES = [
     ),
     (
         r"name resolution|Temporary failure|Name or service not known|nodename nor servname"
-        r"|Connection refused|NewConnectionError|Network is unreachable|timed out|ProxyError|No route to host|Connection reset",
+        r"|Connection refused|Connection reset|NewConnectionError|ProxyError|timed out"
+        r"|Network is unreachable|No route to host",
         "No network: the package index does not answer (behind a proxy, set https_proxy).",
+        "",
+    ),
+    (
+        r"from versions: none",
+        "The package index does not know this package, or does not answer: is there a network?",
         "",
     ),
     (
@@ -203,11 +209,12 @@ class Builder:
         """
         log = self.log.read_text(encoding="utf-8", errors="replace")
         text = log.rsplit("\n$ ", 1)[-1]  # what the last command said
-        causes = [(why, do) for pattern, why, do in CAUSES if re.search(pattern, text)]
-        cause, before = causes[0] if causes else ("", cure)
-        end = [redact(line.strip()) for line in text.splitlines() if line.strip()][-5:]
-        lines = [f"{cause} {what}".lstrip(), "The end of .lab/log/install.log:"]
-        lines += [f"  {line[:200]}" for line in end]
+        causes = [cause for cause in CAUSES if re.search(cause[0], text)]
+        pattern, why, before = causes[0] if causes else ("(?!)", "", cure)
+        said = [redact(line.strip()[:200]) for line in text.splitlines() if line.strip()]
+        telling = [line for line in said[:-4] if re.search(pattern, line)][-1:]
+        lines = [f"{why} {what}".lstrip(), "From .lab/log/install.log:"]
+        lines += [f"  {line}" for line in telling + said[-4:]]
         return HostError("\n".join(lines), before + bootstrap.command(self.args))
 
 

@@ -38,10 +38,11 @@ def get_pip(build) -> None:
 
 def cure() -> str:
     """The beginning of a command line that gives this Python its pip."""
+    sudo = "sudo " if shutil.which("sudo") else ""
     if shutil.which("apt-get"):
-        return f"sudo apt-get update && sudo apt-get install {venv_package()} && "
+        return f"{sudo}apt-get update && {sudo}apt-get install {venv_package()} && "
     if shutil.which("dnf"):
-        return "sudo dnf install python3-pip && "
+        return f"{sudo}dnf install python3-pip && "
     return "python3 -m ensurepip --user && "
 
 
@@ -82,7 +83,8 @@ def from_distribution(build) -> None:
     install = [*apt, "install", "-y", "--no-install-recommends", venv_package()]
     build.say(f"[2/3] pip: apt-get install {venv_package()}")
     if not build.run(install):  # an empty or old package list: refresh it, then once more
-        build.run([*apt, "update"])
+        if not build.run([*apt, "-o", "APT::Update::Error-Mode=any", "update"]):
+            raise NotThisWay("apt-get update did not work")
         if not build.run(install):
             raise NotThisWay(f"apt-get could not install {venv_package()}")
     from_ensurepip(build)

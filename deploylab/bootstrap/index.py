@@ -138,7 +138,7 @@ def candidates(settings: Settings) -> list[Wheel]:
         except FETCH_FAULTS as error:
             faults.append(f"{redact(page)}: {error}")
     if not wheels and faults:
-        raise NotThisWay("the package index does not answer: " + "; ".join(faults))
+        raise NotThisWay("the package index has no answer: " + "; ".join(faults))
     return wheels
 
 
