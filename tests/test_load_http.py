@@ -8,8 +8,10 @@ PAGE = b"<html>hello</html>"
 ANSWERS = {
     "content-length": b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 18\r\n\r\n" + PAGE,
     "white space after the marker": b"HTTP/1.1 200 OK\r\ncontent-length:20\r\n\r\n" + PAGE + b"\r\n",
-    "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\n<html\r\nD;a=\"b\"\r\n>hello</html>\r\n0\r\n\r\n",
-    "trailers": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n12\r\n" + PAGE + b"\r\n000\r\nA: b\r\nC: d\r\n\r\n",
+    "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"
+              b"5\r\n<html\r\nD;a=\"b\"\r\n>hello</html>\r\n0\r\n\r\n",
+    "trailers": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                b"12\r\n" + PAGE + b"\r\n000\r\nA: b\r\nC: d\r\n\r\n",
     "chunks win over a length": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
                                 b"12\r\n" + PAGE + b"\r\n0\r\n\r\n",
     "no reason": b"HTTP/1.1 200\r\nContent-Length: 18\r\n\r\n" + PAGE,

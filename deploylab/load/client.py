@@ -92,7 +92,7 @@ class Load:
         self.close()
         if self.result is None:
             raise LoadError(f"The load engine ended without a result: {self._last_words()}",
-                            "./lab doctor --share")
+                            "./lab status --deep")
 
     def wait(self, on_progress: Callable[[Progress], object] | None = None) -> LoadResult:
         """The result, once the load test has ended.

@@ -52,6 +52,7 @@ class Wire:
     void: str = ""                     # why the run is void
     connections: set = field(default_factory=set)  # those that carry or may carry attempts
     leaving: dict = field(default_factory=dict)    # those that wait for the server's FIN, oldest first
+    max_leaving: int = 512
     heads: dict[bytes, Any] = field(default_factory=dict)
 
 
@@ -259,9 +260,12 @@ class Connection:
         if self.hung_up or self.state != WAITING:  # it has; or part of the request is unsent
             self.close()
             return
+        leaving = self.wire.leaving
+        if len(leaving) >= self.wire.max_leaving:  # a server that never closes must not use up our files
+            next(iter(leaving)).close()
         self.state = LEAVING
         self.wire.connections.discard(self)
-        self.wire.leaving[self] = clock()
+        leaving[self] = clock()
 
     def _connect_failed(self, code: int) -> None:
         if code in OWN_FAULTS:

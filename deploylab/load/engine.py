@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import islice
 
 from deploylab.errors import LoadError
 from deploylab.load.attempts import Attempts
@@ -25,7 +24,6 @@ from deploylab.units import NS_PER_MS, NS_PER_S
 TICK_NS = 50 * NS_PER_MS          # how often time-outs are looked for
 PROGRESS_NS = 200 * NS_PER_MS
 LEAVE_NS = 1 * NS_PER_S           # how long the server has to close a connection that is done with
-MAX_LEAVING = 512                 # connections that wait for that; the oldest is closed beyond it
 STOP_NS = NS_PER_S // 2           # how long a stopped load waits for its last answers
 SETTLE_NS = 2 * NS_PER_S          # how long slow clients have to connect
 SPARE_FILES = 64                  # descriptors for everything that is no connection
@@ -70,7 +68,7 @@ class Engine:
         """
         limit = _raise_file_limit() - SPARE_FILES - self.spec.slow_clients
         concurrency = self._concurrency(limit)
-        self.max_leaving = max(1, min(MAX_LEAVING, limit - concurrency))
+        self.wire.max_leaving = max(1, min(self.wire.max_leaving, limit - concurrency))
         self.shared_core = self.target.is_local and _n_cores() == 1
         pinned = _pin(self.spec.cpus)
         _sharpen_timers()
@@ -115,6 +113,7 @@ class Engine:
         warm_ns, long_ns = int(spec.warmup_s * NS_PER_S), int((spec.duration_s or 0) * NS_PER_S)
         if spec.n_requests is None:  # warm-up and window in one go
             self.opened_ns, self.closed_ns = zero_ns + warm_ns, zero_ns + warm_ns + long_ns
+            self._mark_cpu(zero_ns)
             load.begin(zero_ns, self.closed_ns)
             self._loop(load)
             return {"seed": None}
@@ -125,6 +124,7 @@ class Engine:
             return {"seed": None}
         self.opened_ns = clock()
         until_ns = self.opened_ns + long_ns if long_ns else 0
+        self._mark_cpu(self.opened_ns)
         load.begin(self.opened_ns, until_ns, spec.n_requests)
         self._loop(load)
         # Cut short by time, the window is that time; else it ends with the last answer.
@@ -192,9 +192,7 @@ class Engine:
 
     def _see_off(self, now: int) -> None:
         """Close connections whose server did not close them in time."""
-        leaving = self.wire.leaving
-        n_over = max(len(leaving) - self.max_leaving, 0)
-        for connection in [*islice(leaving, n_over), *(c for c, since in leaving.items() if now - since > LEAVE_NS)]:
+        for connection in [c for c, since in self.wire.leaving.items() if now - since > LEAVE_NS]:
             connection.close()
 
     def _mark_cpu(self, now: int, last: bool = False) -> None:

@@ -1,0 +1,147 @@
+"""The engine as a process: its events, how it is stopped, that it leaves nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from load_helpers import FaultyServer
+
+from deploylab import load
+from deploylab.errors import LoadError, TargetRefused
+from deploylab.load import LoadSpec, attempts
+from deploylab.paths import ROOT
+
+
+@pytest.fixture(scope="module")
+def server():
+    with FaultyServer() as server:
+        yield server
+
+
+def test_a_load_test_from_python(server, tmp_path):
+    url, path = server.url("/ok?ms=2"), tmp_path / "attempts.gz"
+    told = []
+    result = load.run(LoadSpec(url=url, duration_s=0.7, concurrency=4, attempts_path=str(path)), told.append)
+    assert result.n_sent == result.n_ok == server.counts(url)["requests"]
+    assert [p.n_sent for p in told] == sorted(p.n_sent for p in told)
+    assert len(told) >= 2 and told[-1].n_ok <= result.n_ok and told[-1].p50_ns > 0
+    head, columns = attempts.read(path)
+    assert head["n"] == len(columns["end_ns"]) == result.n_sent
+
+
+def test_events_are_lines_of_json(server):
+    spec = LoadSpec(url=server.url("/ok"), n_requests=5)
+    process = engine()
+    out, err = process.communicate(spec.to_json() + "\n", timeout=20)
+    # communicate() ends standard input at once, so this load may be stopped before its end.
+    events = [json.loads(line) for line in out.splitlines()]
+    assert events[0]["event"] == "start" and events[-1]["event"] == "result"
+    assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.parametrize(("line", "word"), [("", "no load spec"), ("{}", "url"), ("nonsense", "JSON"),
+                                            ('{"url": "http://127.0.0.1/", "n_requests": 0}', "n_requests")])
+def test_a_wrong_spec_is_an_error_event(line, word):
+    process = engine()
+    out, err = process.communicate(line + "\n", timeout=20)
+    event = json.loads(out)
+    assert event["event"] == "error" and word in event["what"]
+    assert (process.returncode, err) == (1, "")
+
+
+def test_errors_reach_the_caller():
+    with pytest.raises(TargetRefused, match="192.0.2.7"):
+        load.run(LoadSpec(url="http://192.0.2.7/", n_requests=1))
+    with pytest.raises(LoadError, match="no TLS"):
+        load.run(LoadSpec(url="https://127.0.0.1/", n_requests=1))
+
+
+@pytest.mark.parametrize("how", ["stop", "SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("fields", [{}, {"mode": "open", "rate_per_s": 100}], ids=["closed", "open"])
+def test_a_stopped_load_ends_soon_with_what_it_has(server, tmp_path, how, fields):
+    url, path = server.url("/ok?ms=5"), tmp_path / "attempts.gz"
+    with load.start(LoadSpec(url=url, duration_s=600, concurrency=3, attempts_path=str(path), **fields)) as test:
+        for n, _ in enumerate(test):
+            if n == 2:
+                test.stop() if how == "stop" else os.kill(test.pid, getattr(signal, how))
+    result = test.result
+    assert "stopped" in result.flags
+    assert result.duration_s < 60 and result.n_ok > 0
+    assert result.n_sent == result.n_ok + result.n_errors == attempts.read(path)[0]["n"]
+    assert result.n_sent == server.counts(url)["requests"]
+
+
+def test_a_stop_does_not_wait_for_a_silent_server(server):
+    """What was on its way is counted nowhere, and the result says how much that was."""
+    url = server.url("/silent?every=4")
+    with load.start(LoadSpec(url=url, duration_s=600, concurrency=1, timeout_s=600)) as test:
+        for n, _ in enumerate(test):
+            if n == 1:
+                begin = time.monotonic()
+                test.stop()
+    took_s = time.monotonic() - begin
+    assert took_s < 5  # half a second of grace, and a slow machine
+    assert test.result.n_sent == test.result.n_ok == 3
+    assert {"stopped", "unfinished=1"} <= set(test.result.flags)
+
+
+def test_a_load_that_is_left_is_stopped(server):
+    with load.start(LoadSpec(url=server.url("/ok"), duration_s=600)) as test:
+        pid = test.pid
+    assert not alive(pid)
+
+
+def test_a_killed_parent_leaves_no_orphan(server):
+    spec = LoadSpec(url=server.url("/ok?ms=5"), duration_s=600)
+    program = ("from deploylab.load import LoadSpec, start\n"
+               f"load = start(LoadSpec.from_json({spec.to_json()!r}))\n"
+               "for progress in load: print(load.pid, flush=True)\n")
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT)
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert wait_until(lambda: not alive(pid))
+
+
+def test_nobody_reads_the_progress(server):
+    """A full pipe does not hold up the load, nor its end."""
+    url = server.url("/ok?ms=5")
+    process = engine(stdout=subprocess.PIPE)
+    process.stdin.write(LoadSpec(url=url, duration_s=0.5).to_json() + "\n")
+    process.stdin.flush()
+    assert wait_until(lambda: process.poll() is not None)
+    assert json.loads(process.stdout.read().splitlines()[-1])["event"] == "result"
+    process.stdin.close()
+    process.stdout.close()
+    process.stderr.close()
+
+
+def engine(**fields):
+    return subprocess.Popen([sys.executable, "-m", "deploylab.load"], cwd=ROOT, text=True, **{
+        "stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **fields})
+
+
+def alive(pid: int) -> bool:
+    """Does it run? A process that nobody has waited for yet does not."""
+    try:
+        os.kill(pid, 0)
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return True  # no /proc here, and kill() found it
+    except ProcessLookupError:
+        return False
+
+
+def wait_until(condition, timeout_s=15) -> bool:
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False

@@ -1,0 +1,141 @@
+"""What may be asked for, and who may be loaded."""
+
+import pytest
+
+from deploylab.errors import LoadError, TargetRefused
+from deploylab.load.ab import printout, spec_from_ab_flags
+from deploylab.load.engine import request_bytes
+from deploylab.load.guard import resolve
+from deploylab.load.spec import LoadSpec
+from deploylab.record import LoadResult
+
+URL = "http://127.0.0.1:8000/"
+
+
+@pytest.mark.parametrize(("fields", "word"), [
+    ({}, "n_requests"),
+    ({"n_requests": 0}, "n_requests"),
+    ({"n_requests": 2.5}, "n_requests"),
+    ({"n_requests": True}, "n_requests"),
+    ({"duration_s": 0}, "duration_s"),
+    ({"duration_s": float("nan")}, "duration_s"),
+    ({"duration_s": float("inf")}, "duration_s"),
+    ({"duration_s": 1, "warmup_s": -1}, "warmup_s"),
+    ({"duration_s": 1, "timeout_s": 0}, "timeout_s"),
+    ({"duration_s": 1, "concurrency": 0}, "concurrency"),
+    ({"duration_s": 1, "mode": "half-open"}, "mode"),
+    ({"duration_s": 1, "mode": "open"}, "rate"),
+    ({"duration_s": 1, "rate_per_s": 5}, "rate"),
+    ({"duration_s": 1, "method": "GET /x"}, "method"),
+    ({"duration_s": 1, "headers": {"A b": "c"}}, "headers"),
+    ({"duration_s": 1, "headers": {"A": "c\r\nHost: x"}}, "headers"),
+    ({"duration_s": 1, "headers": {"Connection": "close"}}, "Connection"),
+    ({"duration_s": 1, "cpus": []}, "cpus"),
+    ({"duration_s": 1, "keepalive": "yes"}, "keepalive"),
+    ({"duration_s": 1, "expect_status": 99}, "expect_status"),
+])
+def test_a_wrong_value_is_named(fields, word):
+    with pytest.raises(LoadError, match=word):
+        LoadSpec(url=URL, **fields)
+
+
+@pytest.mark.parametrize(("line", "word"), [
+    ("{", "JSON"), ("[]", "url"), ('{"url": "http://127.0.0.1/", "n_requests": 1, "speed": 9}', "speed"),
+])
+def test_a_wrong_line_is_explained(line, word):
+    with pytest.raises(LoadError, match=word):
+        LoadSpec.from_json(line)
+
+
+def test_a_spec_survives_the_wire():
+    spec = LoadSpec(url=URL, mode="open", rate_per_s=5, duration_s=1, cpus=[1], allowed_addresses=["10.0.3.2"],
+                    headers={"Accept": "text/html"}, marker="ñ")
+    assert LoadSpec.from_json(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize(("url", "word"), [
+    ("https://127.0.0.1/", "no TLS"),
+    ("ftp://127.0.0.1/", "http://HOST"),
+    ("127.0.0.1:8000", "http://HOST"),
+    ("http:///path", "http://HOST"),
+    ("http://127.0.0.1:99999/", "not a URL"),
+    ("http://127.0.0.1/a b", "white space"),
+    ("http://127.0.0.1/\r\nHost: x", "white space"),
+    ("http://me:secret@127.0.0.1/", "user name"),
+    ("http://no.such.name.invalid/", "does not resolve"),
+])
+def test_a_url_we_cannot_load_is_explained(url, word):
+    with pytest.raises(LoadError, match=word):
+        resolve(url)
+
+
+@pytest.mark.parametrize("url", ["http://192.0.2.7/", "http://10.0.3.21:8003/", "http://[2001:db8::1]/", "http://0.0.0.0/"])
+def test_somebody_else_is_refused(url):
+    with pytest.raises(TargetRefused, match="Next: .*--own-up"):
+        resolve(url, allowed_addresses=("10.0.3.22",))
+
+
+@pytest.mark.parametrize(("url", "fields"), [
+    ("http://127.0.0.1:8000/", {}),
+    ("http://127.9.9.9/", {}),
+    ("http://localhost:8000/", {}),
+    ("http://[::1]:8000/", {}),
+    ("http://10.0.3.21:8003/", {"allowed_addresses": ("10.0.3.21",)}),
+    ("http://192.0.2.7/", {"own_up": True}),
+])
+def test_our_own_may_be_loaded(url, fields):
+    assert resolve(url, **fields).address[1] in (80, 8000, 8003)
+
+
+def test_a_name_is_resolved_once():
+    assert resolve("http://localhost:8000/").address[0] in ("127.0.0.1", "::1")
+
+
+def test_the_request_on_the_wire():
+    spec = LoadSpec(url="http://127.0.0.1:8000/año/?q=1#part", n_requests=1, method="POST", body="a=ñ",
+                    headers={"host": "lab.test", "Cookie": "a=b"}, keepalive=False)
+    assert request_bytes(spec, resolve(spec.url)) == (
+        "POST /a%C3%B1o/?q=1 HTTP/1.1\r\nUser-Agent: deploylab\r\nAccept: */*\r\nhost: lab.test\r\nCookie: a=b\r\n"
+        "Content-Length: 4\r\nConnection: close\r\n\r\na=ñ").encode()
+
+
+def test_a_plain_request_on_the_wire():
+    spec = LoadSpec(url="http://127.0.0.1", n_requests=1)
+    assert request_bytes(spec, resolve(spec.url)) == (
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: deploylab\r\nAccept: */*\r\n\r\n")
+
+
+@pytest.mark.parametrize(("flags", "fields"), [
+    ({}, {"n_requests": 1, "duration_s": None, "concurrency": 1, "keepalive": False, "timeout_s": 30.0}),
+    ({"n": 1000, "c": 10, "k": True}, {"n_requests": 1000, "concurrency": 10, "keepalive": True}),
+    ({"t": 3, "s": 5}, {"n_requests": None, "duration_s": 3, "timeout_s": 5}),
+    ({"t": 3, "rate": 50, "even": True}, {"mode": "open", "rate_per_s": 50, "even": True}),
+    ({"headers": ["Accept-Encoding: gzip"]}, {"headers": {"Accept-Encoding": "gzip"}}),
+    ({"cpus": [1], "marker": "x"}, {"cpus": (1,), "marker": "x"}),
+])
+def test_the_flags_of_ab(flags, fields):
+    spec = spec_from_ab_flags(URL, **flags)
+    assert {name: getattr(spec, name) for name in fields} == fields
+
+
+def test_a_header_without_a_colon():
+    with pytest.raises(LoadError, match="-H 'Name: value'"):
+        spec_from_ab_flags(URL, headers=["gzip"])
+
+
+def test_the_printout():
+    result = LoadResult(
+        engine="deploylab 1", url="http://127.0.0.1:8003/test/?a=b", started_utc="2026-01-01T00:00:00+00:00",
+        warmup_s=0, duration_s=2.0, mode="closed", concurrency=10, target_rps=None, keepalive=True,
+        n_due=None, n_sent=110, n_ok=100, n_unsent=None,
+        errors={"stale": 4, "http_5xx": 6}, rps=50.0, bytes=204_800, latency_from="start",
+        latency_ns={"min": 1_000_000, "p50": 2_500_000, "p90": None, "p95": None, "p99": None, "p999": None,
+                    "max": 12_345_678},
+        client_cpu_s=0.1, flags=["many_failures=9.1%"])
+    text = printout(result)
+    for line in ("Document Path:          /test/?a=b", "Complete requests:      110", "Failed requests:        10",
+                 "   stale:               4", "Non-2xx responses:      6", "Requests per second:    50.00 [#/sec]",
+                 "Time per request:       200.000 [ms] (mean)", "Transfer rate:          100.00 [Kbytes/sec]",
+                 "    50%     2.500", "    99%         -", "   100%    12.346 (longest request)",
+                 "Note: 9.1% of the attempts failed"):
+        assert line in text
