@@ -1,0 +1,76 @@
+"""Writing that survives a crash: whole lines, whole files, and errors that a person can act on."""
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploylab.errors import ResultsError
+
+
+def whole_json(line: bytes) -> str | None:
+    """The line as text if it is whole JSON, else None."""
+    try:
+        text = line.decode()
+        json.loads(text)
+    except ValueError:
+        return None
+    return text
+
+
+def replace(file: Path, data: bytes) -> None:
+    """Put data in place of the file: written aside, synced, renamed."""
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with aside.open("wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(aside, file)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def append_line(file: Path, line: bytes) -> None:
+    """One write of the whole line at the end of the file, synced; a part of a line is taken back."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        end = os.fstat(descriptor).st_size
+        if os.write(descriptor, line) < len(line):
+            os.ftruncate(descriptor, end)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def mend_tail(file: Path) -> None:
+    """Move a cut-off last line aside, so that the next run begins on a line of its own."""
+    data = file.read_bytes() if file.exists() else b""
+    if not data or data.endswith(b"\n"):
+        return
+    start = data.rfind(b"\n") + 1
+    if whole_json(data[start:]) is not None:
+        append_line(file, b"\n")  # whole, only its end is missing
+        return
+    append_line(file.with_name(f"{file.name}.damaged"), data[start:] + b"\n")
+    os.truncate(file, start)
+
+
+@contextmanager
+def explained(where: Path) -> Iterator[None]:
+    """Turn an error of the operating system into one that a person can act on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ResultsError(f"The disk is full: {where} took no more. The runs before are safe.",
+                               f"df -h {where}   make room; then ./lab run goes on where it stopped"
+                               ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise ResultsError(f"{where} cannot be read or written: {error.strerror}.",
+                               f"ls -ld {where}   or take another folder: DEPLOYLAB_RESULTS=~/results"
+                               ) from error
+        raise ResultsError(f"{where}: {error.strerror}.", f"ls -ld {where}") from error

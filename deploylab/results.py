@@ -1,0 +1,236 @@
+"""Results on disk: a session is a folder with its plan and one line for each run.
+
+    results/2026-11-23_190512_ab12/session.json   the plan, and what happened to it
+    results/2026-11-23_190512_ab12/runs.jsonl     one run a line, written the moment it ends
+
+A crash costs at most the run that was being written: that line is moved aside to
+`runs.jsonl.damaged`, and every reader says so.
+"""
+
+import json
+import secrets
+import warnings
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from deploylab import paths
+from deploylab.durable import append_line, explained, mend_tail, replace, whole_json
+from deploylab.errors import ResultsError
+from deploylab.record import Run
+
+SCHEMA = 1  # of session.json; raised when a key changes its meaning
+
+
+class DamagedResults(UserWarning):
+    """A line of `runs.jsonl` cannot be read, so that run is left out."""
+
+
+@dataclass
+class Session:
+    """One sitting of measuring: its folder and its plan.
+
+    Args:
+        folder: where `session.json` and `runs.jsonl` lie.
+        plan: what `session.json` says: schema, session_id, created_utc, quick, stages, cells, n_rounds,
+            seconds, warmup_s, machine, ceiling, converge, finished_utc.
+
+    Example:
+        >>> session = Session.create(stages=["nginx"], n_rounds=5)     # doctest: +SKIP
+        >>> session.append(run)                                        # doctest: +SKIP
+        >>> session.finish()                                           # doctest: +SKIP
+    """
+
+    folder: Path
+    plan: dict[str, Any]
+
+    @classmethod
+    def create(cls, **plan: Any) -> "Session":
+        """A new session on disk, with this plan and an identifier of its own.
+
+        Raises:
+            ResultsError: the folder cannot be made.
+        """
+        now = datetime.now(UTC)
+        with explained(paths.results_dir()):
+            paths.results_dir().mkdir(parents=True, exist_ok=True)
+            folder = _new_folder(now)
+        session = cls(folder, {
+            "schema": SCHEMA, "session_id": folder.name, "created_utc": now.isoformat(),
+            "finished_utc": None, "converge": [], **plan,
+        })
+        session.update()
+        return session
+
+    @classmethod
+    def open(cls, session_id: str) -> "Session":
+        """The session of that identifier, one's own or one that ships with the course.
+
+        Raises:
+            ResultsError: there is none, its plan is damaged, or it is from another version.
+        """
+        for folder in (paths.results_dir() / session_id, _recorded_dir() / session_id):
+            if (folder / "session.json").exists():
+                return cls(folder, _read_plan(folder / "session.json"))
+        known = ", ".join(s.id for s in sessions()[-3:]) or "none yet"
+        raise ResultsError(f"There is no session '{session_id}' in {paths.results_dir()}. "
+                           f"The latest are: {known}.", "./lab run")
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def finished(self) -> bool:
+        return self.plan.get("finished_utc") is not None
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it ships with the course, and was not measured here."""
+        return self.folder.parent == _recorded_dir()
+
+    @property
+    def runs_file(self) -> Path:
+        return self.folder / "runs.jsonl"
+
+    def update(self, **changes: Any) -> None:
+        """Put these keys into the plan, on disk in one step: a reader sees the old plan or the new one.
+
+        Raises:
+            ResultsError: it cannot be written; the old plan stays.
+        """
+        plan = {**self.plan, **changes}
+        text = json.dumps(plan, indent=2, allow_nan=False) + "\n"
+        with explained(self.folder):
+            replace(self.folder / "session.json", text.encode())
+        self.plan = plan
+
+    def finish(self) -> None:
+        """Note that the plan is carried out; `latest_unfinished` passes it over from now on."""
+        self.update(finished_utc=datetime.now(UTC).isoformat())
+
+    def append(self, run: Run) -> None:
+        """Put a run on disk, before anything else happens.
+
+        Raises:
+            ResultsError: it cannot be written. The runs before it are safe.
+        """
+        try:
+            line = run.to_json().encode() + b"\n"
+        except ValueError as error:
+            raise ResultsError(f"Run {run.run_id} holds a figure that is not a number: {error}.") from error
+        with explained(self.folder):
+            mend_tail(self.runs_file)
+            append_line(self.runs_file, line)
+
+    def runs(self, purpose: str | None = None) -> list[Run]:
+        """Every run, in the order they ended. A damaged line is skipped with a `DamagedResults` warning.
+
+        Args:
+            purpose: only those: "preview", "round", "measure" or "pair".
+
+        Raises:
+            ResultsError: a run is from another version, or the file cannot be read.
+        """
+        runs, problems = self._read()
+        for problem in problems:
+            warnings.warn(problem, DamagedResults, stacklevel=2)
+        return [run for run in runs if purpose in (None, run.purpose)]
+
+    def problems(self) -> list[str]:
+        """What is damaged, one sentence a line; empty is good."""
+        return self._read()[1]
+
+    def measured(self) -> set[tuple[int, str, str | None, str, int]]:
+        """What the rounds have done: (round, stage, variant, view, concurrency), to resume from."""
+        return {(run.round, run.stage, run.variant, run.view, run.concurrency)
+                for run in self._read()[0] if run.purpose == "round" and run.round is not None}
+
+    def _read(self) -> tuple[list[Run], list[str]]:
+        with explained(self.folder):
+            data = self.runs_file.read_bytes() if self.runs_file.exists() else b""
+        runs, problems = [], []
+        for number, line in enumerate(data.split(b"\n"), start=1):
+            if not line.strip():
+                continue
+            if (text := whole_json(line)) is None:
+                problems.append(f"Line {number} of {self.id}/runs.jsonl is damaged; that run is left out.")
+            else:
+                runs.append(self._run(text, number))
+        if (aside := self.folder / "runs.jsonl.damaged").exists():
+            problems.append(f"{_count_lines(aside)} cut-off run(s) lie in {self.id}/{aside.name}; "
+                            "a measurement was stopped while it was written.")
+        return runs, problems
+
+    def _run(self, text: str, number: int) -> Run:
+        try:
+            return Run.from_json(text)
+        except ResultsError as error:
+            raise ResultsError(f"Line {number} of {self.id}/runs.jsonl: {error.what}",
+                               error.next_step or "./lab run") from error
+
+
+def sessions() -> list[Session]:
+    """One's own sessions, the oldest first. One that cannot be read is left out with a warning."""
+    return _sessions_in(paths.results_dir())
+
+
+def recorded() -> list[Session]:
+    """The sessions that ship with the course, the oldest first."""
+    return _sessions_in(_recorded_dir())
+
+
+def latest() -> Session | None:
+    """The newest of one's own sessions, or None."""
+    return next(reversed(sessions()), None)
+
+
+def latest_unfinished() -> Session | None:
+    """The newest of one's own sessions whose plan is not carried out, or None."""
+    return next((session for session in reversed(sessions()) if not session.finished), None)
+
+
+def _recorded_dir() -> Path:
+    return paths.results_dir() / "recorded"
+
+
+def _sessions_in(folder: Path) -> list[Session]:
+    found = []
+    for plan_file in folder.glob("*/session.json"):
+        try:
+            found.append(Session(plan_file.parent, _read_plan(plan_file)))
+        except ResultsError as error:
+            warnings.warn(error.what, DamagedResults, stacklevel=3)
+    return sorted(found, key=lambda s: (s.plan.get("created_utc", ""), s.id))
+
+
+def _new_folder(now: datetime) -> Path:
+    """An empty folder named by the time in UTC and four random digits; no two callers get the same."""
+    while True:
+        folder = paths.results_dir() / f"{now:%Y-%m-%d_%H%M%S}_{secrets.token_hex(2)}"
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            continue
+
+
+def _read_plan(file: Path) -> dict[str, Any]:
+    with explained(file):
+        data = file.read_bytes()
+    text = whole_json(data)
+    plan = json.loads(text) if text else None
+    if not isinstance(plan, dict):
+        raise ResultsError(f"The plan of session {file.parent.name} is damaged: {file}.", "./lab run")
+    if plan.get("schema") != SCHEMA:
+        raise ResultsError(
+            f"Session {file.parent.name} has schema {plan.get('schema')}; "
+            f"this version reads schema {SCHEMA}.",
+            "measure again with this version (./lab run), or read it with the one that wrote it",
+        )
+    return plan
+
+
+def _count_lines(file: Path) -> int:
+    return sum(1 for line in file.read_bytes().split(b"\n") if line.strip())

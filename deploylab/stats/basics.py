@@ -1,0 +1,120 @@
+"""What every statistic here rests on: cells, metrics, the t interval on logs, and which runs go together."""
+
+from collections.abc import Callable, Sequence
+from math import exp, log, sqrt
+from statistics import fmean, stdev
+from typing import NamedTuple
+
+from scipy.stats import t as student_t
+
+from deploylab import words
+from deploylab.errors import DeployLabError
+from deploylab.record import Run
+
+FAILURES_TO_WARN = 0.01  # share of the requests sent
+
+
+class Cell(NamedTuple):
+    """What one figure is about: one server, one page, one number of clients."""
+
+    stage: str
+    variant: str | None
+    view: str
+    concurrency: int
+
+    @property
+    def target(self) -> str:
+        return words.target(self.stage, self.variant)
+
+
+# What can be compared: a run's figure, or None where the run has none.
+METRICS: dict[str, Callable[[Run], float | None]] = {
+    "rps": lambda run: run.rps,
+    "p50_ns": lambda run: run.latency_ns.get("p50"),
+    "p95_ns": lambda run: run.latency_ns.get("p95"),
+    "p99_ns": lambda run: run.latency_ns.get("p99"),
+    "server_cpu_per_request_s": lambda run: run.server_cpu_per_request_s,
+    "server_pss_bytes": lambda run: run.server_pss_bytes,
+}
+
+
+def cell_of(run: Run) -> Cell:
+    """The cell a run belongs to."""
+    return Cell(run.stage, run.variant, run.view, run.concurrency)
+
+
+def log_interval(values: Sequence[float]) -> tuple[float, tuple[float, float] | None]:
+    """The geometric mean of positive values, and its 95 % t interval.
+
+    Args:
+        values: shape (n,), positive, any unit. With n = 1 there is no interval.
+
+    Example:
+        >>> mean, (low, high) = log_interval([1.0, 4.0])
+        >>> round(mean, 6)
+        2.0
+
+    Source: Student's t on log(values), mean ± t(0.975, n - 1) s / sqrt(n), then exp; tests/test_stats.py
+        counts how often it covers. Runs as the unit: Kalibera and Jones, "Rigorous benchmarking in
+        reasonable time", ISMM 2013.
+    """
+    logs = [log(value) for value in values]
+    centre, n = fmean(logs), len(logs)
+    if n < 2:
+        return exp(centre), None
+    half = float(student_t.ppf(0.975, n - 1)) * stdev(logs) / sqrt(n)
+    return exp(centre), (exp(centre - half), exp(centre + half))
+
+
+def autocorrelation(values: Sequence[float]) -> float | None:
+    """How much a value resembles the one before it, -1 to 1; None with fewer than 3, or all equal.
+
+    Args:
+        values: shape (n,), in order of time.
+
+    Example:
+        >>> autocorrelation([1, -1, 1, -1])
+        -0.75
+
+    Source: Box, Jenkins, Reinsel, "Time Series Analysis", the sample autocorrelation r_1 = c_1 / c_0.
+    """
+    if len(values) < 3:
+        return None
+    centre = fmean(values)
+    off = [value - centre for value in values]
+    power = sum(x * x for x in off)
+    return sum(x * y for x, y in zip(off, off[1:], strict=False)) / power if power > 1e-18 else None
+
+
+def drifts(r1: float | None, n: int) -> bool:
+    """Whether a lag-1 autocorrelation of n values is more than chance.
+
+    Source: Bartlett's approximate limit for white noise, r_1 > 2 / sqrt(n).
+    """
+    return r1 is not None and r1 > 2 / sqrt(n)
+
+
+def require_alike(runs: Sequence[Run]) -> None:
+    """Nothing, if all runs had the same view, load and machine.
+
+    Raises:
+        DeployLabError: they differ; the message says in what.
+    """
+    for name, figure in _SAME.items():
+        seen = list(dict.fromkeys(figure(run) for run in runs))
+        if len(seen) > 1:
+            raise DeployLabError(
+                f"These runs do not go together: their {name} differs: {' and '.join(map(str, seen[:3]))}.",
+                "measure both under the same load, side by side: ./lab compare A B",
+            )
+
+
+_SAME: dict[str, Callable[[Run], object]] = {
+    "view": lambda run: run.view,
+    "mode": lambda run: f"{run.mode} loop",
+    "concurrency": lambda run: words.count(run.concurrency, "client"),
+    "arrival rate": lambda run: run.target_rps,
+    "keep-alive": lambda run: "on" if run.keepalive else "off",
+    "duration": lambda run: f"{run.duration_s:.1f} s",
+    "machine": lambda run: words.machine(run.machine) + f", kernel {run.machine.get('kernel')}",
+}

@@ -1,0 +1,147 @@
+"""Two sides, paired run by run."""
+
+from collections.abc import Sequence
+from math import exp, log, sqrt
+from statistics import fmean
+
+from deploylab import words
+from deploylab.errors import DeployLabError
+from deploylab.record import Comparison, Run
+from deploylab.stats.basics import (
+    FAILURES_TO_WARN,
+    METRICS,
+    autocorrelation,
+    drifts,
+    log_interval,
+    require_alike,
+)
+
+Pair = tuple[list[Run], list[Run]]
+
+
+def compare(a_runs: Sequence[Run], b_runs: Sequence[Run], metric: str = "rps") -> Comparison:
+    """How B stands to A in one figure: log ratios pair by pair, with a t interval.
+
+    A pair is what A and B measured under the same `pair_id`, or else in the same round of the same session.
+    Flagged runs stay in, with a warning.
+
+    Args:
+        a_runs, b_runs: in order of time, each side of one cell.
+        metric: a key of METRICS.
+
+    Raises:
+        DeployLabError: the runs differ in view, load or machine, or the metric is unknown.
+
+    Example:
+        >>> compare(runs_of_apache, runs_of_nginx).verdict          # doctest: +SKIP
+        'nginx against apache: 2.1 times as many requests a second (1.9 to 2.3); half-width 10 %'
+
+    Source: as `log_interval`, on log(B/A); pairing takes out the slow drift that both sides share
+        (Box, Hunter, Hunter, "Statistics for Experimenters", the paired comparison).
+    """
+    if metric not in METRICS:
+        raise DeployLabError(f"There is no metric '{metric}'. They are: {', '.join(METRICS)}.")
+    require_alike([*a_runs, *b_runs])
+    a_name, b_name = _name(a_runs, "A"), _name(b_runs, "B")
+    pairs = _pairs(a_runs, b_runs)
+    ratios = [ratio for pair in pairs if (ratio := _ratio(pair, metric)) is not None]
+    ratio, ci95 = log_interval(ratios) if ratios else (None, None)
+    half_width = sqrt(ci95[1] / ci95[0]) - 1 if ci95 else None
+    return Comparison(
+        a=a_name, b=b_name, view=next((run.view for run in (*a_runs, *b_runs)), ""), metric=metric,
+        n_pairs=len(ratios), ratio=ratio, ci95=ci95, half_width=half_width,
+        verdict=_verdict(f"{b_name} against {a_name}", pairs, metric, ratio, ci95, half_width, len(ratios)),
+        warnings=_warnings(pairs, ratios, metric, len(a_runs), len(b_runs)),
+    )
+
+
+def _name(runs: Sequence[Run], otherwise: str) -> str:
+    names = list(dict.fromkeys(words.target(run.stage, run.variant) for run in runs))
+    if len(names) > 1:
+        raise DeployLabError(f"One side of a comparison holds several servers: {', '.join(names)}.",
+                             "give the runs of one stage or variant to each side")
+    return names[0] if names else otherwise
+
+
+def _pairs(a_runs: Sequence[Run], b_runs: Sequence[Run]) -> list[Pair]:
+    """What lies next to each other in time; a repeated half is kept beside its twin."""
+    sides: dict[tuple, Pair] = {}
+    for side, runs in enumerate((a_runs, b_runs)):
+        for run in runs:
+            if (key := _pair_key(run)) is not None:
+                sides.setdefault(key, ([], []))[side].append(run)
+    return [pair for pair in sides.values() if pair[0] and pair[1]]
+
+
+def _pair_key(run: Run) -> tuple | None:
+    if run.pair_id is not None:
+        return (run.session_id, "pair", run.pair_id)
+    return None if run.round is None else (run.session_id, "round", run.round)
+
+
+def _ratio(pair: Pair, metric: str) -> float | None:
+    """B over A, or None where one of them has no such figure or it is 0."""
+    sides = [[METRICS[metric](run) for run in side] for side in pair]
+    if not all(value for side in sides for value in side):
+        return None
+    a_mean, b_mean = (fmean(map(log, side)) for side in sides)
+    return exp(b_mean - a_mean)
+
+
+def _verdict(names: str, pairs: list[Pair], metric: str, ratio: float | None,
+             ci95: tuple[float, float] | None, half_width: float | None, n_used: int) -> str:
+    if ratio is None:
+        return f"{names}: no ratio, because {_why_none(pairs, metric)}"
+    left_out = f" in {n_used} of {len(pairs)} pairs" if n_used < len(pairs) else ""
+    said = f"{names}{left_out}: {words.change(ratio, ci95, metric)}"
+    if half_width is None:
+        return f"{said}; one pair cannot say how far it would move"
+    return f"{said}; half-width {words.percent(half_width)}"
+
+
+def _why_none(pairs: list[Pair], metric: str) -> str:
+    if not pairs:
+        return "no two runs share a round or a pair"
+    silent = [_name(runs, "") for runs in _by_side(pairs) if all(run.n_ok == 0 for run in runs)]
+    if silent:
+        return f"{' and '.join(silent)} gave no good answer"
+    return f"no pair has a {words.METRICS[metric][0]} on both sides"
+
+
+def _by_side(pairs: list[Pair]) -> tuple[list[Run], list[Run]]:
+    return [run for a, _ in pairs for run in a], [run for _, b in pairs for run in b]
+
+
+def _warnings(pairs: list[Pair], ratios: list[float], metric: str, n_a: int, n_b: int) -> list[str]:
+    out = []
+    if len(ratios) < len(pairs):
+        out.append(f"{len(pairs) - len(ratios)} of {words.count(len(pairs), 'pair')} left out: "
+                   f"one side had no {words.METRICS[metric][0]}; the ratio is of the others only")
+    sides = _by_side(pairs)
+    if single := n_a + n_b - sum(map(len, sides)):
+        out.append(f"{words.count(single, 'run')} without a partner left out")
+    for runs in sides:
+        out += _side_warnings(runs)
+    if len(ratios) > 1 and max(ratios) == min(ratios):
+        out.append("every pair gave exactly the same ratio: that is a copy or a coarse figure, not precision")
+    if drifts(autocorrelation([log(ratio) for ratio in ratios]), len(ratios)):
+        out.append("a pair resembles the one before it: the interval is too narrow")
+    return out + _differences([run for runs in sides for run in runs])
+
+
+def _side_warnings(runs: Sequence[Run]) -> list[str]:
+    name = _name(runs, "")
+    out = [f"{name}: {text}" for text in words.flags_in(runs)]
+    sent, failed = sum(run.n_sent for run in runs), sum(run.n_errors for run in runs)
+    if sent and failed / sent > FAILURES_TO_WARN:
+        out.append(f"{name}: {words.percent(failed / sent)} of its requests failed; "
+                   "only good answers are compared")
+    return out
+
+
+def _differences(runs: Sequence[Run]) -> list[str]:
+    """What should be the same on both sides, and is not, though it does not forbid the comparison."""
+    checks = {"source revision of the app": {run.app_rev for run in runs},
+              "load generator": {run.engine for run in runs}}
+    return [f"the {name} differs: {', '.join(sorted(seen))}"
+            for name, seen in checks.items() if len(seen) > 1]

@@ -1,0 +1,111 @@
+"""The runs of one cell, summed up."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import log
+from statistics import fmean, median, stdev
+
+from deploylab import words
+from deploylab.record import Run
+from deploylab.stats.basics import Cell, autocorrelation, cell_of, drifts, log_interval, require_alike
+
+CV_TO_WARN = 0.2  # above it, a run repeats itself badly enough to say so
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The runs of one cell, summed up."""
+
+    cell: Cell
+    n_runs: int
+    rps: float                          # geometric mean; the arithmetic one where a run had no good answer
+    rps_mean: float                     # arithmetic mean
+    rps_ci95: tuple[float, float] | None  # of the geometric mean; None: one run, or one without a good answer
+    cv: float | None                    # standard deviation of rps / its mean
+    autocorrelation: float | None       # lag 1, of log rps in order of time
+    latency_ns: dict[str, float | None]  # p50 p95 p99: the median over the runs
+    n_sent: int
+    errors: dict[str, int]              # summed over the runs
+    server_cpu_per_request_s: float | None  # median over the runs
+    server_pss_bytes: float | None      # median over the runs
+    flags: dict[str, int]               # each flag's name, and how many runs carry it
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def n_failed(self) -> int:
+        return sum(self.errors.values())
+
+    @property
+    def failure_share(self) -> float:
+        """Failures as a share of the requests sent, 0 to 1."""
+        return self.n_failed / self.n_sent if self.n_sent else 0.0
+
+
+def summarise(runs: Iterable[Run]) -> dict[Cell, Summary]:
+    """One summary for each (stage, variant, view, concurrency), in the order they first appear.
+
+    Args:
+        runs: in order of time; those of one cell with the same load on the same machine.
+
+    Raises:
+        DeployLabError: the runs of a cell differ in load or machine.
+
+    Example:
+        >>> summarise([])
+        {}
+    """
+    cells: dict[Cell, list[Run]] = {}
+    for run in runs:
+        cells.setdefault(cell_of(run), []).append(run)
+    return {cell: _summary(cell, members) for cell, members in cells.items()}
+
+
+def _summary(cell: Cell, runs: list[Run]) -> Summary:
+    require_alike(runs)
+    rates = [run.rps for run in runs]
+    mean, interval = log_interval(rates) if min(rates) > 0 else (fmean(rates), None)
+    flags = [name for run in runs for name in {words.flag_name(flag) for flag in run.flags}]
+    summary = Summary(
+        cell=cell, n_runs=len(runs), rps=mean, rps_mean=fmean(rates), rps_ci95=interval,
+        cv=stdev(rates) / fmean(rates) if len(runs) > 1 and mean > 0 else None,
+        autocorrelation=autocorrelation([log(rate) for rate in rates]) if min(rates) > 0 else None,
+        latency_ns={p: _median_of([run.latency_ns.get(p) for run in runs]) for p in ("p50", "p95", "p99")},
+        n_sent=sum(run.n_sent for run in runs),
+        errors=_sum_errors(runs),
+        server_cpu_per_request_s=_median_of([run.server_cpu_per_request_s for run in runs]),
+        server_pss_bytes=_median_of([run.server_pss_bytes for run in runs]),
+        flags={name: flags.count(name) for name in sorted(set(flags))},
+    )
+    summary.warnings.extend(_warnings(summary, runs))
+    return summary
+
+
+def _median_of(values: Sequence[float | None]) -> float | None:
+    """The median of those there are; None where more than half are missing."""
+    there = [value for value in values if value is not None]
+    return median(there) if 2 * len(there) >= len(values) and there else None
+
+
+def _sum_errors(runs: Sequence[Run]) -> dict[str, int]:
+    kinds = dict.fromkeys(kind for run in runs for kind in run.errors)
+    totals = {kind: sum(run.errors.get(kind, 0) for run in runs) for kind in kinds}
+    return {kind: n for kind, n in totals.items() if n}
+
+
+def _warnings(summary: Summary, runs: list[Run]) -> list[str]:
+    out = words.flags_in(runs)
+    if summary.n_failed:
+        out.append(words.failures(summary.errors, summary.n_sent))
+    if empty := sum(run.rps == 0 for run in runs):
+        out.append(f"no good answer in {empty} of {words.count(len(runs), 'run')}: no interval")
+    for name in summary.latency_ns:
+        missing = sum(run.latency_ns.get(name) is None for run in runs)
+        if missing:
+            out.append(f"{name} is missing in {missing} of {words.count(len(runs), 'run')}: "
+                       "too few answers, or too many failures, to carry it")
+    if summary.cv and summary.cv > CV_TO_WARN:
+        out.append(f"the runs differ much: coefficient of variation {words.percent(summary.cv)}")
+    if drifts(summary.autocorrelation, len(runs)):
+        out.append("a run resembles the one before it (lag-1 autocorrelation "
+                   f"{summary.autocorrelation:.2f}): the interval is too narrow")
+    return out

@@ -1,0 +1,246 @@
+"""stats: worked by hand where a hand can, simulated where it cannot."""
+
+from dataclasses import replace
+from math import exp, isclose, log, sqrt
+
+import numpy as np
+import pytest
+import synthetic
+from synthetic import run
+
+from deploylab import stats, words
+from deploylab.errors import DeployLabError
+from deploylab.load.flags import SENTENCES
+
+
+def side(stage, rates, **other):
+    return [run(stage, round=i, rps=rate, **other) for i, rate in enumerate(rates, start=1)]
+
+
+def test_log_interval_by_hand():
+    # logs of 1, 2, 4: mean log 2, standard deviation log 2; t(0.975, 2) = 4.30265
+    mean, (low, high) = stats.log_interval([1, 2, 4])
+    half = 4.30265 * log(2) / sqrt(3)
+    assert isclose(mean, 2) and isclose(low, 2 * exp(-half), rel_tol=1e-5)
+    assert isclose(high, 2 * exp(half), rel_tol=1e-5)
+
+
+def test_one_value_has_no_interval():
+    assert stats.log_interval([3.0]) == (pytest.approx(3.0), None)
+
+
+def test_autocorrelation_by_hand():
+    # 1 2 3 4: offs -1.5 -0.5 0.5 1.5; products 0.75 -0.25 0.75 = 1.25; squares 5
+    assert stats.autocorrelation([1, 2, 3, 4]) == pytest.approx(0.25)
+    assert stats.autocorrelation([5, 5, 5, 5]) is None
+    assert stats.autocorrelation([1, 2]) is None
+
+
+def test_summary_by_hand():
+    runs = [run(rps=100, round=1, server_cpu_s=0.3, flags=["client_cpu=93%"]),
+            run(rps=200, round=2, server_cpu_s=1.2, n_failed=6),
+            run(rps=400, round=3, server_cpu_s=4.8)]
+    summary = stats.summarise(runs)[("nginx", None, "page", 10)]
+    assert (summary.n_runs, summary.n_failed, summary.n_sent) == (3, 6, 300 + 606 + 1200)
+    assert summary.rps == pytest.approx(200)
+    assert summary.rps_mean == pytest.approx(700 / 3)
+    assert summary.rps_ci95 == pytest.approx(stats.log_interval([100, 200, 400])[1])
+    assert summary.latency_ns["p50"] == 50_000_000
+    assert summary.server_cpu_per_request_s == pytest.approx(1.2 / 606)
+    assert summary.cv == pytest.approx(152.7525 / (700 / 3), rel=1e-4)
+    assert summary.flags == {"client_cpu": 1}
+    said = " ".join(summary.warnings)
+    assert "short of processor (1 of 3 runs)" in said and "6 of 2,106 failed" in said and "differ much" in said
+
+
+def test_summary_warns_of_runs_like_their_neighbours():
+    summary = next(iter(stats.summarise(side("nginx", [100] * 8 + [200] * 8)).values()))
+    assert any("autocorrelation" in text for text in summary.warnings)
+
+
+def test_summary_of_failures_only():
+    summary = next(iter(stats.summarise(side("nginx", [0, 0, 0])).values()))
+    assert (summary.rps, summary.rps_ci95, summary.failure_share) == (0, None, 1)
+    assert summary.latency_ns == {"p50": None, "p95": None, "p99": None}
+
+
+def test_summary_of_one_run():
+    summary = next(iter(stats.summarise([run()]).values()))
+    assert summary.rps_ci95 is None and summary.cv is None
+
+
+def test_a_percentile_missing_in_most_runs_is_not_shown():
+    cut = [replace(r, latency_ns={**r.latency_ns, "p99": None}) for r in side("nginx", [100, 110])]
+    summary = next(iter(stats.summarise([*cut, run(round=3)]).values()))
+    assert summary.latency_ns["p99"] is None and summary.latency_ns["p95"] is not None
+    assert any("p99 is missing in 2 of 3 runs" in text for text in summary.warnings)
+
+
+def test_compare_by_hand():
+    # ratios 2, 2, 8: logs mean (5/3) log 2
+    found = stats.compare(side("apache", [100, 200, 50]), side("nginx", [200, 400, 400]))
+    assert found.n_pairs == 3 and found.ratio == pytest.approx(2 ** (5 / 3))
+    assert found.ci95 == pytest.approx(stats.log_interval([2, 2, 8])[1])
+    assert found.half_width == pytest.approx(found.ci95[1] / found.ratio - 1)
+    assert (found.a, found.b, found.view, found.metric) == ("apache", "nginx", "page", "rps")
+
+
+def test_verdict_names_both_and_prints_the_half_width():
+    found = stats.compare(side("apache", [100, 101, 99, 100]), side("nginx", [210, 208, 211, 213]))
+    assert found.verdict.startswith("nginx against apache: 2.1 times as many requests a second (2.1 to 2.2)")
+    assert found.verdict.endswith("; half-width 3 %")
+
+
+def test_a_loss_is_said_as_one():
+    found = stats.compare(side("apache", [100, 101, 99, 100]), side("nginx", [80, 82, 79, 80]))
+    assert "20 % fewer requests a second" in found.verdict
+
+
+def test_no_difference_is_never_the_same():
+    found = stats.compare(side("apache", [100, 101, 99, 100]), side("nginx", [101, 99, 100, 100]))
+    assert "no difference seen (within 2 %)" in found.verdict and "same" not in found.verdict
+
+
+def test_no_pair():
+    found = stats.compare([run("apache", round=1)], [run("nginx", round=2)])
+    assert (found.ratio, found.ci95, found.n_pairs) == (None, None, 0)
+    assert "no two runs share a round or a pair" in found.verdict
+    assert stats.compare([], []).ratio is None
+
+
+def test_one_pair_has_a_ratio_but_no_interval():
+    found = stats.compare([run("apache", rps=100)], [run("nginx", rps=200)])
+    assert found.ratio == pytest.approx(2) and found.ci95 is None and found.half_width is None
+    assert "one pair cannot say how far it would move" in found.verdict
+
+
+def test_all_equal_is_suspicious():
+    found = stats.compare(side("apache", [100] * 4), side("nginx", [100] * 4))
+    assert found.ratio == pytest.approx(1) and found.half_width == pytest.approx(0)
+    assert any("not precision" in text for text in found.warnings)
+
+
+def test_all_failed_gives_a_reason_and_no_ratio():
+    found = stats.compare(side("apache", [100, 100]), side("nginx", [0, 0]))
+    assert found.ratio is None and "because nginx gave no good answer" in found.verdict
+    assert any("100 % of its requests failed" in text for text in found.warnings)
+
+
+def test_a_pair_with_a_failed_side_is_left_out_aloud():
+    found = stats.compare(side("apache", [100, 100, 100]), side("nginx", [200, 0, 210]))
+    assert found.n_pairs == 2 and "in 2 of 3 pairs" in found.verdict
+    assert any("1 of 3 pairs left out" in text for text in found.warnings)
+
+
+def test_flagged_runs_stay_in_with_a_warning():
+    found = stats.compare(side("apache", [100, 101], flags=["client_cpu=93%"]), side("nginx", [200, 201]))
+    assert found.n_pairs == 2 and "apache: the load generator was short of processor (2 of 2 runs)" in found.warnings
+
+
+def test_a_metric_that_was_not_sampled():
+    found = stats.compare(side("apache", [1, 2], server_cpu_s=None), side("nginx", [1, 2]),
+                          "server_cpu_per_request_s")
+    assert found.ratio is None and "server CPU a request on both sides" in found.verdict
+
+
+def test_pairs_by_pair_id():
+    a = [run("apache", round=None, rps=r, pair_id=p) for r, p in ((100, "x"), (200, "y"))]
+    b = [run("nginx", round=None, rps=r, pair_id=p) for r, p in ((600, "y"), (300, "x"))]
+    assert stats.compare(a, b).ratio == pytest.approx(3)
+
+
+def test_rounds_of_two_sessions_are_not_mixed():
+    assert stats.compare([run("apache")], [run("nginx", session_id="s2")]).n_pairs == 0
+
+
+@pytest.mark.parametrize(("change", "word"), [
+    ({"view": "hello"}, "view"), ({"mode": "open"}, "mode"), ({"concurrency": 32}, "concurrency"),
+    ({"target_rps": 9.0}, "arrival rate"), ({"keepalive": False}, "keep-alive"),
+    ({"duration_s": 5.0}, "duration"),
+    ({"machine": {**synthetic.MACHINE, "n_cpu": 2}}, "machine"),
+])
+def test_runs_that_do_not_go_together_are_refused(change, word):
+    with pytest.raises(DeployLabError, match=f"their {word} differs"):
+        stats.compare([run("apache")], [run("nginx", **change)])
+
+
+def test_software_versions_may_differ():
+    other = {**synthetic.MACHINE, "versions": {"nginx": "1.27"}}
+    assert stats.compare([run("apache")], [run("nginx", machine=other)]).n_pairs == 1
+
+
+def test_an_unknown_metric_is_named():
+    with pytest.raises(DeployLabError, match="no metric 'speed'"):
+        stats.compare([run()], [run()], "speed")
+
+
+def _interleaved(rng, true_ratio, a_first, n_pairs=14):
+    """One comparison under the noise of a real machine: CV 22 %, lag-1 autocorrelation 0.69."""
+    noise = np.exp(synthetic.ar1(rng, 2 * n_pairs))
+    a, b = [], []
+    for i in range(n_pairs):
+        first, second = noise[2 * i], noise[2 * i + 1]
+        at_a, at_b = (first, second) if a_first(i) else (second, first)
+        a.append(run("apache", round=i, rps=300 * at_a))
+        b.append(run("nginx", round=i, rps=300 * at_b * true_ratio))
+    return stats.compare(a, b)
+
+
+def _covered(found, truth):
+    return sum(one.ci95[0] <= truth <= one.ci95[1] for one in found) / len(found)
+
+
+def test_a_against_a_covers_one_with_pairs_in_random_order():
+    rng = np.random.default_rng(20261123)
+    found = [_interleaved(rng, 1.0, lambda i: rng.random() < 0.5) for _ in range(300)]
+    assert _covered(found, 1) >= 0.93
+
+
+def test_a_against_a_covers_one_with_abba():
+    # A little less: under such noise ABBA makes neighbouring pairs alike (0.94 over 4,000 simulations).
+    rng = np.random.default_rng(20261123)
+    found = [_interleaved(rng, 1.0, lambda i: i % 2 == 0) for _ in range(300)]
+    assert _covered(found, 1) >= 0.91
+
+
+def test_one_block_after_the_other_would_mislead():
+    """Why runs are interleaved: the same noise, all of A before all of B, paired in order."""
+    rng, found = np.random.default_rng(20261123), []
+    for _ in range(300):
+        noise = 300 * np.exp(synthetic.ar1(rng, 28))
+        found.append(stats.compare(side("apache", noise[:14]), side("nginx", noise[14:])))
+    assert _covered(found, 1) < 0.75
+
+
+def test_a_true_ratio_is_found():
+    rng = np.random.default_rng(20261123)
+    found = [_interleaved(rng, 1.2, lambda i: i % 2 == 0) for _ in range(100)]
+    assert _covered(found, 1.2) >= 0.93
+    assert np.exp(np.mean([log(one.ratio) for one in found])) == pytest.approx(1.2, rel=0.02)
+    assert sum("no difference" not in one.verdict for one in found) >= 80
+
+
+def test_every_flag_of_the_load_generator_has_words():
+    assert set(SENTENCES) <= set(words.FLAGS)
+
+
+def test_steps_compare_each_stage_with_the_one_before():
+    course = synthetic.the_course()
+    steps = stats.steps(synthetic.rounds(course), course)
+    assert len(steps) == 5 * 6
+    first = steps[0]
+    assert (first.before.stage, first.stage.stage, first.cell.view) == ("runserver", "apache", "hello")
+    assert first.rps.ratio == pytest.approx(1900 / 700, rel=0.15)
+    assert first.a.rps < first.b.rps
+
+
+def test_a_step_skips_a_stage_that_lacks_the_view():
+    course = synthetic.the_course("runserver", "apache", "nginx")
+    runs = [r for r in synthetic.rounds(course) if (r.stage, r.view) != ("apache", "cpu")]
+    cpu = [step for step in stats.steps(runs, course) if step.cell.view == "cpu"]
+    assert [(step.before.stage, step.stage.stage) for step in cpu] == [("runserver", "nginx")]
+
+
+def test_one_stage_makes_no_step():
+    course = synthetic.the_course("nginx")
+    assert stats.steps(synthetic.rounds(course), course) == []
