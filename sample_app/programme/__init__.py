@@ -1,0 +1,1 @@
+"""A conference programme: one small, real Django site."""

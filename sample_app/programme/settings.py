@@ -1,0 +1,169 @@
+"""Settings of the conference programme.
+
+Every value that differs between machines comes from an environment variable (the list is in
+README.md), or from `local_settings.py` beside this file. The defaults suit development, but for
+one: DEBUG is off unless somebody asks for it.
+"""
+
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+
+from programme import environment as env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- Who may see what ------------------------------------------------------------------------
+
+DEBUG = env.flag("DJANGO_DEBUG")
+SECRET_KEY = env.text("DJANGO_SECRET_KEY")  # verified at the end, after local_settings.py
+
+# Django refuses a request whose Host header is not listed here, with 400. A proxy in front must
+# pass on the Host the visitor typed, with its port (nginx: `proxy_set_header Host $http_host`).
+# USE_X_FORWARDED_HOST stays off: whoever can send that header could choose the host.
+ALLOWED_HOSTS = env.words("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+
+# Needed only where the browser's Origin differs from the Host that Django sees: behind a proxy
+# that ends TLS or drops the port. Each entry has its scheme: `http://192.0.2.10:8003`.
+CSRF_TRUSTED_ORIGINS = env.words("DJANGO_CSRF_TRUSTED_ORIGINS")
+
+# Pages that may show this site in a frame. `'self'` is always one of them.
+FRAME_ANCESTORS = ["'self'", *env.words("DJANGO_FRAME_ANCESTORS")]
+
+# `check --deploy` asks for XFrameOptionsMiddleware (security.W002). X-Frame-Options knows only
+# "same origin" and "nobody", so programme.middleware.frame_ancestors does that work instead.
+# The checks about TLS (W004, W008, W012, W016) are deliberately not silenced: the lab speaks
+# plain HTTP, and a site on the open internet must settle them.
+SILENCED_SYSTEM_CHECKS = ["security.W002"]
+
+# --- The application -------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "programme",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "programme.middleware.name_process",  # first, so that error pages carry its header too
+    "programme.middleware.frame_ancestors",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.http.ConditionalGetMiddleware",  # ETag, and 304 where it matches
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+
+ROOT_URLCONF = "programme.urls"
+WSGI_APPLICATION = "programme.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Database --------------------------------------------------------------------------------
+
+SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": env.text("DJANGO_SQLITE_PATH") or BASE_DIR / "db.sqlite3",
+    "OPTIONS": {
+        # Readers go on while somebody writes. SQLite then keeps two more files beside the
+        # database, so its folder must be writable too.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        # Ask for the write lock at the start of a transaction: two writers then wait for each
+        # other, instead of one failing with "database is locked".
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,  # seconds
+    },
+}
+
+MYSQL = {
+    "ENGINE": "django.db.backends.mysql",  # MariaDB too
+    "NAME": env.text("DJANGO_MYSQL_NAME", "programme"),
+    "USER": env.text("DJANGO_MYSQL_USER", "programme"),
+    "PASSWORD": env.text("DJANGO_MYSQL_PASSWORD"),
+    "HOST": env.text("DJANGO_MYSQL_SOCKET") or env.text("DJANGO_MYSQL_HOST", "127.0.0.1"),
+    "OPTIONS": {
+        "charset": "utf8mb4",  # all of Unicode; MySQL's own "utf8" stops at three bytes
+        "init_command": "SET sql_mode='STRICT_TRANS_TABLES'",  # an over-long text is an error
+        "connect_timeout": 5,  # seconds
+    },
+    # The test database gets the same alphabet.
+    "TEST": {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"},
+}
+
+DATABASE_CHOICES = {"sqlite": SQLITE, "mysql": MYSQL}
+DATABASE = env.text("DJANGO_DATABASE", "sqlite")
+if DATABASE not in DATABASE_CHOICES:
+    raise ImproperlyConfigured(f"DJANGO_DATABASE is '{DATABASE}'. Use sqlite or mysql.")
+DATABASES = {"default": DATABASE_CHOICES[DATABASE]}
+
+# How long a connection stays open for the next request, in seconds; 0 opens one per request.
+# Every thread keeps its own: processes x threads must stay below the server's limit.
+DATABASES["default"]["CONN_MAX_AGE"] = env.number("DJANGO_CONN_MAX_AGE")
+# A kept connection may have died in the meantime; ask before using it.
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = DATABASES["default"]["CONN_MAX_AGE"] > 0
+
+# --- Static files ----------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = env.text("DJANGO_STATIC_ROOT") or BASE_DIR / "staticfiles"
+
+# --- Log: everything to stderr; who started the process decides where that goes ----------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {process} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    # Without this line Django would mail errors to ADMINS when DEBUG is off, and print nothing.
+    "loggers": {"django": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
+}
+
+# --- This machine's own settings, if it has any ------------------------------------------------
+
+try:
+    from programme.local_settings import *  # noqa: F403
+except ModuleNotFoundError as error:
+    # Absent is fine. A module that local_settings.py itself cannot find is not.
+    if error.name != "programme.local_settings":
+        raise
+
+if not SECRET_KEY:
+    if not DEBUG:
+        raise ImproperlyConfigured(
+            "DJANGO_SECRET_KEY is not set, and DEBUG is off. Set it to 50 or more random characters, "
+            "for example from: python -c 'import secrets; print(secrets.token_urlsafe(50))'. "
+            "To try the site on this computer only, set DJANGO_DEBUG=1 instead."
+        )
+    # Good for one process: sessions and forms end with it, and two workers would not agree on it.
+    SECRET_KEY = get_random_secret_key()

@@ -1,0 +1,42 @@
+"""Every address of the site."""
+
+from datetime import date
+
+from django.contrib import admin
+from django.urls import path, register_converter
+
+from programme import views
+
+
+class DateConverter:
+    """A date in an address: 2026-09-09."""
+
+    regex = r"\d{4}-\d{2}-\d{2}"
+
+    def to_python(self, value: str) -> date:
+        return date.fromisoformat(value)  # its ValueError means 404
+
+    def to_url(self, value: date) -> str:
+        return value.isoformat()
+
+
+register_converter(DateConverter, "date")
+
+urlpatterns = [
+    # The site
+    path("", views.home, name="home"),
+    path("days/<date:date>/", views.day, name="day"),
+    path("editions/", views.editions, name="editions"),
+    path("talks/<int:pk>/", views.talk, name="talk"),
+    path("talks/<int:pk>/comment/", views.comment, name="comment"),
+    path("speakers/<int:pk>/", views.speaker, name="speaker"),
+    path("tracks/<slug:slug>/", views.track, name="track"),
+    path("search/", views.search, name="search"),
+    path("admin/", admin.site.urls),
+    # The lab
+    path("test/", views.hello, name="hello"),
+    path("wait/", views.wait, name="wait"),
+    path("cpu/", views.cpu, name="cpu"),
+    path("whoami/", views.whoami, name="whoami"),
+    path("healthz/", views.healthz, name="healthz"),
+]

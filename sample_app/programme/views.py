@@ -1,0 +1,229 @@
+"""The pages. The first half is the site; the second half exists to be measured."""
+
+import logging
+import os
+import socket
+import threading
+import time
+from datetime import date as Date
+from itertools import groupby
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Count, Q
+from django.db.utils import Error as DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_http_methods, require_safe
+
+from programme.forms import CommentForm
+from programme.models import Comment, Day, Edition, Speaker, Talk, Track
+
+logger = logging.getLogger(__name__)
+
+# Anybody's cache may keep these pages for half a minute: they are the same for every visitor.
+public = cache_control(public=True, max_age=30)
+# These must be made anew each time, or a measurement would measure a cache.
+no_store = cache_control(no_store=True)
+
+COMMENTS_SHOWN = 40
+RESULTS_SHOWN = 40
+WAIT_S = 0.05
+PRIMES_BELOW = 20_000
+
+
+# ------------------------------------------------------------------------------ the programme
+
+
+@require_safe
+@public
+def home(request: HttpRequest) -> HttpResponse:
+    """The first day of the newest edition, whatever today's date: the same work at every measurement."""
+    day = Day.objects.select_related("edition").order_by("-edition__year", "number").first()
+    if day is None:
+        return render(request, "programme/empty.html")
+    return _day_page(request, day)
+
+
+@require_safe
+@public
+def day(request: HttpRequest, date: Date) -> HttpResponse:
+    return _day_page(request, get_object_or_404(Day.objects.select_related("edition"), date=date))
+
+
+def _day_page(request: HttpRequest, day: Day) -> HttpResponse:
+    """One day's programme, in 8 queries with the one that found the day."""
+    counts = dict(
+        Comment.objects.filter(talk__day=day).order_by().values_list("talk").annotate(Count("id"))
+    )
+    talks = list(day.talks.select_related("track", "room").prefetch_related("speakers"))
+    for talk in talks:
+        talk.n_comments = counts.get(talk.pk, 0)
+    context = {
+        "day": day,
+        "days": day.edition.days.all(),
+        "slots": [(starts, list(group)) for starts, group in groupby(talks, key=lambda talk: talk.starts)],
+        "tracks": Track.objects.annotate(n_talks=Count("talks", filter=Q(talks__day=day))),
+        "discussed": sorted(talks, key=lambda talk: (-talk.n_comments, talk.pk))[:5],
+        "speakers": Speaker.objects.filter(talks__day=day).distinct()[:18],
+        "comments": Comment.objects.select_related("talk")[:6],
+    }
+    return render(request, "programme/day.html", context)
+
+
+@require_safe
+@public
+def editions(request: HttpRequest) -> HttpResponse:
+    found = Edition.objects.prefetch_related("days").annotate(n_talks=Count("days__talks"))
+    return render(request, "programme/editions.html", {"editions": found})
+
+
+@require_safe
+@public
+def talk(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(_talks().select_related("day__edition", "track", "room"), pk=pk)
+    comments = found.comments.all()
+    context = {
+        "talk": found,
+        "comments": comments[:COMMENTS_SHOWN],
+        "n_comments": comments.count(),
+        "beside": found.day.talks.filter(starts=found.starts).exclude(pk=pk).select_related("track", "room"),
+    }
+    return render(request, "programme/talk.html", context)
+
+
+@require_safe
+@public
+def speaker(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(Speaker, pk=pk)
+    talks = found.talks.select_related("day__edition", "track", "room").order_by("-day__date", "starts")
+    return render(request, "programme/speaker.html", {"speaker": found, "talks": talks})
+
+
+@require_safe
+@public
+def track(request: HttpRequest, slug: str) -> HttpResponse:
+    """A track's talks in the newest edition."""
+    found = get_object_or_404(Track, slug=slug)
+    edition = Edition.objects.first()
+    talks = _talks().filter(track=found, day__edition=edition).select_related("day", "track", "room")
+    context = {"track": found, "edition": edition, "talks": talks, "tracks": Track.objects.all()}
+    return render(request, "programme/track.html", context)
+
+
+@require_safe
+@public
+def search(request: HttpRequest) -> HttpResponse:
+    """Talks by a word: SQL's LIKE, which reads every row. A search engine would not."""
+    q = request.GET.get("q", "").strip()[:80]
+    context = {"q": q}
+    if q:
+        hit = Q(title__icontains=q) | Q(abstract__icontains=q)
+        found = Talk.objects.filter(hit)
+        context["n_found"] = found.count()
+        newest_first = found.select_related("day__edition", "track", "room").order_by("-day__date", "starts")
+        context["talks"] = newest_first[:RESULTS_SHOWN]
+    return render(request, "programme/search.html", context)
+
+
+def _talks():
+    return Talk.objects.prefetch_related("speakers")
+
+
+# ------------------------------------------------------------------------------------ writing
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@no_store
+def comment(request: HttpRequest, pk: int) -> HttpResponse:
+    """A form of its own, so that no page that a cache may keep carries a visitor's CSRF token."""
+    found = get_object_or_404(Talk, pk=pk)
+    form = CommentForm(request.POST or None, instance=Comment(talk=found))
+    if request.method == "POST" and form.is_valid():
+        return _posted(request, form.save())
+    status = 422 if form.is_bound else 200
+    return render(request, "programme/comment.html", {"talk": found, "form": form}, status=status)
+
+
+def _posted(request: HttpRequest, comment: Comment) -> HttpResponse:
+    """To a browser a redirect, so that reloading does not post twice; to a program plain JSON."""
+    if not request.accepts("text/html"):
+        return JsonResponse({"comment": comment.pk, "talk": comment.talk_id}, status=201)
+    # A new address, so that the browser's copy of the talk's page does not hide the comment.
+    url = f"{reverse('talk', args=[comment.talk_id])}?posted={comment.pk}#comment-{comment.pk}"
+    response = redirect(url)
+    response.status_code = 303  # See Other: fetch it with GET
+    return response
+
+
+# ------------------------------------------------------------------------------------ the lab
+
+
+@require_safe
+@no_store
+def hello(request: HttpRequest) -> HttpResponse:
+    """A template and nothing else."""
+    return render(request, "programme/hello.html")
+
+
+@require_safe
+@no_store
+def wait(request: HttpRequest) -> HttpResponse:
+    """Wait for something else: a payment service, say. The processor is free meanwhile."""
+    time.sleep(WAIT_S)
+    return render(request, "programme/wait.html", {"wait_ms": round(WAIT_S * 1000)})
+
+
+@require_safe
+@no_store
+def cpu(request: HttpRequest) -> HttpResponse:
+    """Compute. Nobody else in this process can run Python meanwhile."""
+    context = {"n_primes": count_primes(PRIMES_BELOW), "below": PRIMES_BELOW}
+    return render(request, "programme/cpu.html", context)
+
+
+def count_primes(below: int) -> int:
+    """How many primes are smaller than `below`. Source: the sieve of Eratosthenes."""
+    is_prime = [False, False] + [True] * (below - 2)
+    for number in range(2, int(below**0.5) + 1):
+        if is_prime[number]:
+            for multiple in range(number * number, below, number):
+                is_prime[multiple] = False
+    return sum(is_prime)
+
+
+@require_safe
+@no_store
+def whoami(request: HttpRequest) -> JsonResponse:
+    """Which process of which server answers. For the lab: a public site would not tell."""
+    thread = threading.current_thread()
+    return JsonResponse(
+        {
+            "pid": os.getpid(),
+            "thread": thread.ident,
+            "thread_name": thread.name,
+            "n_threads": threading.active_count(),
+            "server": request.META.get("SERVER_SOFTWARE", ""),
+            "host": socket.gethostname(),
+            "database": connection.vendor,
+            "debug": settings.DEBUG,
+            "multithread": bool(request.META.get("wsgi.multithread")),
+            "multiprocess": bool(request.META.get("wsgi.multiprocess")),
+        }
+    )
+
+
+@require_safe
+@no_store
+def healthz(request: HttpRequest) -> HttpResponse:
+    """200 when the database answers, else 503. Its reason goes to the log, not to the visitor."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            cursor.fetchone()
+    except DatabaseError:
+        logger.exception("The database does not answer.")
+        return HttpResponse("the database does not answer\n", status=503, content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain")
