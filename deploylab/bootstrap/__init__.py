@@ -6,6 +6,7 @@ the environment is in `environment`, loaded only when there is work.
 
 import os
 import sys
+import time
 
 from deploylab.errors import DeployLabError, HostError
 
@@ -58,7 +59,9 @@ def main(args: list[str]) -> int:
             return 0
         from deploylab.bootstrap import environment
 
+        began = time.monotonic()
         environment.prepare(group, args)
+        os.environ["DEPLOYLAB_ENVIRONMENT_S"] = f"{time.monotonic() - began:.1f}"  # `run` says where the time went
     return hand_over(args or ["--help"])
 
 
