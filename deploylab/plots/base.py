@@ -1,0 +1,197 @@
+"""What every plot shares: one look, one colour and marker a stage, and a small object that comes out."""
+
+import base64
+import hashlib
+import html
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from deploylab import words
+from deploylab.course import Course
+from deploylab.load import in_doubt
+from deploylab.record import Run
+
+INK = "#1b1b1f"    # in the SVG it becomes the colour of the text around it, light or dark
+GRID = "#c9c9cf"   # in the SVG it becomes --grid, where the page sets one
+PANEL_WIDTH_IN = 4.7
+LOOK = {
+    "font.size": 10, "axes.titlesize": 11,
+    "axes.edgecolor": GRID, "axes.labelcolor": INK, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.spines.left": False, "axes.grid": True, "axes.grid.axis": "x", "axes.axisbelow": True,
+    "grid.color": GRID, "grid.linewidth": 0.6, "text.color": INK, "xtick.color": INK, "ytick.color": INK,
+    "axes.facecolor": "none", "legend.frameon": False, "svg.fonttype": "none", "figure.dpi": 100,
+}
+# Okabe and Ito's colours, told apart by people who see red and green alike; each with a marker of its own.
+# Source: M. Okabe, K. Ito, "Color Universal Design", 2008. Their yellow and black vanish on white or on dark.
+STYLES = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"),
+          ("#56B4E9", "P"), ("#8C8C8C", "X"))
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A drawn plot. `svg` and `png` are made when they are first asked for.
+
+    Args:
+        name: a word for file names and identifiers.
+        title: what it shows, without the numbers.
+        how_to_read: what the marks mean.
+        measured: the load, the number of runs, the machine, and what is in doubt.
+        alt: what it shows with the numbers, for who does not see it.
+    """
+
+    name: str
+    title: str
+    how_to_read: str
+    measured: str
+    alt: str
+    figure: Figure
+
+    @property
+    def caption(self) -> str:
+        return f"{self.how_to_read} {self.measured}"
+
+    @cached_property
+    def svg(self) -> str:
+        """An `<svg>` element for an HTML page; several of them on one page do not clash."""
+        return _inline(_render(self.figure, "svg").decode(), self.name, self.alt)
+
+    @cached_property
+    def png(self) -> bytes:
+        """The same as PNG on white, 200 dots an inch."""
+        return _render(self.figure, "png")
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: the picture with its alternative and its caption."""
+        data = base64.b64encode(self.png).decode()
+        return (f'<figure><img style="max-width:100%" alt="{html.escape(self.alt, quote=True)}" '
+                f'src="data:image/png;base64,{data}"><figcaption>{html.escape(self.caption)}</figcaption></figure>')
+
+
+def style(course: Course, stage: str) -> tuple[str, str]:
+    """The colour and the marker of a stage: by its place in the course, so they never depend on the data."""
+    names = [one.stage for one in course.stages]
+    return STYLES[names.index(stage) % len(STYLES)] if stage in names else STYLES[-1]
+
+
+def panels(n: int, n_rows: Sequence[int], columns: int, extra_in: float = 0.95) -> tuple[Figure, list[Axes]]:
+    """A figure of n panels, side by side in columns, each as tall as its rows need.
+
+    Args:
+        n_rows: how many rows each panel holds, shape (n,).
+        extra_in: height of title and axis in inches.
+    """
+    columns = max(1, min(columns, n))
+    lines = -(-n // columns)
+    heights = [max(n_rows[i * columns:(i + 1) * columns]) * 0.42 + extra_in for i in range(lines)]
+    with matplotlib.rc_context(LOOK):
+        figure = Figure(figsize=(PANEL_WIDTH_IN * columns, sum(heights)), layout="constrained")
+        grid = figure.subplots(lines, columns, squeeze=False, gridspec_kw={"height_ratios": heights})
+    axes = [ax for row in grid for ax in row]
+    for ax in axes[n:]:
+        ax.set_visible(False)
+    return figure, axes[:n]
+
+
+def rows(ax: Axes, left: Sequence[str], right: Sequence[str]) -> None:
+    """Name the rows of a panel, top down: what it is on the left, its figure on the right."""
+    ax.set_ylim(len(left) - 0.5, -0.5)
+    ax.set_yticks(range(len(left)), left)
+    ax.tick_params(axis="y", length=0)
+    beside = ax.secondary_yaxis("right")
+    beside.set_yticks(range(len(right)), right)
+    beside.tick_params(axis="y", length=0)
+    beside.spines["right"].set_visible(False)
+
+
+def label(ax: Axes, title: str, x: str) -> None:
+    """The panel's title and what its axis shows, with its unit."""
+    ax.set_title(title, loc="left", weight="bold", pad=8)
+    ax.set_xlabel(f"{x} (log scale)" if ax.get_xscale() == "log" else x)
+
+
+def plain_ticks(ax: Axes) -> None:
+    """Whole figures along the axis, never in scientific notation."""
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def dots(ax: Axes, x: Sequence[float], y: Sequence[float], runs: Sequence[Run], colour: str, marker: str) -> None:
+    """One small mark a run; hollow where the load generator put the run in doubt."""
+    for hollow in (False, True):
+        mine = [(a, b) for a, b, run in zip(x, y, runs, strict=True) if in_doubt(run.flags) == hollow]
+        if mine:
+            ax.plot(*zip(*mine, strict=True), marker, ms=4.5, mec=colour, mew=0.9, ls="none", alpha=0.8,
+                    mfc="none" if hollow else colour)
+
+
+def mostly_doubtful(runs: Sequence[Run]) -> bool:
+    """Whether half of the runs or more are in doubt; then their mean is drawn hollow too."""
+    return 2 * sum(in_doubt(run.flags) for run in runs) >= len(runs) > 0
+
+
+def hollow_note(runs: Sequence[Run]) -> str:
+    """Why runs are drawn hollow, in words; empty if none is."""
+    by_target: dict[str, list[Run]] = {}
+    for run in runs:
+        if in_doubt(run.flags):
+            by_target.setdefault(words.target(run.stage, run.variant), []).append(run)
+    if not by_target:
+        return ""
+    reasons = "; ".join(f"{name}: {', '.join(_reasons(some))}" for name, some in by_target.items())
+    return f"Hollow marks are in doubt ({reasons})."
+
+
+def _reasons(runs: Sequence[Run]) -> list[str]:
+    return list(dict.fromkeys(words.flag(flag) for run in runs for flag in run.flags if in_doubt([flag])))
+
+
+def measured_as(runs: Sequence[Run], recorded: bool = False) -> str:
+    """The end of a caption: load, number of runs, machine."""
+    loads = " or ".join(dict.fromkeys(words.load(run) for run in runs))
+    machines = " and ".join(dict.fromkeys(words.machine(run.machine) for run in runs))
+    mark = "RECORDED, not measured here. " if recorded else ""
+    return f"{mark}Load: {loads}. {words.count(len(runs), 'run')}. Machine: {machines}."
+
+
+def sentence(*parts: str) -> str:
+    """The parts that are not empty, as one text."""
+    return " ".join(part for part in parts if part)
+
+
+def _render(figure: Figure, kind: str) -> bytes:
+    out = io.BytesIO()
+    with matplotlib.rc_context({**LOOK, "svg.hashsalt": "deploylab"}):
+        if kind == "svg":
+            figure.savefig(out, format="svg", transparent=True,
+                           metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        else:
+            figure.savefig(out, format="png", dpi=200, facecolor="white")
+    return out.getvalue()
+
+
+def _inline(svg: str, name: str, alt: str) -> str:
+    """A matplotlib SVG made fit for the middle of a page: small, in the page's colours, its ids its own."""
+    svg = svg[svg.index("<svg"):]
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.S)
+    svg = svg.replace("xlink:href=", "href=")
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', svg))
+    svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", svg)
+    own = f"{name}-{hashlib.sha256((svg + alt).encode()).hexdigest()[:6]}-"
+    svg = re.sub(r' id="', f' id="{own}', svg)
+    svg = re.sub(r'(href="|url\()#', rf"\1#{own}", svg)
+    svg = re.sub(r"(\d+\.\d\d)\d+", r"\1", svg)
+    svg = re.sub(r"(\d+(?:\.\d+)?px) (?:'[^']*',? ?)+[^;\"]*", r"\1 system-ui, sans-serif", svg)
+    svg = svg.replace(INK, "currentColor").replace(GRID, f"var(--grid, {GRID})")
+    svg = re.sub(r"\s*\n\s*", "\n", svg).replace("<defs/>\n", "").strip()
+    width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()
+    label = html.escape(alt, quote=True)
+    return re.sub(r"<svg[^>]*>", f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+                                 f'role="img" aria-label="{label}">', svg, count=1)

@@ -1,0 +1,179 @@
+"""Throughput and latency, stage by stage."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
+
+from deploylab import units, words
+from deploylab.course import Course
+from deploylab.plots import base
+from deploylab.plots.base import INK, Plot
+from deploylab.record import Run
+from deploylab.stats import Summary, cells_of, on_ladder, summarise
+from deploylab.stats.basics import Cell
+
+LOG_FROM = 12  # largest over smallest; beyond it a linear axis hides the small ones
+Column = tuple[str, int]
+
+
+def ladder(runs: Sequence[Run], course: Course, *, cells: Sequence[Column] | None = None, columns: int = 1,
+           recorded: bool = False) -> Plot:
+    """Throughput of every stage: each run a dot, their mean with its interval, failures beside it.
+
+    Args:
+        runs: in order of time; variants are passed over.
+        course: gives order, colours and the ceiling of the waiting page.
+        cells: (view, concurrency) of each panel; all that the runs have if None.
+        columns: panels side by side.
+        recorded: whether the runs ship with the course; the caption says so.
+
+    Raises:
+        DeployLabError: runs of one stage and view differ in load or machine.
+
+    Example:
+        >>> ladder(session.runs("round"), course).png              # doctest: +SKIP
+    """
+    runs, cells = _chosen(runs, course, cells)
+    summaries = summarise(runs)
+    shown = [_stages_with(summaries, course, cell) for cell in cells]
+    figure, axes = base.panels(len(cells), [len(names) for names in shown], columns)
+    for ax, cell, names in zip(axes, cells, shown, strict=True):
+        _throughput_panel(ax, cell, [summaries[Cell(name, None, *cell)] for name in names], runs, course)
+    ceiling = "The dashed line is the most this page can answer, min(clients, slots) / wait." if any(
+        course.view(view).wait_s for view, _ in cells) else ""
+    return Plot(
+        name="ladder", title=_title("Throughput", cells), figure=figure,
+        how_to_read=base.sentence("Throughput of each stage: a small mark is one run, the large one the geometric mean "
+                                  "with its 95 % interval. Failures stand beside it.", ceiling),
+        measured=base.sentence(base.hollow_note(runs), base.measured_as(runs, recorded)),
+        alt=_alt("Throughput", cells, shown, summaries, lambda s: _rate_words(s)),
+    )
+
+
+def latency(runs: Sequence[Run], course: Course, *, cells: Sequence[Column] | None = None, columns: int = 1,
+            recorded: bool = False) -> Plot:
+    """The 50th, 95th and 99th percentile of every stage's latency, failures beside them.
+
+    Args and Raises: as `ladder`. A percentile that the runs cannot carry is left out.
+
+    Example:
+        >>> latency(session.runs("round"), course, cells=[("wait", 32)])   # doctest: +SKIP
+    """
+    runs, cells = _chosen(runs, course, cells)
+    summaries = summarise(runs)
+    shown = [_stages_with(summaries, course, cell) for cell in cells]
+    figure, axes = base.panels(len(cells), [len(names) for names in shown], columns)
+    for ax, cell, names in zip(axes, cells, shown, strict=True):
+        _latency_panel(ax, cell, [summaries[Cell(name, None, *cell)] for name in names], runs, course)
+    counted_from = " and ".join(dict.fromkeys(run.latency_from for run in runs))
+    return Plot(
+        name="latency", title=_title("Latency", cells), figure=figure,
+        how_to_read="Latency of the good answers: the large mark is the 50th percentile, the short line the 95th, the "
+                    f"arrow the 99th; each the median over the runs, counted from the request's {counted_from}.",
+        measured=base.sentence(base.hollow_note(runs), base.measured_as(runs, recorded)),
+        alt=_alt("Latency", cells, shown, summaries, _latency_words),
+    )
+
+
+def _chosen(runs: Sequence[Run], course: Course, cells: Sequence[Column] | None) -> tuple[list[Run], list[Column]]:
+    names = [stage.stage for stage in on_ladder(course)]
+    runs = [run for run in runs if run.variant is None and run.stage in names]
+    cells = list(cells) if cells is not None else cells_of(runs, course)
+    return [run for run in runs if (run.view, run.concurrency) in cells], cells
+
+
+def _stages_with(summaries: dict[Cell, Summary], course: Course, cell: Column) -> list[str]:
+    return [stage.stage for stage in on_ladder(course) if Cell(stage.stage, None, *cell) in summaries]
+
+
+def _throughput_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequence[Run], course: Course) -> None:
+    base.rows(ax, [one.cell.stage for one in rows], [_with_failures(units.rate(one.rps), one) for one in rows])
+    for y, summary in enumerate(rows):
+        colour, marker = base.style(course, summary.cell.stage)
+        mine = [run for run in runs if (run.stage, run.view, run.concurrency) == (summary.cell.stage, *cell)]
+        good = [run for run in mine if run.rps]
+        base.dots(ax, [run.rps for run in good], [y - 0.28 + 0.1 * (i % 2) for i, _ in enumerate(good)], good,
+                  colour, marker)
+        _mean(ax, summary.rps, summary.rps_ci95, y + 0.12, colour, marker, base.mostly_doubtful(mine))
+    ceilings = [course.view(cell[0]).ceiling_rps(cell[1], course.stage(one.cell.stage).slots) for one in rows]
+    for y, ceiling_rps in enumerate(ceilings):
+        if ceiling_rps is not None:
+            ax.plot((ceiling_rps,) * 2, (y - 0.42, y + 0.42), ls=(0, (3, 2)), color=INK, lw=1.2)
+    _scale(ax, [run.rps for run in runs if (run.view, run.concurrency) == cell] + [c for c in ceilings if c])
+    base.label(ax, _cell_title(cell), "requests a second")
+
+
+def _mean(ax: Axes, x: float, ci95: tuple[float, float] | None, y: float, colour: str, marker: str,
+          hollow: bool = False) -> None:
+    if ci95:
+        ax.plot(ci95, (y, y), color=INK, lw=1.6, solid_capstyle="butt", marker="|", ms=7, zorder=3)
+    ax.plot(x, y, marker, ms=8, mfc="none" if hollow else colour, mec=colour if hollow else INK, mew=0.8, ls="none",
+            zorder=4, clip_on=False)
+
+
+def _latency_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequence[Run], course: Course) -> None:
+    base.rows(ax, [one.cell.stage for one in rows],
+              [_with_failures(_p50(one), one) for one in rows])
+    for y, summary in enumerate(rows):
+        colour, marker = base.style(course, summary.cell.stage)
+        mine = [run for run in runs if (run.stage, run.view, run.concurrency) == (summary.cell.stage, *cell)]
+        there = {p: ns / units.NS_PER_MS for p, ns in summary.latency_ns.items() if ns}
+        ax.plot(list(there.values()), [y] * len(there), color=colour, lw=2.2, solid_capstyle="butt")
+        for percentile, mark, size in (("p99", ">", 6), ("p95", "|", 11), ("p50", marker, 8)):
+            hollow = percentile == "p50" and base.mostly_doubtful(mine)
+            ax.plot(there.get(percentile, []), [y] * (percentile in there), mark, ms=size, ls="none", mec=colour,
+                    mfc="none" if hollow else colour, mew=2 if mark == "|" else 0.8)
+    _scale(ax, [ns / units.NS_PER_MS for one in rows for ns in one.latency_ns.values() if ns])
+    base.label(ax, _cell_title(cell), "latency in ms")
+
+
+def _scale(ax: Axes, values: Sequence[float]) -> None:
+    """Linear from 0, or logarithmic where the large would hide the small."""
+    positive = [value for value in values if value > 0]
+    if positive and max(positive) / min(positive) > LOG_FROM:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0,) if max(positive) / min(positive) > 200 else (1.0, 3.0)))
+        ax.set_xlim(min(positive) / 1.6, max(positive) * 1.6)
+    else:
+        ax.set_xlim(0, max(positive, default=1) * 1.08)
+    base.plain_ticks(ax)
+
+
+def _cell_title(cell: Column) -> str:
+    return f"{cell[0]}, {words.count(cell[1], 'client')}"
+
+
+def _p50(summary: Summary) -> str:
+    p50 = summary.latency_ns["p50"]
+    return "no latency" if p50 is None else f"p50 {units.ms(p50)}"
+
+
+def _with_failures(text: str, summary: Summary) -> str:
+    if not summary.n_failed:
+        return text
+    return f"{text}\n{'all ' if summary.failure_share == 1 else ''}{summary.n_failed:,} failed"
+
+
+def _title(what: str, cells: Sequence[Column]) -> str:
+    if len(cells) == 1:
+        return f"{what} on {_cell_title(cells[0])}"
+    return f"{what} of each stage"
+
+
+def _alt(what: str, cells: Sequence[Column], shown: list[list[str]], summaries: dict[Cell, Summary], say) -> str:
+    parts = [f"{view}, {words.count(c, 'client')}: " + "; ".join(
+        f"{name} {say(summaries[Cell(name, None, view, c)])}" for name in names)
+        for (view, c), names in zip(cells, shown, strict=True)]
+    return f"{what} of each stage. " + ". ".join(parts) + "."
+
+
+def _rate_words(summary: Summary) -> str:
+    spread = f" ({units.three_figures(summary.rps_ci95[0])} to {units.three_figures(summary.rps_ci95[1])})" \
+        if summary.rps_ci95 else ""
+    return f"{units.rate(summary.rps)}{spread}" + (f", {summary.n_failed:,} failed" if summary.n_failed else "")
+
+
+def _latency_words(summary: Summary) -> str:
+    figures = ", ".join(f"{p} {units.ms(ns)}" for p, ns in summary.latency_ns.items())
+    return figures + (f", {summary.n_failed:,} failed" if summary.n_failed else "")

@@ -1,0 +1,116 @@
+"""What a step changed, as a ratio with its interval; and how steady the machine was meanwhile."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator
+
+from deploylab import words
+from deploylab.course import Course
+from deploylab.plots import base
+from deploylab.plots.base import GRID, INK, Plot
+from deploylab.record import Run
+from deploylab.stats import Step, cell_of, summarise
+
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+def ratios(steps: Sequence[Step], runs: Sequence[Run], course: Course, *, columns: int = 1,
+           recorded: bool = False) -> Plot:
+    """Each stage's throughput against the stage before, one row a view; 1 is no change.
+
+    Args:
+        steps: what `stats.steps` gave.
+        runs: those the steps were made of, for the caption.
+        columns: panels side by side; a panel is a stage.
+
+    Example:
+        >>> ratios(stats.steps(runs, course), runs, course)          # doctest: +SKIP
+    """
+    groups = [(name, list(some)) for name, some in groupby(steps, key=lambda step: step.stage.stage)]
+    figure, axes = base.panels(max(1, len(groups)), [len(some) for _, some in groups] or [1], columns)
+    for ax, (_, some) in zip(axes, groups, strict=False):
+        _panel(ax, some, course)
+    for ax in axes:
+        _ratio_axis(ax, steps)
+    before = f" against {steps[0].before.stage}" if len(groups) == 1 else ""
+    return Plot(
+        name="ratios", figure=figure,
+        title=f"What {groups[0][0]} changed{before}" if len(groups) == 1 else "What each step changed",
+        how_to_read="Throughput as a ratio to the stage before, with its 95 % interval, from pairs of runs of the same "
+                    "round. Right of 1: more requests a second; an interval that holds 1: no difference seen. "
+                    "The ratio is the worth of the whole step, not of one part.",
+        measured=base.sentence(base.hollow_note(runs), base.measured_as(runs, recorded)),
+        alt="Throughput against the stage before. " + " ".join(f"{step.cell.view}, "
+            f"{words.count(step.cell.concurrency, 'client')}: {step.rps.verdict}." for step in steps),
+    )
+
+
+def _panel(ax: Axes, steps: list[Step], course: Course) -> None:
+    base.rows(ax, [f"{step.cell.view}, {step.cell.concurrency}" for step in steps], [_short(step) for step in steps])
+    for y, step in enumerate(steps):
+        if step.rps.ratio is None:
+            continue
+        colour, marker = base.style(course, step.stage.stage)
+        if step.rps.ci95:
+            ax.plot(step.rps.ci95, (y, y), color=INK, lw=1.6, marker="|", ms=7)
+        ax.plot(step.rps.ratio, y, marker, ms=8, mfc=colour, mec=INK, mew=0.8, ls="none", zorder=4)
+    ax.set_title(f"{steps[0].stage.stage} against {steps[0].before.stage}", loc="left", weight="bold")
+
+
+def _short(step: Step) -> str:
+    found = step.rps
+    if found.ratio is None:
+        return "no ratio"
+    return f"{words.factor(found.ratio)} ({words.interval(found.ci95)})"
+
+
+def _ratio_axis(ax: Axes, steps: Sequence[Step]) -> None:
+    ends = [x for step in steps if step.rps.ratio for x in (step.rps.ratio, *(step.rps.ci95 or ()))]
+    low, high = min([*ends, 0.5]) / 1.15, max([*ends, 2]) * 1.15
+    ax.set_xscale("log")
+    ax.set_xlim(low, high)
+    ax.xaxis.set_major_locator(FixedLocator([tick for tick in TICKS if low <= tick <= high]))
+    base.plain_ticks(ax)
+    ax.tick_params(axis="x", which="minor", length=0)
+    ax.axvline(1, color=INK, lw=1)
+    ax.set_xlabel("ratio of requests a second (log scale)")
+
+
+def run_order(runs: Sequence[Run], course: Course, *, recorded: bool = False) -> Plot:
+    """Every run in the order it was made, against the mean of its own stage and view: drift shows as a slope.
+
+    Args:
+        runs: in order of time.
+
+    Example:
+        >>> run_order(session.runs("round"), course)                 # doctest: +SKIP
+    """
+    summaries = summarise(runs)
+    figure, (ax,) = base.panels(1, [4], 1)
+    figure.set_size_inches(7.2, 2.7)
+    shown = [(i, run, run.rps / summaries[cell_of(run)].rps) for i, run in enumerate(runs, start=1) if run.rps]
+    for stage in dict.fromkeys(run.stage for run in runs):
+        mine = [one for one in shown if one[1].stage == stage]
+        if mine:
+            numbers, its_runs, relative = zip(*mine, strict=True)
+            base.dots(ax, numbers, relative, its_runs, *base.style(course, stage))
+    starts = [i for i, (a, b) in enumerate(zip(runs, runs[1:], strict=False), start=1) if a.round != b.round]
+    for start in starts:
+        ax.axvline(start + 0.5, color=GRID, lw=0.8)
+    ax.axhline(1, color=INK, lw=1)
+    ax.grid(axis="y")
+    ax.grid(axis="x", visible=False)
+    base.label(ax, "How steady the machine was", "run, in order of time (a vertical line begins a round)")
+    ax.set_ylabel("throughput / its mean")
+    low, high = (f([relative for *_, relative in shown], default=1) for f in (min, max))
+    ax.set_ylim(min(0.6, low / 1.1), max(1.4, high * 1.1))
+    return Plot(
+        name="order", title="How steady the machine was", figure=figure,
+        how_to_read="Each mark is one run, against the mean of its own stage and view; 1 is that mean. A slope or "
+                    "waves mean that the machine drifted; pairs within a round take most of that out.",
+        measured=base.sentence(base.hollow_note(runs), base.measured_as(runs, recorded)),
+        alt=f"{len(shown)} runs in order of time, each against the mean of its own stage and view: from "
+            f"{words.factor(low)} to {words.factor(high)} of it.",
+    )
