@@ -45,6 +45,14 @@ def ok(conn, query):
     conn.sendall(answer(close=query["close"]))
 
 
+def miss(conn, query):
+    conn.sendall(answer(headers=["X-Cache: MISS"], close=query["close"]))
+
+
+def hit(conn, query):
+    conn.sendall(answer(headers=["X-Cache: HIT"], close=query["close"]))
+
+
 def drop(conn, query):
     raise Hangup
 

@@ -33,6 +33,18 @@ def test_a_load_test_from_python(server, tmp_path):
     assert head["n"] == len(columns["end_ns"]) == result.n_sent
 
 
+def test_many_pages_and_what_their_cache_said(server):
+    base = server.url("/ok")
+    hit, miss = server.url("/hit"), server.url("/miss")
+    paths = [url.partition(str(server.port))[2] for url in (hit, miss)]
+    with load.start(LoadSpec(url=base, paths=paths, zipf=0, n_requests=200, concurrency=4, seed=1)) as test:
+        result = test.wait()
+    assert (result.n_ok, result.seed) == (200, 1)
+    assert test.notes["n_cache_hits"] == server.counts(hit)["requests"] > 0
+    assert test.notes["n_cache_misses"] == server.counts(miss)["requests"] > 0
+    assert server.counts(base)["requests"] == 0
+
+
 def test_events_are_lines_of_json(server):
     spec = LoadSpec(url=server.url("/ok"), n_requests=5)
     process = engine()

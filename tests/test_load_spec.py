@@ -4,8 +4,8 @@ import pytest
 
 from deploylab.errors import LoadError, TargetRefused
 from deploylab.load.ab import printout, spec_from_ab_flags
-from deploylab.load.engine import request_bytes
 from deploylab.load.guard import resolve
+from deploylab.load.request import request_bytes, requests
 from deploylab.load.spec import LoadSpec
 from deploylab.record import LoadResult
 
@@ -33,6 +33,7 @@ URL = "http://127.0.0.1:8000/"
     ({"duration_s": 1, "cpus": []}, "cpus"),
     ({"duration_s": 1, "keepalive": "yes"}, "keepalive"),
     ({"duration_s": 1, "expect_status": 99}, "expect_status"),
+    ({"duration_s": 1, "paths": ["no/slash"]}, "paths"),
 ])
 def test_a_wrong_value_is_named(fields, word):
     with pytest.raises(LoadError, match=word):
@@ -91,18 +92,34 @@ def test_a_name_is_resolved_once():
     assert resolve("http://localhost:8000/").address[0] in ("127.0.0.1", "::1")
 
 
+def request_on_the_wire(spec):
+    target = resolve(spec.url)
+    return request_bytes(spec, target, target.path)
+
+
 def test_the_request_on_the_wire():
     spec = LoadSpec(url="http://127.0.0.1:8000/año/?q=1#part", n_requests=1, method="POST", body="a=ñ",
                     headers={"host": "lab.test", "Cookie": "a=b"}, keepalive=False)
-    assert request_bytes(spec, resolve(spec.url)) == (
+    assert request_on_the_wire(spec) == (
         "POST /a%C3%B1o/?q=1 HTTP/1.1\r\nUser-Agent: deploylab\r\nAccept: */*\r\nhost: lab.test\r\nCookie: a=b\r\n"
         "Content-Length: 4\r\nConnection: close\r\n\r\na=ñ").encode()
 
 
 def test_a_plain_request_on_the_wire():
     spec = LoadSpec(url="http://127.0.0.1", n_requests=1)
-    assert request_bytes(spec, resolve(spec.url)) == (
+    assert request_on_the_wire(spec) == (
         b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: deploylab\r\nAccept: */*\r\n\r\n")
+
+
+def test_many_pages_follow_a_zipf_law():
+    """Of three pages the first is asked for twice as often as the second, three times as the third."""
+    spec = LoadSpec(url=URL, n_requests=1, paths=["/a", "/b", "/ñ?x=1"])
+    draw, again = (requests(spec, resolve(URL), seed=5) for _ in range(2))
+    drawn = [draw() for _ in range(20_000)]
+    assert drawn[:50] == [again() for _ in range(50)]
+    n = [sum(d.startswith(b"GET %s HTTP" % path) for d in drawn) for path in (b"/a", b"/b", b"/%C3%B1?x=1")]
+    assert sum(n) == 20_000
+    assert n == pytest.approx([20_000 * 6 / 11, 20_000 * 3 / 11, 20_000 * 2 / 11], rel=0.06)
 
 
 @pytest.mark.parametrize(("flags", "fields"), [

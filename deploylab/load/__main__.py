@@ -17,7 +17,7 @@ from deploylab.errors import DeployLabError, LoadError
 from deploylab.load.engine import PROGRESS_NS, Engine
 from deploylab.load.guard import resolve
 from deploylab.load.spec import LoadSpec
-from deploylab.load.summary import percentile, summarise
+from deploylab.load.summary import notes, percentile, summarise
 from deploylab.units import NS_PER_S
 
 SAMPLE = 200  # answers that the median of a progress event is taken from
@@ -36,7 +36,7 @@ def main() -> int:
         result = summarise(spec, seen)
         if spec.attempts_path:
             _write_attempts(spec, seen, result.started_utc)
-        _tell("result", **asdict(result))
+        _tell("result", **asdict(result), notes=notes(seen))
     except DeployLabError as error:
         _tell("error", kind=type(error).__name__, what=error.what, next_step=error.next_step)
         return error.exit_status

@@ -30,6 +30,7 @@ COLUMNS = (
     "end_ns",         # last byte of the answer, or the failure
     "outcome",        # index into OUTCOMES
     "bytes",          # received, head included
+    "cache",          # 1 where X-Cache says HIT, 0 where it says anything else, NONE without it
 )
 OUTCOMES = (OK, *ERRORS)
 NONE = -1  # this did not happen
@@ -76,7 +77,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, array]]:
 
     Returns:
         What the first line says, and a dict from column name to its integers
-        (nanoseconds since the load began, but for `outcome` and `bytes`).
+        (nanoseconds since the load began, but for `outcome`, `bytes` and `cache`).
 
     Raises:
         ResultsError: missing, cut short, or no such file.

@@ -47,6 +47,7 @@ class Load:
     def __init__(self, spec: LoadSpec):
         self.spec = spec
         self.result: LoadResult | None = None
+        self.notes: dict[str, int] = {}  # n_cache_hits, n_cache_misses, n_slow_held
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as this object)
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
@@ -85,6 +86,7 @@ class Load:
             if kind == "progress":
                 yield Progress(**{name: event[name] for name in names})
             elif kind == "result":
+                self.notes = event.pop("notes")
                 self.result = LoadResult(**event)
             elif kind == "error":
                 self.close()

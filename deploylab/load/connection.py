@@ -7,6 +7,7 @@ sent twice.
 import errno
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -43,7 +44,7 @@ class Wire:
     target: Target
     poller: Poller
     attempts: Attempts
-    request: bytes
+    next_request: Callable[[], bytes]  # the bytes of the next request
     keepalive: bool
     marker: bytes = b""
     no_body: bool = False              # the requests are HEAD requests
@@ -85,7 +86,7 @@ class Connection:
         self.due_ns = due_ns
         self.ready_ns = ready_ns
         self.first_byte_ns = self.connected_ns = NONE
-        self.unsent = self.wire.request
+        self.unsent = self.wire.next_request()
         self.broken = 0      # the errno of a failed send, while an answer may still be there to read
         self.start_ns = clock()
         if self.sock is None:
@@ -247,7 +248,7 @@ class Connection:
         else:
             outcome = CODE[f"http_{status // 100}xx"]
         self.wire.attempts.add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns,
-                                self.first_byte_ns, now, outcome, parser.n_bytes))
+                                self.first_byte_ns, now, outcome, parser.n_bytes, parser.cache))
         if parser.keep and self.wire.keepalive and self.state == WAITING and not (self.broken or self.hung_up):
             self.state = IDLE
             self.wire.load.done(self, now, outcome)
@@ -277,8 +278,8 @@ class Connection:
     def _finish(self, outcome: str, now: int) -> None:
         """The attempt failed; its connection is done with."""
         code = CODE[outcome]
-        n_bytes = self.parser.n_bytes
+        parser = self.parser
         self.wire.attempts.add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns,
-                                self.first_byte_ns, now, code, n_bytes))
+                                self.first_byte_ns, now, code, parser.n_bytes, parser.cache))
         self.close()
         self.wire.load.done(None, now, code)

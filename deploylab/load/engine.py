@@ -16,8 +16,9 @@ from deploylab.load.connection import Connection, Wire, clock
 from deploylab.load.guard import Target
 from deploylab.load.open import OpenLoop, arrivals
 from deploylab.load.poller import READ, Poller
+from deploylab.load.request import requests
 from deploylab.load.slow import SlowClients
-from deploylab.load.spec import CLOSED, LoadSpec
+from deploylab.load.spec import CLOSED, OPEN, LoadSpec
 from deploylab.load.summary import Seen
 from deploylab.units import NS_PER_MS, NS_PER_S
 
@@ -44,10 +45,12 @@ class Engine:
         self.target = target
         self.progress = progress
         self.stop_requested = False
+        # Drawn where nobody gave one; the result tells it, so that the same load can be sent again.
+        self.seed = random.SystemRandom().randrange(2**32) if spec.seed is None else spec.seed
         self.attempts = Attempts()
         self.poller = Poller()
         self.wire = Wire(target=target, poller=self.poller, attempts=self.attempts,
-                         request=request_bytes(spec, target), keepalive=spec.keepalive,
+                         next_request=requests(spec, target, self.seed), keepalive=spec.keepalive,
                          marker=(spec.marker or "").encode(), no_body=spec.method.upper() == "HEAD",
                          expect_status=spec.expect_status)
         self.slow = SlowClients(self.poller, target, spec.slow_clients)
@@ -103,6 +106,7 @@ class Engine:
         in_flight = [c for c in self.wire.connections if c.busy and self._belongs(c)]
         return Seen(attempts=self.attempts, zero_utc=zero_utc, opened_ns=self.opened_ns,
                     closed_ns=self.closed_ns, client_cpu_s=self._cpu_s(), concurrency=concurrency,
+                    seed=self.seed if self.spec.mode == OPEN or self.spec.paths else None,
                     pinned=pinned, shared_core=self.shared_core,
                     stopped=self.hard_stop_ns is not None, n_unfinished=len(in_flight),
                     n_slow_held=self.slow.fewest, **extra)
@@ -116,12 +120,12 @@ class Engine:
             self._mark_cpu(zero_ns)
             load.begin(zero_ns, self.closed_ns)
             self._loop(load)
-            return {"seed": None}
+            return {}
         if warm_ns:  # the n requests are counted from a standstill, so the warm-up ends first
             load.begin(zero_ns, zero_ns + warm_ns)
             self._loop(load)
         if self.hard_stop_ns is not None:
-            return {"seed": None}
+            return {}
         self.opened_ns = clock()
         until_ns = self.opened_ns + long_ns if long_ns else 0
         self._mark_cpu(self.opened_ns)
@@ -130,11 +134,11 @@ class Engine:
         # Cut short by time, the window is that time; else it ends with the last answer.
         if until_ns and load.n_left and self.closed_ns is None:
             self.closed_ns = until_ns
-        return {"seed": None}
+        return {}
 
     def _open(self, concurrency: int, zero_ns: int) -> dict:
         spec = self.spec
-        seed = random.SystemRandom().randrange(2**32) if spec.seed is None else spec.seed
+        seed = self.seed
         warm_ns = int(spec.warmup_s * NS_PER_S)
         # The window's arrivals depend on the seed alone, not on the length of the warm-up.
         due = arrivals(spec.rate_per_s, seed=seed + 1, even=spec.even, duration_s=spec.warmup_s)
@@ -152,7 +156,7 @@ class Engine:
         n_due = len(due) - n_warm
         if self.hard_stop_ns is not None:  # what was due after the stop was never asked for
             n_due = sum(self.opened_ns <= zero_ns + at < self.closed_ns for at in due)
-        return {"seed": seed, "n_due": n_due, "zero_ns": zero_ns}
+        return {"n_due": n_due, "zero_ns": zero_ns}
 
     def _loop(self, load: ClosedLoop | OpenLoop) -> None:
         """Until the load has finished: wait, let each ready socket act, then let the load act."""
@@ -181,6 +185,7 @@ class Engine:
         self.slow.tick()
         if self.stop_requested and self.hard_stop_ns is None:
             load.stop()
+            now = clock()  # what began a moment ago still belongs
             self.hard_stop_ns = now + STOP_NS
             self.opened_ns = min(self.opened_ns, now) if self.opened_ns else now
             self.closed_ns = now if self.closed_ns is None else min(self.closed_ns, now)
@@ -209,8 +214,7 @@ class Engine:
         return (marks["closed"] - marks["opened"]) / NS_PER_S if len(marks) == 2 else 0.0
 
     def _belongs(self, connection: Connection) -> bool:
-        begin_ns = connection.start_ns if self.spec.mode == CLOSED else connection.due_ns
-        return self.opened_ns <= begin_ns < (self.closed_ns or begin_ns + 1)
+        return self.opened_ns <= connection.due_ns < (self.closed_ns or connection.due_ns + 1)
 
     def _hold_slow_clients(self) -> None:
         until_ns = clock() + SETTLE_NS
@@ -245,20 +249,6 @@ class _End:
         if not os.read(self.fd, 4096):
             self.engine.poller.unwatch(self.fd)
             self.engine.stop()
-
-
-def request_bytes(spec: LoadSpec, target: Target) -> bytes:
-    """The request as it goes on the wire, made once."""
-    body = (spec.body or "").encode()
-    headers = {"Host": target.host, "User-Agent": "deploylab", "Accept": "*/*"}
-    given = {name.lower() for name in spec.headers}
-    headers = {name: value for name, value in headers.items() if name.lower() not in given} | spec.headers
-    if body or spec.method.upper() in ("POST", "PUT", "PATCH"):
-        headers["Content-Length"] = str(len(body))
-    if not spec.keepalive:
-        headers["Connection"] = "close"
-    lines = [f"{spec.method} {target.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def _raise_file_limit() -> int:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 CHUNKED = -1      # in place of a length
 UNTIL_CLOSE = -2
 
+NO_CACHE, MISS, HIT = -1, 0, 1
+
 MAX_HEAD = 65_536  # bytes; a longer head is no answer of ours
 SLACK = 64         # white space that may follow the end marker, in bytes
 
@@ -28,6 +30,7 @@ class Head(NamedTuple):
     keep: bool     # the connection may carry another request
     length: int    # of the body in bytes, or CHUNKED, or UNTIL_CLOSE
     encoded: bool  # the body is compressed
+    cache: int     # what X-Cache says: HIT, MISS, or NO_CACHE
 
 
 def parse_head(head: bytes, no_body: bool = False) -> Head:
@@ -49,7 +52,7 @@ def parse_head(head: bytes, no_body: bool = False) -> Head:
     first = STATUS_LINE.fullmatch(lines[0])
     if first is None:
         raise BadResponse(f"not a status line: {lines[0][:80]!r}")
-    status, connection, coding, encoding, lengths = int(first[2]), b"", b"", b"", set()
+    status, connection, coding, encoding, lengths, cache = int(first[2]), b"", b"", b"", set(), NO_CACHE
     for line in lines[1:]:
         name, colon, value = line.partition(b":")
         if not colon or HEADER_NAME.fullmatch(name) is None:
@@ -63,10 +66,12 @@ def parse_head(head: bytes, no_body: bool = False) -> Head:
             coding += b"," + value.lower()
         elif name == b"content-encoding":
             encoding = value.strip().lower()
+        elif name == b"x-cache":
+            cache = HIT if value.strip().upper().startswith(b"HIT") else MISS
     options = {option.strip() for option in connection.split(b",")}
     keep = b"close" not in options and (first[1] == b"1" or b"keep-alive" in options)
     length = 0 if no_body or status < 200 or status in (204, 304) else _length(coding, lengths)
-    return Head(status, keep and length != UNTIL_CLOSE, length, encoding not in (b"", b"identity"))
+    return Head(status, keep and length != UNTIL_CLOSE, length, encoding not in (b"", b"identity"), cache)
 
 
 def _length(coding: bytes, lengths: set[bytes]) -> int:
@@ -99,7 +104,7 @@ class Parser:
         (False, True)
     """
 
-    __slots__ = ("status", "keep", "n_bytes", "marked", "_marker", "_no_body", "_heads", "_state",
+    __slots__ = ("status", "keep", "n_bytes", "marked", "cache", "_marker", "_no_body", "_heads", "_state",
                  "_pending", "_left", "_tail", "_search")
 
     def __init__(self, marker: bytes = b"", no_body: bool = False, heads: dict[bytes, Head] | None = None):
@@ -116,6 +121,7 @@ class Parser:
         self.keep = False     # the connection may carry another request
         self.n_bytes = 0      # received for this answer, head included
         self.marked = True    # the body ends with the marker, or could not be searched
+        self.cache = NO_CACHE
         self._state = HEAD
         self._pending = b""   # the beginning of something that is not complete
         self._left = 0        # bytes that this body or chunk still lacks
@@ -157,7 +163,7 @@ class Parser:
             begin = end + 4
             if found.status >= 200:
                 break  # what came before was an interim answer (1xx)
-        self.status, self.keep, length, encoded = found
+        self.status, self.keep, length, encoded, self.cache = found
         if length == len(data) - begin:  # the whole answer came at once: the usual case
             marker = self._marker
             if marker and length and not encoded:

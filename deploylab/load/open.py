@@ -73,19 +73,20 @@ class OpenLoop:
 
     def turn(self, now: int) -> int | None:
         """Send what is due now; return when to be called again."""
-        if self.until_ns and now >= self.until_ns:
-            self._stopped = True
+        over = self.until_ns and now >= self.until_ns
         while not self._stopped and self.n_taken < len(self.due) and not self.wire.void:
             due_ns = self._zero_ns + self.due[self.n_taken]
             if due_ns > now:
                 return due_ns
             if self.n_busy >= self.max_connections:
-                return None  # an answer will come, or a time-out
+                break  # an answer will come, or a time-out
             self.n_taken += 1
             self.n_busy += 1
             # To wait for a connection is the server's doing; only what comes on top is our lag.
             self._connection().request(due_ns, max(due_ns, self._free_ns))
-        return None
+        if over:  # what could leave has left, even if we woke late; the rest is unsent
+            self._stopped = True
+        return self.until_ns if self.until_ns > now else None
 
     def stop(self) -> None:
         """Begin nothing more."""

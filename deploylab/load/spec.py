@@ -32,7 +32,9 @@ class LoadSpec:
     warmup_s: float = 0.0             # the same load before the window opens; not counted
     rate_per_s: float | None = None   # open: requests due a second, on average
     even: bool = False                # open: a metronome instead of random (Poisson) arrivals
-    seed: int | None = None           # open: of the arrival times; drawn and recorded where None
+    seed: int | None = None           # of arrival times and paths; drawn and recorded where None
+    paths: tuple[str, ...] = ()       # many pages of the url's server instead of its one path
+    zipf: float = 1.0                 # how unequal they are asked for: the k-th as often as 1/k**zipf
     keepalive: bool = True
     method: str = "GET"
     body: str | None = None           # sent as UTF-8
@@ -48,7 +50,7 @@ class LoadSpec:
     own_up: bool = False              # a person said: this server is mine
 
     def __post_init__(self):
-        for name in ("cpus", "allowed_addresses"):
+        for name in ("cpus", "allowed_addresses", "paths"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.concurrency is None:
@@ -97,6 +99,9 @@ def _check(spec: LoadSpec) -> None:
     for name in ("body", "marker", "attempts_path"):
         value = getattr(spec, name)
         _need(value is None or isinstance(value, str), name, "a text", value)
+    _need(isinstance(spec.paths, tuple) and all(isinstance(p, str) and p.startswith("/") for p in spec.paths),
+          "paths", "a list of texts that begin with /", spec.paths)
+    _need(_number(spec.zipf) and spec.zipf >= 0, "zipf", "a number from 0", spec.zipf)
     _need(spec.seed is None or _whole(spec.seed), "seed", "a whole number", spec.seed)
     status = spec.expect_status
     _need(status is None or _whole(status) and 200 <= status <= 599, "expect_status", "200 to 599", status)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from deploylab.errors import LoadError
 from deploylab.load import flags
 from deploylab.load.attempts import OUTCOMES, Attempts
+from deploylab.load.http import HIT, MISS
 from deploylab.load.spec import OPEN, LoadSpec
 from deploylab.record import LoadResult
 from deploylab.units import NS_PER_S
@@ -40,14 +41,14 @@ class Seen:
 def summarise(spec: LoadSpec, seen: Seen) -> LoadResult:
     """The result of a load test.
 
-    An attempt belongs to the window if it began in it (closed loop) or was due in it (open loop).
+    An attempt belongs to the window if it was due in it; in a closed loop it is due when its client is free.
     Counts and percentiles are over those that belong, however late they ended; `rps` counts the
     good answers that ended in the window, whenever they began.
 
     Raises:
         LoadError: the counts do not add up; a bug in the engine.
     """
-    rows = _belonging(spec, seen)
+    rows = _belonging(seen)
     counts = {name: 0 for name in OUTCOMES}
     for code in rows["outcome"]:
         counts[OUTCOMES[code]] += 1
@@ -76,7 +77,7 @@ def summarise(spec: LoadSpec, seen: Seen) -> LoadResult:
         n_ok=n_ok,
         n_unsent=None if seen.n_due is None else seen.n_due - n_sent - seen.n_unfinished,
         errors=errors,
-        rps=_n_ended(spec, seen, closed_ns) * NS_PER_S / window_ns if window_ns else 0.0,
+        rps=_n_ended(seen, closed_ns) * NS_PER_S / window_ns if window_ns else 0.0,
         bytes=sum(n for n, code in zip(rows["bytes"], rows["outcome"], strict=True) if not code),
         latency_ns=latency,
         latency_from="due" if spec.mode == OPEN else "start",
@@ -90,6 +91,18 @@ def summarise(spec: LoadSpec, seen: Seen) -> LoadResult:
         result, stopped=seen.stopped, n_unfinished=seen.n_unfinished, pinned=seen.pinned,
         shared_core=seen.shared_core, slow_clients=spec.slow_clients, n_slow_held=seen.n_slow_held))
     return result
+
+
+def notes(seen: Seen) -> dict[str, int]:
+    """What else the attempts say, beside the LoadResult.
+
+    Returns:
+        `n_cache_hits` and `n_cache_misses`: good answers of the window whose X-Cache header says so;
+        `n_slow_held`: the fewest half-sent requests that were held at once.
+    """
+    rows = _belonging(seen)
+    good = [cache for cache, code in zip(rows["cache"], rows["outcome"], strict=True) if not code]
+    return {"n_cache_hits": good.count(HIT), "n_cache_misses": good.count(MISS), "n_slow_held": seen.n_slow_held}
 
 
 def percentile(ordered: list[int], thousandths: int) -> int:
@@ -143,17 +156,16 @@ def _from(spec: LoadSpec) -> str:
     return "due_ns" if spec.mode == OPEN else "start_ns"
 
 
-def _belonging(spec: LoadSpec, seen: Seen) -> dict:
+def _belonging(seen: Seen) -> dict:
     """The columns we need, of the attempts that belong to the window."""
-    names = ("ready_ns", "end_ns", "outcome", "bytes", "start_ns", "due_ns")
-    begin = seen.attempts.column(_from(spec))
+    names = ("ready_ns", "end_ns", "outcome", "bytes", "cache", "start_ns", "due_ns")
     end_ns = seen.closed_ns or float("inf")
-    inside = [seen.opened_ns <= value < end_ns for value in begin]
+    inside = [seen.opened_ns <= due < end_ns for due in seen.attempts.column("due_ns")]
     return {name: [v for v, belongs in zip(seen.attempts.column(name), inside, strict=True) if belongs]
             for name in names}
 
 
-def _n_ended(spec: LoadSpec, seen: Seen, closed_ns: int) -> int:
+def _n_ended(seen: Seen, closed_ns: int) -> int:
     """Good answers that ended in the window."""
     ends, outcomes = seen.attempts.column("end_ns"), seen.attempts.column("outcome")
     return sum(not code and seen.opened_ns <= end <= closed_ns

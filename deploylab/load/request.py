@@ -1,0 +1,39 @@
+"""The requests as they go on the wire, made once before the load begins."""
+
+import random
+from collections.abc import Callable
+from itertools import cycle, repeat
+
+from deploylab.load.guard import Target, split
+from deploylab.load.spec import LoadSpec
+
+DRAWS = 65_536  # paths drawn ahead; then the same order again
+
+
+def requests(spec: LoadSpec, target: Target, seed: int) -> Callable[[], bytes]:
+    """A function that returns the bytes of the next request.
+
+    With several paths the k-th is asked for in proportion to 1/k**zipf.
+
+    Source: requests for pages follow a Zipf-like law, Breslau et al., "Web caching and Zipf-like
+    distributions", INFOCOM 1999.
+    """
+    if not spec.paths:
+        return repeat(request_bytes(spec, target, target.path)).__next__
+    made = [request_bytes(spec, target, split(f"http://{target.host}{path}")[2]) for path in spec.paths]
+    weights = [1 / k**spec.zipf for k in range(1, len(made) + 1)]
+    return cycle(random.Random(seed).choices(made, weights, k=DRAWS)).__next__
+
+
+def request_bytes(spec: LoadSpec, target: Target, path: str) -> bytes:
+    """One request for one path."""
+    body = (spec.body or "").encode()
+    headers = {"Host": target.host, "User-Agent": "deploylab", "Accept": "*/*"}
+    given = {name.lower() for name in spec.headers}
+    headers = {name: value for name, value in headers.items() if name.lower() not in given} | spec.headers
+    if body or spec.method.upper() in ("POST", "PUT", "PATCH"):
+        headers["Content-Length"] = str(len(body))
+    if not spec.keepalive:
+        headers["Connection"] = "close"
+    lines = [f"{spec.method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body
