@@ -2,7 +2,8 @@
 
 import pytest
 
-from deploylab.load.http import BadResponse, Parser, parse_head
+from deploylab.load.head import BadResponse, parse_head
+from deploylab.load.parser import Parser
 
 PAGE = b"<html>hello</html>"
 ANSWERS = {

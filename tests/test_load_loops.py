@@ -9,7 +9,7 @@ import pytest
 from load_helpers import FaultyServer, load, measure
 
 from deploylab.errors import LoadError
-from deploylab.load import engine
+from deploylab.load import host
 from deploylab.load.attempts import NONE
 from deploylab.load.open import arrivals
 from deploylab.units import NS_PER_MS, NS_PER_S
@@ -162,7 +162,7 @@ def test_too_many_clients_are_refused_before_the_start(server):
 def test_out_of_files_the_run_is_void(server, monkeypatch):
     """The generator ran out of descriptors: that is no failure of the server."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    monkeypatch.setattr(engine, "_raise_file_limit", lambda: 10_000)  # it believes in more than there are
+    monkeypatch.setattr(host, "raise_file_limit", lambda: 10_000)  # it believes in more than there are
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
     try:
         with pytest.raises(LoadError, match="void: EMFILE"):

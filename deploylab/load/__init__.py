@@ -7,9 +7,9 @@ slow it down. From Python:
 
     result = load.run(load.LoadSpec(url="http://127.0.0.1:8003/test/", concurrency=10, duration_s=3))
 
-Read the modules in this order: `spec` (what to do), `http` (what an answer is), `connection` (one
-TCP connection), `engine` (the event loop), `closed` and `open` (when to send), `attempts` (what is
-kept), `summary` and `flags` (what it means).
+Read the modules in this order: `spec` (what to do), `head` and `parser` (what an answer is),
+`connection` (one TCP connection), `closed` and `open` (when to send), `engine` (the event loop),
+`attempts` (what is kept), `summary` and `flags` (what it means).
 """
 
 from deploylab.load.client import Load, Progress, run, start

@@ -1,6 +1,7 @@
 """The closed loop: c clients, each asks again as soon as its answer is in."""
 
-from deploylab.load.connection import CODE, Connection, Wire
+from deploylab.load.connection import CODE, Connection
+from deploylab.load.wire import Wire
 from deploylab.units import NS_PER_MS
 
 # A client that is refused waits a little, else a stopped server is asked 30,000 times a second.

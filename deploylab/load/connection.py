@@ -7,14 +7,12 @@ sent twice.
 import errno
 import socket
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol
 
-from deploylab.load.attempts import NONE, OUTCOMES, Attempts
-from deploylab.load.guard import Target
-from deploylab.load.http import BadResponse, Parser
-from deploylab.load.poller import FAILED, HANGUP, READ, WRITE, Poller
+from deploylab.load.attempts import NONE, OUTCOMES
+from deploylab.load.head import BadResponse
+from deploylab.load.parser import Parser
+from deploylab.load.poller import FAILED, HANGUP, READ, WRITE
+from deploylab.load.wire import Wire
 
 clock = time.monotonic_ns  # one clock for everything; on Linux all processes share it
 
@@ -28,33 +26,6 @@ NON_BLOCKING = getattr(socket, "SOCK_NONBLOCK", 0)
 # The generator ran out of ports, file descriptors or memory: its fault, not the server's.
 OWN_FAULTS = {errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 NOT_YET = {errno.EAGAIN, errno.EINPROGRESS, errno.EALREADY, errno.ENOTCONN}
-
-
-class Load(Protocol):
-    """Who decides what a connection does next: the closed or the open loop."""
-
-    def done(self, connection: "Connection | None", now: int, outcome: int) -> None:
-        """An attempt ended; the connection can carry another one, or is None."""
-
-
-@dataclass(kw_only=True)
-class Wire:
-    """What all connections of one load test share."""
-
-    target: Target
-    poller: Poller
-    attempts: Attempts
-    next_request: Callable[[], bytes]  # the bytes of the next request
-    keepalive: bool
-    marker: bytes = b""
-    no_body: bool = False              # the requests are HEAD requests
-    expect_status: int | None = None
-    load: Load = None
-    void: str = ""                     # why the run is void
-    connections: set = field(default_factory=set)  # those that carry or may carry attempts
-    leaving: dict = field(default_factory=dict)    # those that wait for the server's FIN, oldest first
-    max_leaving: int = 512
-    heads: dict[bytes, Any] = field(default_factory=dict)
 
 
 # What a connection is doing.

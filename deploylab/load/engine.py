@@ -3,16 +3,16 @@
 import gc
 import os
 import random
-import resource
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from deploylab.errors import LoadError
+from deploylab.load import host
 from deploylab.load.attempts import Attempts
 from deploylab.load.closed import ClosedLoop
-from deploylab.load.connection import Connection, Wire, clock
+from deploylab.load.connection import Connection, clock
 from deploylab.load.guard import Target
 from deploylab.load.open import OpenLoop, arrivals
 from deploylab.load.poller import READ, Poller
@@ -20,6 +20,7 @@ from deploylab.load.request import requests
 from deploylab.load.slow import SlowClients
 from deploylab.load.spec import CLOSED, OPEN, LoadSpec
 from deploylab.load.summary import Seen
+from deploylab.load.wire import Wire
 from deploylab.units import NS_PER_MS, NS_PER_S
 
 TICK_NS = 50 * NS_PER_MS          # how often time-outs are looked for
@@ -69,12 +70,12 @@ class Engine:
         Raises:
             LoadError: the run is void, because this computer ran out of ports or descriptors.
         """
-        limit = _raise_file_limit() - SPARE_FILES - self.spec.slow_clients
+        limit = host.raise_file_limit() - SPARE_FILES - self.spec.slow_clients
         concurrency = self._concurrency(limit)
         self.wire.max_leaving = max(1, min(self.wire.max_leaving, limit - concurrency))
-        self.shared_core = self.target.is_local and _n_cores() == 1
-        pinned = _pin(self.spec.cpus)
-        _sharpen_timers()
+        self.shared_core = self.target.is_local and host.n_cores() == 1
+        pinned = host.pin(self.spec.cpus)
+        host.sharpen_timers()
         self._hold_slow_clients()
         gc.collect()
         gc.disable()  # nothing here makes cycles, and a collection would pause the load
@@ -249,33 +250,3 @@ class _End:
         if not os.read(self.fd, 4096):
             self.engine.poller.unwatch(self.fd)
             self.engine.stop()
-
-
-def _raise_file_limit() -> int:
-    """Allow as many open files as the system lets us; returns how many."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65_536 if hard == resource.RLIM_INFINITY else hard
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-
-
-def _pin(cpus: tuple[int, ...] | None) -> bool | None:
-    """Run on these cores only. False where the system cannot."""
-    if cpus is None:
-        return None
-    try:
-        os.sched_setaffinity(0, cpus)
-    except (AttributeError, OSError):
-        return False
-    return True
-
-
-def _n_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _sharpen_timers() -> None:
-    """Linux may wake a sleeper 50 µs late to save power; ask for the exact time."""
-    with suppress(OSError), open("/proc/self/timerslack_ns", "w") as file:
-        file.write("1")

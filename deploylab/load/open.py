@@ -7,7 +7,8 @@ that should have been sent meanwhile all show their wait.
 import random
 from array import array
 
-from deploylab.load.connection import Connection, Wire
+from deploylab.load.connection import Connection
+from deploylab.load.wire import Wire
 from deploylab.units import NS_PER_S
 
 

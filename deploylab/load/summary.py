@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from deploylab.errors import LoadError
 from deploylab.load import flags
 from deploylab.load.attempts import OUTCOMES, Attempts
-from deploylab.load.http import HIT, MISS
+from deploylab.load.head import HIT, MISS
 from deploylab.load.spec import OPEN, LoadSpec
 from deploylab.record import LoadResult
 from deploylab.units import NS_PER_S

@@ -1,90 +1,15 @@
-"""What one HTTP/1.1 answer is, read in whatever pieces it arrives.
+"""Answers, read in whatever pieces they arrive.
 
-Source: RFC 9112 (message framing), RFC 9110 (what the headers mean).
+Source: RFC 9112 (message framing).
 """
 
 import re
-from typing import NamedTuple
 
-CHUNKED = -1      # in place of a length
-UNTIL_CLOSE = -2
-
-NO_CACHE, MISS, HIT = -1, 0, 1
+from deploylab.load.head import CHUNKED, NO_CACHE, UNTIL_CLOSE, BadResponse, Head, parse_head
 
 MAX_HEAD = 65_536  # bytes; a longer head is no answer of ours
 SLACK = 64         # white space that may follow the end marker, in bytes
-
-STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5]\d\d)(?: [^\r\n]*)?")
-HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEX = re.compile(rb"[0-9A-Fa-f]{1,15}")
-
-
-class BadResponse(Exception):
-    """The bytes are not an HTTP answer."""
-
-
-class Head(NamedTuple):
-    """What the head of an answer says about the rest."""
-
-    status: int
-    keep: bool     # the connection may carry another request
-    length: int    # of the body in bytes, or CHUNKED, or UNTIL_CLOSE
-    encoded: bool  # the body is compressed
-    cache: int     # what X-Cache says: HIT, MISS, or NO_CACHE
-
-
-def parse_head(head: bytes, no_body: bool = False) -> Head:
-    """What a head says.
-
-    Args:
-        head: the bytes before the empty line.
-        no_body: the request was a HEAD.
-
-    Raises:
-        BadResponse: it is not HTTP/1.x, or contradicts itself.
-
-    Example:
-        >>> parse_head(b"HTTP/1.1 200 OK\\r\\nContent-Length: 5").length
-        5
-    """
-    # A folded header line counts as one line (RFC 9112, 5.2).
-    lines = head.replace(b"\r\n ", b"  ").replace(b"\r\n\t", b"  ").split(b"\r\n")
-    first = STATUS_LINE.fullmatch(lines[0])
-    if first is None:
-        raise BadResponse(f"not a status line: {lines[0][:80]!r}")
-    status, connection, coding, encoding, lengths, cache = int(first[2]), b"", b"", b"", set(), NO_CACHE
-    for line in lines[1:]:
-        name, colon, value = line.partition(b":")
-        if not colon or HEADER_NAME.fullmatch(name) is None:
-            raise BadResponse(f"not a header: {line[:80]!r}")
-        name = name.lower()
-        if name == b"content-length":
-            lengths.update(part.strip() for part in value.split(b","))
-        elif name == b"connection":
-            connection += b"," + value.lower()
-        elif name == b"transfer-encoding":
-            coding += b"," + value.lower()
-        elif name == b"content-encoding":
-            encoding = value.strip().lower()
-        elif name == b"x-cache":
-            cache = HIT if value.strip().upper().startswith(b"HIT") else MISS
-    options = {option.strip() for option in connection.split(b",")}
-    keep = b"close" not in options and (first[1] == b"1" or b"keep-alive" in options)
-    length = 0 if no_body or status < 200 or status in (204, 304) else _length(coding, lengths)
-    return Head(status, keep and length != UNTIL_CLOSE, length, encoding not in (b"", b"identity"), cache)
-
-
-def _length(coding: bytes, lengths: set[bytes]) -> int:
-    """How the end of the body is told. Source: RFC 9112, 6.3."""
-    if coding:
-        return CHUNKED if coding.rpartition(b",")[2].strip() == b"chunked" else UNTIL_CLOSE
-    if not lengths:
-        return UNTIL_CLOSE
-    text = lengths.pop()
-    if lengths or not text.isdigit() or len(text) > 15:
-        raise BadResponse("the Content-Length is not one number")
-    return int(text)
-
 
 # Where a parser stands.
 HEAD, BODY, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, REST = range(7)

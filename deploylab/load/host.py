@@ -1,0 +1,35 @@
+"""What the generator asks of the computer it runs on."""
+
+import os
+import resource
+from contextlib import suppress
+
+
+def raise_file_limit() -> int:
+    """Allow as many open files as the system lets us; returns how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else hard
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def pin(cpus: tuple[int, ...] | None) -> bool | None:
+    """Run on these cores only. False where the system cannot."""
+    if cpus is None:
+        return None
+    try:
+        os.sched_setaffinity(0, cpus)
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def n_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def sharpen_timers() -> None:
+    """Linux may wake a sleeper 50 µs late to save power; ask for the exact time."""
+    with suppress(OSError), open("/proc/self/timerslack_ns", "w") as file:
+        file.write("1")

@@ -1,0 +1,40 @@
+"""What all connections of one load test share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from deploylab.load.attempts import Attempts
+from deploylab.load.guard import Target
+from deploylab.load.head import Head
+from deploylab.load.poller import Poller
+
+if TYPE_CHECKING:
+    from deploylab.load.connection import Connection
+
+
+class Load(Protocol):
+    """Who decides what a connection does next: the closed or the open loop."""
+
+    def done(self, connection: "Connection | None", now: int, outcome: int) -> None:
+        """An attempt ended; the connection can carry another one, or is None."""
+
+
+@dataclass(kw_only=True)
+class Wire:
+    """The plan and the state of one load test, as its connections see them."""
+
+    target: Target
+    poller: Poller
+    attempts: Attempts
+    next_request: Callable[[], bytes]  # the bytes of the next request
+    keepalive: bool
+    marker: bytes = b""
+    no_body: bool = False              # the requests are HEAD requests
+    expect_status: int | None = None
+    load: Load = None
+    void: str = ""                     # why the run is void
+    connections: set = field(default_factory=set)  # those that carry or may carry attempts
+    leaving: dict = field(default_factory=dict)    # those that wait for the server's FIN, oldest first
+    max_leaving: int = 512
+    heads: dict[bytes, Head] = field(default_factory=dict)
