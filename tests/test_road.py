@@ -1,0 +1,154 @@
+"""`./lab run` on the real machine: killed half-way, gone on with, reported."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deploylab import course as courses
+from deploylab import paths, results
+from deploylab.progress import Progress
+from deploylab.record import Run
+
+pytestmark = pytest.mark.machine
+ENOUGH = 8  # runs of the rounds that must be there before we pull the plug
+
+
+@pytest.fixture(scope="module")
+def killed(machine):
+    """A `./lab run --quick` that was killed with runs of its rounds on disk: (session id, its run ids)."""
+    process = subprocess.Popen([sys.executable, "-m", "deploylab.cli", "run", "--quick", "--yes"], cwd=paths.ROOT,
+                               env={**os.environ, "PYTHONPATH": str(paths.ROOT)}, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline_s = time.monotonic() + 900
+    session = None
+    while session is None or len(session.runs("round")) < ENOUGH:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline_s, "no rounds in a quarter of an hour"
+        time.sleep(0.5)
+        session = results.latest()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    return session.id, [run.run_id for run in session.runs()]
+
+
+@pytest.fixture(scope="module")
+def finished(killed):
+    """The same command once more, to its end: (its JSON, what it said, its seconds)."""
+    began_s = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", "deploylab.cli", "run", "--quick", "--yes", "--json"], cwd=paths.ROOT,
+                          env={**os.environ, "PYTHONPATH": str(paths.ROOT)}, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=1200)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr, time.monotonic() - began_s
+
+
+def test_a_killed_run_leaves_no_load_and_no_lock(killed, lab):
+    for _ in range(30):
+        orphans = [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"deploylab.load" in _command_line(p)]
+        if not orphans:
+            break
+        time.sleep(0.1)
+    assert not orphans
+    assert lab("up").returncode == 0  # takes the lock
+
+
+def test_the_next_run_goes_on_with_the_same_session(killed, finished):
+    document, said, _ = finished
+    session_id, run_ids = killed
+    assert document["session"] == session_id
+    assert "going on with session" in said
+    kept = [run.run_id for run in results.Session.open(session_id).runs()]
+    assert kept[:len(run_ids)] == run_ids
+    assert len(set(kept)) == len(kept)
+
+
+def test_the_second_time_nothing_changes(finished):
+    document, _, _ = finished
+    assert [stage["changed"] for stage in document["stages"]] == [0] * len(courses.load().stages)
+    assert all(check["ok"] for stage in document["stages"] for check in stage["checks"])
+
+
+def test_every_attempt_has_one_outcome_and_none_failed(finished):
+    for run in rounds(finished):
+        assert run.n_sent == run.n_ok + sum(run.errors.values())
+        assert run.errors == {}, f"{run.stage} {run.view}: {run.errors}"
+
+
+def test_every_cell_has_as_many_runs_as_there_are_rounds(finished):
+    plan = results.Session.open(finished[0]["session"]).plan
+    seen = sorted((r.stage, r.view, r.concurrency, r.round) for r in rounds(finished))
+    assert seen == sorted((c["stage"], c["view"], c["concurrency"], n)
+                          for c in plan["cells"] for n in range(1, plan["n_rounds"] + 1))
+
+
+def test_waiting_is_bounded_by_the_slots(finished):
+    """Little's law: 16 slots and 50 ms give at most 320 requests a second."""
+    course = courses.load()
+    for stage in course.stages:
+        if stage.slots:
+            ceiling_rps = course.view("wait").ceiling_rps(32, stage.slots)
+            rps = [r.rps for r in rounds(finished) if (r.stage, r.view, r.concurrency) == (stage.name, "wait", 32)]
+            assert 0.6 * ceiling_rps < max(rps) <= 1.05 * ceiling_rps
+
+
+def test_a_real_server_serves_files_at_least_three_times_as_often(finished):
+    asset = {stage: [r.rps for r in rounds(finished) if (r.stage, r.view) == (stage, "asset")]
+             for stage in ("runserver", "nginx")}
+    pairs = [b / a for a, b in zip(asset["runserver"], asset["nginx"], strict=True)]
+    assert min(pairs) >= 3
+
+
+def test_the_report_is_there_and_asks_nobody(finished):
+    text = Path(finished[0]["report"]).read_text(encoding="utf-8")
+    assert finished[0]["session"] in text
+    assert "src=\"http" not in text
+
+
+def test_the_report_can_be_written_again(finished, lab):
+    done = lab("report", "--json", "--session", finished[0]["session"])
+    assert json.loads(done.stdout)["report"] == finished[0]["report"]
+
+
+def test_two_commands_at_once_the_second_is_told(machine, lab):
+    from deploylab.machine import lock
+
+    with lock.held("run"):
+        done = lab("goto", courses.load().stages[0].name)
+    assert done.returncode == 1
+    assert "`./lab run`" in done.stderr
+
+
+def test_measure_keeps_its_runs_in_turns(finished, lab):
+    names = [stage.name for stage in courses.load().stages]
+    done = lab("measure", *names, "--view", "hello", "--seconds", "0.5", "--repeats", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    runs = json.loads(done.stdout)
+    assert [run["stage"] for run in runs] != sorted(run["stage"] for run in runs)
+    assert {run["server_cpu_s"] is not None for run in runs} == {True}
+
+
+def test_the_seconds_of_a_road_say_where_they_went(finished):
+    progress = Progress("test")
+    progress.seconds.update(box=31.0, boot=13.2)
+    from deploylab import road
+
+    assert road.spent(progress) == ["Time: 44 s in all (box 31 s, boot 13 s)"]
+    assert "Time:" in finished[1]
+
+
+def rounds(finished) -> list[Run]:
+    return results.Session.open(finished[0]["session"]).runs("round")
+
+
+def _command_line(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
