@@ -76,15 +76,19 @@ def cells(course: Course, targets: list[Target]) -> list[Cell]:
 def rotated(all_cells: list[Cell], round_number: int) -> list[Cell]:
     """The cells in the order of one round.
 
-    Each round begins further on and every second one runs backwards, so that no stage
-    is always measured in the same place after the same neighbour.
+    All targets of one view stand next to each other, because neighbours in time share their noise, and
+    a comparison is of pairs. Each round begins with another view, and every second one takes the targets
+    from behind: A before B, then B before A.
 
     Args:
         round_number: from 1.
     """
-    shift = (round_number - 1) * max(1, len(all_cells) // 3 + 1) % len(all_cells)
-    turned = all_cells[shift:] + all_cells[:shift]
-    return turned[::-1] if round_number % 2 == 0 else turned
+    groups: dict[tuple[str, int], list[Cell]] = {}
+    for cell in all_cells:
+        groups.setdefault((cell.view.name, cell.concurrency), []).append(cell)
+    shift = (round_number - 1) % len(groups)
+    turned = [*groups.values()][shift:] + [*groups.values()][:shift]
+    return [cell for group in turned for cell in (group if round_number % 2 else group[::-1])]
 
 
 def free_cpus(facts: dict[str, Any]) -> tuple[int, ...] | None:
