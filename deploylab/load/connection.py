@@ -145,7 +145,7 @@ class Connection:
                     self._watch(READ)
                 return
             self._connected()
-            self.unsent = self.unsent[n_sent:]
+            self.unsent = b"" if n_sent == len(self.unsent) else memoryview(self.unsent)[n_sent:]
         if self.unsent:
             self.state = SENDING
             self._watch(READ | WRITE)
