@@ -74,7 +74,7 @@ class Ssh:
         """See `Machine.put`."""
         target, part = shlex.quote(path), shlex.quote(f"{path}.part")
         user, _, group = owner.partition(":")
-        command = (f"set -e; umask 077; mkdir -p -m 0755 $(dirname {target}); cat > {part}; "
+        command = (f"set -e; umask 077; mkdir -p -m 0755 \"$(dirname {target})\"; cat > {part}; "
                    f"chown {user}:{group} {part}; chmod {mode} {part}; mv {part} {target}")
         done = self.run(command, sudo=True, stdin=content)
         if not done.ok:

@@ -49,10 +49,13 @@ class VagrantMachine:
             MachineError: it did not come up.
         """
         if self.provider == "lxc":
+            lxc.ensure_network()  # also under a guest that runs: without it, the guest's address expires
+        if self.answers():
+            return
+        if self.provider == "lxc":
             with progress.phase("box", "Vagrant box of Debian 13"):
                 built = box.ensure(progress)
                 self._add_box(force=built)
-            lxc.ensure_network()
             owned.add("container", self.name)
         with progress.phase("boot", f"Vagrant machine on {self.provider}"):
             self._stream(self._vagrant(progress).up(provider=self.provider, stream_output=True), progress)
