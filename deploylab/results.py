@@ -133,21 +133,22 @@ class Session:
         Raises:
             ResultsError: a run is from another version, or the file cannot be read.
         """
-        runs, problems = self._read()
+        runs, problems = self.read()
         for problem in problems:
             warnings.warn(problem, DamagedResults, stacklevel=2)
         return [run for run in runs if purpose in (None, run.purpose)]
 
     def problems(self) -> list[str]:
         """What is damaged, one sentence a line; empty is good."""
-        return self._read()[1]
+        return self.read()[1]
 
     def measured(self) -> set[tuple[int, str, str | None, str, int]]:
         """What the rounds have done: (round, stage, variant, view, concurrency), to resume from."""
         return {(run.round, run.stage, run.variant, run.view, run.concurrency)
-                for run in self._read()[0] if run.purpose == "round" and run.round is not None}
+                for run in self.read()[0] if run.purpose == "round" and run.round is not None}
 
-    def _read(self) -> tuple[list[Run], list[str]]:
+    def read(self) -> tuple[list[Run], list[str]]:
+        """Every run, and what is damaged, one sentence each. Raises: as `runs`."""
         with explained(self.folder):
             data = self.runs_file.read_bytes() if self.runs_file.exists() else b""
         runs, problems = [], []

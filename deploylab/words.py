@@ -9,9 +9,9 @@ from deploylab.record import LoadResult, Run
 # Per metric: its name, then "as many", "more" and "fewer" as its own words.
 METRICS = {
     "rps": ("throughput", "as many requests a second", "more requests a second", "fewer requests a second"),
-    "p50_ns": ("p50 latency", "the p50 latency", "more p50 latency", "less p50 latency"),
-    "p95_ns": ("p95 latency", "the p95 latency", "more p95 latency", "less p95 latency"),
-    "p99_ns": ("p99 latency", "the p99 latency", "more p99 latency", "less p99 latency"),
+    "p50_ns": ("p50 latency", "the p50 latency", "longer p50 latency", "shorter p50 latency"),
+    "p95_ns": ("p95 latency", "the p95 latency", "longer p95 latency", "shorter p95 latency"),
+    "p99_ns": ("p99 latency", "the p99 latency", "longer p99 latency", "shorter p99 latency"),
     "server_cpu_per_request_s": ("server CPU a request", "the server CPU a request",
                                  "more server CPU a request", "less server CPU a request"),
     "server_pss_bytes": ("memory (PSS)", "the memory", "more memory", "less memory"),

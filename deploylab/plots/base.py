@@ -104,7 +104,7 @@ def rows(ax: Axes, left: Sequence[str], right: Sequence[str]) -> None:
     """Name the rows of a panel, top down: what it is on the left, its figure on the right."""
     ax.set_ylim(len(left) - 0.5, -0.5)
     ax.set_yticks(range(len(left)), left)
-    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="y", length=0, pad=9)
     beside = ax.secondary_yaxis("right")
     beside.set_yticks(range(len(right)), right)
     beside.tick_params(axis="y", length=0)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
 from deploylab import units, words
 from deploylab.load import in_doubt
@@ -66,7 +67,7 @@ def _over_time(ax: Axes, columns: dict[str, np.ndarray]) -> None:
     ax.set_ylabel("attempts ended a second")
     ax.set_ylim(bottom=0)
     ax.grid(axis="y")
-    ax.legend(loc="lower left")
+    ax.legend(loc="lower left", frameon=False, labelcolor=INK)
 
 
 def _distribution(ax: Axes, run: LoadResult, columns: dict[str, np.ndarray]) -> None:
@@ -77,6 +78,7 @@ def _distribution(ax: Axes, run: LoadResult, columns: dict[str, np.ndarray]) -> 
         edges = np.geomspace(latency_ms.min() / 1.05, latency_ms.max() * 1.05, N_BINS + 1)
         ax.stairs(np.histogram(latency_ms, edges)[0], edges, fill=True, color=STYLES[0][0], alpha=0.6)
     ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     base.plain_ticks(ax)
     for percentile, dash in (("p50", "-"), ("p95", "--"), ("p99", ":")):
         if ns := run.latency_ns.get(percentile):
@@ -84,7 +86,7 @@ def _distribution(ax: Axes, run: LoadResult, columns: dict[str, np.ndarray]) -> 
     base.label(ax, "How long the answers took", "latency in ms")
     ax.set_ylabel("answers")
     if run.latency_ns.get("p50"):
-        ax.legend(loc="upper right")
+        ax.legend(loc="upper right", frameon=False, labelcolor=INK)
 
 
 def _percentiles(ax: Axes, run: LoadResult) -> None:
