@@ -77,7 +77,6 @@ class Engine:
         pinned = host.pin(self.spec.cpus)
         host.sharpen_timers()
         self._hold_slow_clients()
-        gc.collect()
         gc.disable()  # nothing here makes cycles, and a collection would pause the load
         try:
             return self._measure(concurrency, pinned)
