@@ -1,0 +1,79 @@
+"""How this host reaches packages, for the machine to do it the same way.
+
+Companies and universities put a proxy, a package index of their own or a certificate of their
+own between a laptop and the internet. What pip on the host needs, pip in the guest needs too.
+"""
+
+import contextlib
+import re
+import subprocess
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+PIP_KEYS = ("index-url", "extra-index-url", "trusted-host", "timeout", "default-timeout")
+CERTIFICATES = Path("/usr/local/share/ca-certificates")
+
+
+def pip_settings(listing: str | None = None) -> dict[str, str]:
+    """The host's pip settings that hold for another machine too, and its proxy.
+
+    Addresses of files, and of this host itself, are left out: the machine does not reach them.
+
+    Args:
+        listing: what `pip config list` prints; asked for by default.
+    """
+    found: dict[str, str] = {}
+    for line in sorted((_pip_listing() if listing is None else listing).splitlines(), key=_from_environment):
+        if match := re.match(r"(?:[\w-]+|:env:)\.([\w-]+)='(.*)'$", line):
+            found[match[1]] = match[2].replace("\\n", " ")
+    settings = {key: found[key] for key in PIP_KEYS if key in found}
+    for key in ("index-url", "extra-index-url"):
+        urls = [url for url in settings.pop(key, "").split() if elsewhere(url)]
+        settings |= {key: " ".join(urls)} if urls else {}
+    if "default-timeout" in settings:
+        settings["timeout"] = settings.pop("default-timeout")
+    proxy = proxies()
+    return settings | ({"proxy": proxy["https"]} if "https" in proxy else {})
+
+
+def proxies() -> dict[str, str]:
+    """The host's web proxies by scheme, without those that only the host itself can reach."""
+    return {scheme: url for scheme, url in getproxies().items() if scheme in ("http", "https") and elsewhere(url)}
+
+
+def certificates(folder: Path = CERTIFICATES) -> dict[str, str]:
+    """The authorities that this host trusts beside the usual ones: file name and PEM text."""
+    found = {}
+    for path in sorted(folder.rglob("*.crt")):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            found[re.sub(r"[^\w.-]", "_", path.name)] = path.read_text(encoding="ascii")
+    return found
+
+
+def elsewhere(url: str) -> bool:
+    """True for a web address that is not this host's own.
+
+    >>> elsewhere("https://pypi.example/simple"), elsewhere("http://127.0.0.1:3141/"), elsewhere("file:///wheels")
+    (True, False, False)
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or parts.hostname in (None, "localhost"):
+        return False
+    try:
+        return not ip_address(parts.hostname).is_loopback
+    except ValueError:
+        return True
+
+
+def _pip_listing() -> str:
+    done = subprocess.run([sys.executable, "-m", "pip", "config", "list"], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=False)
+    return done.stdout
+
+
+def _from_environment(line: str) -> bool:
+    """Sorts what the environment says last: it wins."""
+    return line.startswith(":env:")

@@ -1,0 +1,94 @@
+"""The application's code as a git bundle: one file that holds one revision.
+
+A repository of our own, `.lab/app.git`, has the application's folder as its work tree. So it
+works where the clone came as a zip file, needs no git identity, and what is not committed yet
+is deployed too. Author and date are fixed: equal content has the equal revision everywhere.
+"""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from deploylab import paths
+from deploylab.course import Course
+from deploylab.errors import HostError
+
+FIXED = {f"GIT_{who}_{what}": value
+         for who in ("AUTHOR", "COMMITTER")
+         for what, value in (("NAME", "deploylab"), ("EMAIL", "deploylab@localhost"),
+                             ("DATE", "2000-01-01T00:00:00Z"))}
+# Nothing of this person's git configuration may change the content.
+PLAIN = ["-c", "core.autocrlf=false", "-c", "core.excludesFile=", "-c", "core.attributesFile=",
+         "-c", "commit.gpgSign=false", "-c", "core.bare=false"]
+
+
+def revision(course: Course) -> str:
+    """The revision (a commit hash) of the application's code as it lies on the host now.
+
+    What the folder's `.gitignore` names does not count.
+
+    Raises:
+        HostError: git is missing or failed, or there is no such folder.
+    """
+    folder = paths.ROOT / course.app.source
+    if not folder.is_dir():
+        raise HostError(f"The application's folder {folder} is not there.", "see [app] in provisioning/course.toml")
+    with tempfile.TemporaryDirectory() as scratch:
+        index = Path(scratch) / "index"
+        _git("add", "-A", ".", work_tree=folder, index=index)
+        tree = _git("write-tree", work_tree=folder, index=index)
+    return _git("commit-tree", tree, "-m", "The application as deployed")
+
+
+def bundle(course: Course) -> tuple[str, Path]:
+    """The revision of the application's code, and a file with it that git can fetch from (branch `main`).
+
+    Raises:
+        HostError: see `revision`.
+
+    Example:
+        rev, path = bundle(course.load())
+    """
+    rev = revision(course)
+    path = paths.state_dir() / "app.bundle"
+    if _holds(path) != rev:
+        _git("update-ref", "refs/heads/main", rev)
+        part = path.with_suffix(".part")
+        _git("bundle", "create", "-q", str(part), "main")
+        part.replace(path)
+    return rev, path
+
+
+def _holds(path: Path) -> str | None:
+    """The revision in a bundle: it stands in the second line."""
+    try:
+        with path.open("rb") as file:
+            return [file.readline(), file.readline()][1].split()[0].decode()
+    except (OSError, IndexError, UnicodeDecodeError):
+        return None
+
+
+def _git(*words: str, work_tree: Path | None = None, index: Path | None = None) -> str:
+    """The output of a git command in our repository, which is made where it is missing."""
+    git_dir = paths.state_dir() / "app.git"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment |= FIXED | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
+    if index:
+        environment["GIT_INDEX_FILE"] = str(index)
+    if not (git_dir / "HEAD").exists():
+        _run(["git", "init", "-q", "--bare", str(git_dir)], environment, None)
+    where = ["--work-tree", str(work_tree)] if work_tree else []
+    return _run(["git", *PLAIN, "--git-dir", str(git_dir), *where, *words], environment, work_tree)
+
+
+def _run(command: list[str], environment: dict[str, str], folder: Path | None) -> str:
+    try:
+        done = subprocess.run(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, text=True,
+                              capture_output=True, check=False)
+    except FileNotFoundError:
+        raise HostError("git is not installed on this computer.", "install git, then the same command again") from None
+    if done.returncode:
+        raise HostError(f"`git {command[-2]}` could not pack the application: {done.stderr.strip()[-300:]}",
+                        f"rm -r {paths.state_dir() / 'app.git'}")
+    return done.stdout.strip()

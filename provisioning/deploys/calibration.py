@@ -1,0 +1,9 @@
+"""Not a stage: a constant answer from nginx, to find the load generator's own limit."""
+
+from provisioning.deploys import common, front
+from provisioning.lab import Lab
+
+
+def deploy(lab: Lab) -> None:
+    common.machine(lab)
+    front.nginx(f"deploylab-{lab.stage}", lab.port)

@@ -1,0 +1,58 @@
+"""What every stage stands on: the machine itself, its user, its folders, our helper programs."""
+
+import jinja2
+
+from provisioning import operations
+from provisioning.lab import FILES, Lab
+
+LIB = operations.LIB
+
+
+def place(path: str, *, mode: str = "644", group: str = "root", **values) -> None:
+    """A whole file from `files/` on the machine, at the same path there.
+
+    Args:
+        values: for a template, a file whose name in `files/` ends in `.j2`.
+    """
+    content = (FILES / f"{path.lstrip('/')}{'.j2' if values else ''}").read_bytes()
+    if values:
+        template = jinja2.Template(content.decode(), undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+        content = template.render(**values).encode()
+    operations.placed(name=f"File {path}", files={path: (content, mode, group)})
+
+
+def machine(lab: Lab) -> None:
+    """The ground: helpers, trust, folders, a user without a shell."""
+    programs = {f"{LIB}/{source.name}": (source.read_bytes(), "755" if source.stat().st_mode & 0o100 else "644", "root")
+                for source in sorted((FILES / LIB.lstrip("/")).iterdir())}
+    operations.placed(name="Helper programs", files=programs)
+    operations.ensure(name="Nothing of an interrupted converge still runs",
+                      holds=f"{LIB}/leftovers --check {lab.mark}", otherwise=f"{LIB}/leftovers {lab.mark}")
+    network(lab)
+    operations.account("deploylab", "/srv/deploylab")
+    for path in ("/etc/deploylab", "/srv/deploylab", "/var/log/deploylab"):
+        operations.folder(path)
+    place("/etc/tmpfiles.d/deploylab.conf")
+    operations.folder("/run/deploylab", "750", "deploylab:www-data")
+
+
+def network(lab: Lab) -> None:
+    """The machine reaches packages the way its host does: certificates, proxy, package index."""
+    if lab.certificates:
+        operations.placed(name="Certificates of this network", files={
+            f"/usr/local/share/ca-certificates/{name}": (text.encode(), "644", "root")
+            for name, text in lab.certificates.items()})
+        operations.certificates(list(lab.certificates))
+    # pip brings a list of authorities of its own; here it uses the machine's.
+    settings = {"cert": "/etc/ssl/certs/ca-certificates.crt", **lab.pip}
+    text("/etc/pip.conf", "[global]\n" + "".join(f"{key} = {value}\n" for key, value in sorted(settings.items())))
+    proxy = "/etc/apt/apt.conf.d/90deploylab-proxy"
+    if lab.apt_proxy:
+        text(proxy, "".join(f'Acquire::{scheme}::Proxy "{lab.apt_proxy}";\n' for scheme in ("http", "https")))
+    else:
+        operations.link(proxy, None)
+
+
+def text(path: str, content: str) -> None:
+    """A file with settings of the network. An address with a password in it is for root alone."""
+    operations.placed(name=f"File {path}", files={path: (content.encode(), "600" if "@" in content else "644", "root")})

@@ -1,0 +1,24 @@
+"""nginx as the server in front, shared by every stage that has it."""
+
+from provisioning import operations
+from provisioning.deploys.common import place
+
+CONFIG = ["/etc/nginx/nginx.conf", "/etc/nginx/sites-enabled/"]
+
+
+def nginx(site: str, port: int) -> None:
+    """nginx serves one site more; those of other stages stay.
+
+    Args:
+        site: the name of its file in sites-available.
+        port: what it listens on.
+    """
+    operations.packages(["nginx-light"])
+    # Debian's welcome page has port 80, which no stage uses and Apache wants too.
+    operations.link("/etc/nginx/sites-enabled/default", None)
+    place("/etc/nginx/nginx.conf")
+    available = f"/etc/nginx/sites-available/{site}"
+    place(available)
+    operations.link(f"/etc/nginx/sites-enabled/{site}", available)
+    operations.port_for("nginx", port)
+    operations.service("nginx", "nginx: worker process", [*CONFIG, available], test="nginx -t", act="reload-or-restart")

@@ -1,0 +1,31 @@
+"""Stage `nginx`: nginx in front of gunicorn, kept by supervisord; MariaDB; static files by nginx."""
+
+from provisioning import operations
+from provisioning.deploys import app, common, front, mariadb
+from provisioning.deploys.common import place
+from provisioning.lab import Lab
+
+
+def deploy(lab: Lab) -> None:
+    common.machine(lab)
+    mariadb.server()
+    app.code(lab, production=True)
+    app.data(lab)
+    app.static(lab)
+    gunicorn(lab, lab.stage)
+    front.nginx(f"deploylab-{lab.stage}", lab.port)
+
+
+def gunicorn(lab: Lab, name: str) -> None:
+    """gunicorn on a socket, run by supervisord."""
+    program, config = f"deploylab-{name}", f"/etc/deploylab/gunicorn-{name}.py"
+    operations.packages(["supervisor"])
+    operations.service("supervisor", "/usr/bin/python3 /usr/bin/supervisord.*", [])
+    place(config)
+    place(f"/etc/supervisor/conf.d/{program}.conf")
+    bin_ = f"{operations.VENV}/bin"
+    operations.supervised(
+        program, f"{bin_}/python[0-9.]* {bin_}/gunicorn .*--name {program} .*",
+        [config, *app.read_at_start(lab, production=True)],
+        ready=f"curl -s -o /dev/null --unix-socket /run/deploylab/{name}.sock http://localhost/",
+    )

@@ -1,0 +1,22 @@
+"""Stage `runserver`: Django's development server, SQLite, DEBUG on."""
+
+from provisioning import operations
+from provisioning.deploys import app, common
+from provisioning.lab import Lab
+
+
+def deploy(lab: Lab) -> None:
+    common.machine(lab)
+    app.code(lab, production=False, writable=True)
+    app.data(lab)
+    server(lab, lab.stage, lab.port)
+
+
+def server(lab: Lab, name: str, port: int, options: str = "") -> None:
+    """The development server on one port.
+
+    --noreload: no second process that watches the files. 0.0.0.0: it answers on every address
+    of the machine, or the host could not reach it.
+    """
+    command = f"{operations.VENV}/bin/python {lab.folder}/app/manage.py runserver --noreload {options}0.0.0.0:{port}"
+    operations.kept(name, port, command, app.read_at_start(lab, production=False))

@@ -1,0 +1,42 @@
+"""What is so on the machine. Facts only look; operations close the gap."""
+
+from pyinfra.api import FactBase
+
+
+class Holds(FactBase):
+    """True when a shell command on the machine ends with status 0."""
+
+    @staticmethod
+    def default() -> bool:
+        return False
+
+    def command(self, test: str) -> str:
+        return f"if {{ {test}\n}} >/dev/null 2>&1; then echo yes; else echo no; fi"
+
+    def process(self, output) -> bool:
+        return list(output) == ["yes"]
+
+
+class BundleRevision(FactBase):
+    """The revision in a git bundle, or None. It stands in the file's second line: no git needed."""
+
+    def command(self, path: str) -> str:
+        return f"sed -n '2s/ .*//p; 2q' {path} 2>/dev/null || true"
+
+    def process(self, output) -> str | None:
+        return output[0] if output else None
+
+
+class FilesAre(FactBase):
+    """By path: the content's SHA-256, the mode and the owner, as one text. A missing file is not there."""
+
+    @staticmethod
+    def default() -> dict[str, str]:
+        return {}
+
+    def command(self, paths: list[str]) -> str:
+        return (f"for path in {' '.join(paths)}; do [ -f $path ] && [ ! -L $path ] && "
+                'echo "$path $(sha256sum < $path | cut -c1-64) $(stat -c "%a %U:%G" $path)"; done; true')
+
+    def process(self, output) -> dict[str, str]:
+        return dict(line.split(" ", 1) for line in output)
