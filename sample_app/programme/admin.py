@@ -52,7 +52,7 @@ class TalkAdmin(admin.ModelAdmin):
     list_filter = ["day__edition", "track", "kind", "level", "room"]
     list_select_related = ["day", "room", "track"]
     search_fields = ["title", "abstract", "speakers__name"]
-    # 540 speakers in a drop-down help nobody.
+    # Hundreds of speakers in a drop-down help nobody.
     autocomplete_fields = ["speakers"]
 
 
@@ -61,7 +61,7 @@ class CommentAdmin(admin.ModelAdmin):
     list_display = ["posted_at", "name", "talk", "start"]
     list_select_related = ["talk"]
     search_fields = ["name", "body", "talk__title"]
-    raw_id_fields = ["talk"]  # 820 talks in a drop-down help nobody either
+    raw_id_fields = ["talk"]  # nor do hundreds of talks
     readonly_fields = ["posted_at"]
     show_full_result_count = False  # a load test may have posted very many
 

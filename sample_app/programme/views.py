@@ -65,9 +65,10 @@ def _day_page(request: HttpRequest, day: Day) -> HttpResponse:
         "day": day,
         "days": day.edition.days.all(),
         "slots": [(starts, list(group)) for starts, group in groupby(talks, key=lambda talk: talk.starts)],
-        "tracks": Track.objects.annotate(n_talks=Count("talks", filter=Q(talks__day=day))),
+        # A query that groups forgets the order in the model's Meta.
+        "tracks": Track.objects.annotate(n_talks=Count("talks", filter=Q(talks__day=day))).order_by("id"),
         "discussed": sorted(talks, key=lambda talk: (-talk.n_comments, talk.pk))[:5],
-        "speakers": Speaker.objects.filter(talks__day=day).distinct()[:18],
+        "speakers": Speaker.objects.filter(talks__day=day).order_by("id").distinct()[:18],
         "comments": Comment.objects.select_related("talk")[:6],
     }
     return render(request, "programme/day.html", context)
@@ -76,7 +77,7 @@ def _day_page(request: HttpRequest, day: Day) -> HttpResponse:
 @require_safe
 @public
 def editions(request: HttpRequest) -> HttpResponse:
-    found = Edition.objects.prefetch_related("days").annotate(n_talks=Count("days__talks"))
+    found = Edition.objects.prefetch_related("days").annotate(n_talks=Count("days__talks")).order_by("-year")
     return render(request, "programme/editions.html", {"editions": found})
 
 

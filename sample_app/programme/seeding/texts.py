@@ -17,7 +17,7 @@ TITLES = [
 
 KEYNOTES = [
     "The boring future of {s}", "What we owe to {s}", "Software that outlives us, or: {s}",
-    "Why {s} still matters",
+    "Why we still need {s}",
     "A short history of {s}", "Against {s}", "In praise of {s}",
 ]
 

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         try:
             stored = store.stored_digest(wanted)
         except DatabaseError as error:
-            raise CommandError(f"{error}. Are the tables there? manage.py migrate.") from error
+            raise CommandError(f"{error}. If a table is missing: manage.py migrate.") from error
         self.stdout.write(stored)
         if check and stored != should:
             raise CommandError(f"The rows should give {should}. manage.py seed puts them back.")

@@ -19,8 +19,8 @@ class Command(BaseCommand):
         try:
             self.seed(reset)
         except DatabaseError as error:
-            raise CommandError(f"{error}. Are the tables there? manage.py migrate. "
-                               f"Do the rows clash with your own? manage.py seed --reset.") from error
+            raise CommandError(f"{error}. If a table is missing: manage.py migrate. If rows clash with "
+                               f"your own: manage.py seed --reset.") from error
 
     def seed(self, reset: bool) -> None:
         started = time.perf_counter()
@@ -32,5 +32,8 @@ class Command(BaseCommand):
             self.stdout.write(f"Nothing to do: the {len(wanted):,} rows are there (digest {digest}).")
             return
         store.save(wanted)
+        if store.stored_digest(wanted) != digest:
+            raise CommandError("The database gives back other rows than it was given. Was it made with "
+                               "CHARACTER SET utf8mb4?")
         seconds = time.perf_counter() - started
         self.stdout.write(f"Seeded {len(wanted):,} rows in {seconds:.1f} s (digest {digest}).")

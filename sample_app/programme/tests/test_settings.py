@@ -1,0 +1,97 @@
+"""Settings from the environment, each set tried in a process of its own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from unittest import mock
+
+from django.core.exceptions import ImproperlyConfigured
+from django.test import SimpleTestCase
+
+from programme import environment as env
+from programme.tests.base import SITE, manage
+
+PRODUCTION = {"DJANGO_SECRET_KEY": "an-example-for-this-test-only-0123456789-abcdefghijklmnop",
+              "DJANGO_ALLOWED_HOSTS": "programme.example"}
+TLS_CHECKS = {"security.W004", "security.W008", "security.W012", "security.W016"}
+
+
+def setting(expression: str, **environment: str):
+    """The value of an expression over the settings, through JSON."""
+    code = f"import json; from programme import settings; print(json.dumps({expression}))"
+    done = manage("shell", "--no-imports", "-c", code, **environment)
+    if done.returncode:
+        raise AssertionError(done.stderr)
+    return json.loads(done.stdout)
+
+
+class Environment(SimpleTestCase):
+    def test_flags(self):
+        for text, value in [("1", True), ("Yes", True), ("0", False), ("off", False), ("", False)]:
+            with mock.patch.dict(os.environ, X=text):
+                self.assertIs(env.flag("X"), value)
+
+    def test_a_typing_error_is_not_a_yes(self):
+        with mock.patch.dict(os.environ, X="ture"), self.assertRaisesMessage(ImproperlyConfigured, "X is 'ture'"):
+            env.flag("X")
+
+    def test_numbers_and_words(self):
+        with mock.patch.dict(os.environ, X=" 60 ", Y=" a, b,,c "):
+            self.assertEqual(env.number("X"), 60)
+            self.assertEqual(env.words("Y"), ["a", "b", "c"])
+        with mock.patch.dict(os.environ, X="-1"), self.assertRaises(ImproperlyConfigured):
+            env.number("X")
+
+
+class SecretKey(SimpleTestCase):
+    def test_without_one_nothing_starts_and_the_message_says_what_to_set(self):
+        done = manage("check")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("DJANGO_SECRET_KEY is not set", done.stderr)
+        self.assertIn("secrets.token_urlsafe", done.stderr)
+
+    def test_with_debug_each_process_makes_its_own(self):
+        first, second = (setting("settings.SECRET_KEY", DJANGO_DEBUG="1") for _ in range(2))
+        self.assertNotEqual(first, second)
+
+    def test_debug_is_off_unless_asked_for(self):
+        self.assertIs(setting("settings.DEBUG", **PRODUCTION), False)
+
+
+class Values(SimpleTestCase):
+    def test_mysql(self):
+        given = {"DJANGO_DATABASE": "mysql", "DJANGO_MYSQL_NAME": "n", "DJANGO_MYSQL_USER": "u",
+                 "DJANGO_MYSQL_PASSWORD": "p", "DJANGO_MYSQL_HOST": "h", "DJANGO_CONN_MAX_AGE": "60"}
+        # MySQL's driver need not be here: only the settings are asked.
+        code = "import json; from programme import settings as s; print(json.dumps(s.DATABASES['default']))"
+        done = subprocess.run([sys.executable, "-c", code], cwd=SITE, env=os.environ | PRODUCTION | given,
+                              capture_output=True, text=True, check=True)
+        database = json.loads(done.stdout)
+        keys = ["NAME", "USER", "PASSWORD", "HOST", "CONN_MAX_AGE", "CONN_HEALTH_CHECKS"]
+        self.assertEqual([database[key] for key in keys], ["n", "u", "p", "h", 60, True])
+        self.assertEqual(database["OPTIONS"]["charset"], "utf8mb4")
+
+    def test_an_unknown_database(self):
+        done = manage("check", **PRODUCTION, DJANGO_DATABASE="postgres")
+        self.assertIn("Use sqlite or mysql", done.stderr)
+
+    def test_lists_and_paths(self):
+        given = {"DJANGO_FRAME_ANCESTORS": "http://localhost:8888", "DJANGO_STATIC_ROOT": "/srv/static",
+                 "DJANGO_SQLITE_PATH": "/srv/db", "DJANGO_CSRF_TRUSTED_ORIGINS": "http://a:1,http://b:2"}
+        expression = ("[settings.FRAME_ANCESTORS, settings.STATIC_ROOT, settings.DATABASES['default']['NAME'],"
+                      " settings.CSRF_TRUSTED_ORIGINS]")
+        self.assertEqual(setting(expression, **PRODUCTION, **given), [
+            ["'self'", "http://localhost:8888"], "/srv/static", "/srv/db", ["http://a:1", "http://b:2"]])
+
+
+class Deploy(SimpleTestCase):
+    def test_only_the_checks_about_tls_remain(self):
+        done = manage("check", "--deploy", **PRODUCTION)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(set(re.findall(r"security\.W\d+", done.stderr)), TLS_CHECKS)
+
+    def test_the_migrations_are_complete(self):
+        done = manage("makemigrations", "--check", "--dry-run", **PRODUCTION)
+        self.assertEqual(done.returncode, 0, done.stdout)
