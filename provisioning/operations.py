@@ -6,7 +6,6 @@ pyinfra evaluates an operation when its turn comes (`check_for_changes=False` in
 """
 
 import hashlib
-import shlex
 from io import BytesIO
 
 from pyinfra import host
@@ -19,16 +18,22 @@ VENV = "/srv/deploylab/venv"
 
 
 @operation()
-def ensure(holds: str, otherwise: str):
+def ensure(holds: str, otherwise: str, within_s: int = 0, evidence: str = "true"):
     """Run the shell command `otherwise` unless the test `holds`; then the test must hold.
 
     The other operations are this one with words of their own.
+
+    Args:
+        within_s: seconds that the test gets to come true afterwards.
+        evidence: a command that shows the reason if it does not: the end of a log.
     """
     if host.get_fact(Holds, test=holds):
         return
     yield StringCommand(otherwise)
-    not_so = f"echo 'done, and yet it is not so:' {shlex.quote(holds)} >&2; exit 1"
-    yield StringCommand(f"{holds}\n[ $? = 0 ] || {{ {not_so}; }}")
+    tries = within_s * 5 + 1
+    yield StringCommand(
+        f"for try in $(seq {tries}); do\n{holds}\n[ $? = 0 ] && exit 0; [ $try = {tries} ] || sleep 0.2; done\n"
+        f"{{ {evidence}; echo 'It was done, and the test above still says no.'; }} >&2; exit 1")
 
 
 @operation()
@@ -173,9 +178,9 @@ def service(unit: str, process: str, files: list[str], *, test: str = "true", ac
     return ensure(
         name=f"Service {unit}",
         holds=f"systemctl -q is-enabled {unit} && systemctl -q is-active {unit} && {_fresh(process, files)}",
-        otherwise=f"set -e; {test}; systemctl -q enable {unit}; systemctl {act} {unit};"
-                  # A reloaded server lets its old processes finish: give it a moment.
-                  f" for _ in $(seq 50); do {_fresh(process, files)} && break; sleep 0.2; done",
+        otherwise=f"set -e; {test}; systemctl -q enable {unit}; systemctl {act} {unit}",
+        within_s=10,  # a reloaded server lets its old processes finish first
+        evidence=f"journalctl -q --no-pager -o cat -u {unit} -n 8",
     )
 
 
@@ -195,8 +200,9 @@ def supervised(program: str, process: str, files: list[str], ready: str):
               f" && ! supervisorctl reread | grep -q '^{program}: '"
               f" && {_fresh(process, [table, *files])} && {ready}",
         otherwise=f"supervisorctl reread; supervisorctl stop {program}; supervisorctl update {program};"
-                  f" supervisorctl start {program}; for _ in $(seq 50); do {ready} && exit 0; sleep 0.2; done;"
-                  f" tail -n 15 /var/log/deploylab/{program.removeprefix('deploylab-')}.log >&2; exit 1",
+                  f" supervisorctl start {program} || true",
+        within_s=15,
+        evidence=f"tail -n 12 /var/log/deploylab/{program.removeprefix('deploylab-')}.log",
     )
 
 
