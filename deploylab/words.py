@@ -117,6 +117,16 @@ def load(run: LoadResult) -> str:
     return f"{who}, {kept}, {units.seconds(run.duration_s)} a run"
 
 
+def loads(runs: Sequence[LoadResult]) -> str:
+    """The loads of several runs: '10 or 32 clients, kept connections, 3.0 s a run'."""
+    first = {load(run).partition(" client")[0]: run for run in runs}
+    rest = {load(run).partition(",")[2] for run in runs}
+    if len(rest) > 1 or any(run.mode == "open" for run in runs):
+        return "; ".join(dict.fromkeys(load(run) for run in runs))
+    many = " or ".join(first)
+    return f"{many} client{'' if many == '1' else 's'},{rest.pop()}" if rest else "none"
+
+
 def machine(facts: dict) -> str:
     """The machine under load, on one line; what is not known is left out."""
     kind = facts.get("kind", "machine unknown")

@@ -107,7 +107,7 @@ def rows(ax: Axes, left: Sequence[str], right: Sequence[str]) -> None:
     ax.tick_params(axis="y", length=0, pad=9)
     beside = ax.secondary_yaxis("right")
     beside.set_yticks(range(len(right)), right)
-    beside.tick_params(axis="y", length=0)
+    beside.tick_params(axis="y", length=0, labelcolor=INK)
     beside.spines["right"].set_visible(False)
 
 
@@ -155,10 +155,9 @@ def _reasons(runs: Sequence[Run]) -> list[str]:
 
 def measured_as(runs: Sequence[Run], recorded: bool = False) -> str:
     """The end of a caption: load, number of runs, machine."""
-    loads = " or ".join(dict.fromkeys(words.load(run) for run in runs))
     machines = " and ".join(dict.fromkeys(words.machine(run.machine) for run in runs))
     mark = "RECORDED, not measured here. " if recorded else ""
-    return f"{mark}Load: {loads}. {words.count(len(runs), 'run')}. Machine: {machines}."
+    return f"{mark}Load: {words.loads(runs)}. {words.count(len(runs), 'run')}. Machine: {machines}."
 
 
 def sentence(*parts: str) -> str:
@@ -187,7 +186,7 @@ def _inline(svg: str, name: str, alt: str) -> str:
     own = f"{name}-{hashlib.sha256((svg + alt).encode()).hexdigest()[:6]}-"
     svg = re.sub(r' id="', f' id="{own}', svg)
     svg = re.sub(r'(href="|url\()#', rf"\1#{own}", svg)
-    svg = re.sub(r"(\d+\.\d\d)\d+", r"\1", svg)
+    svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d+\.\d\d)\d+", r"\1", tag[0]), svg)  # places, never the text
     svg = re.sub(r"(\d+(?:\.\d+)?px) (?:'[^']*',? ?)+[^;\"]*", r"\1 system-ui, sans-serif", svg)
     svg = svg.replace(INK, "currentColor").replace(GRID, f"var(--grid, {GRID})")
     svg = re.sub(r"\s*\n\s*", "\n", svg).replace("<defs/>\n", "").strip()

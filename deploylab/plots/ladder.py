@@ -40,13 +40,13 @@ def ladder(runs: Sequence[Run], course: Course, *, cells: Sequence[Column] | Non
     figure, axes = base.panels(len(cells), [len(names) for names in shown], columns)
     for ax, cell, names in zip(axes, cells, shown, strict=True):
         _throughput_panel(ax, cell, [summaries[Cell(name, None, *cell)] for name in names], runs, course)
-    ceiling = "The dashed line is the most this page can answer, min(clients, slots) / wait." if any(
+    ceiling = "Dashed: the most that this waiting page can answer, min(clients, slots) / wait." if any(
         course.view(view).wait_s for view, _ in cells) else ""
     return Plot(
         name="ladder", title=_title("Throughput", cells), figure=figure,
-        how_to_read=base.sentence("Throughput of each stage: a small mark is one run, the large one the geometric mean "
-                                  "with its 95 % interval. Failures stand beside it.", ceiling),
-        measured=base.sentence(base.hollow_note(runs), base.measured_as(runs, recorded)),
+        how_to_read="Throughput of each stage: a small mark is one run, the large one the geometric mean with its 95 % "
+                    "interval. Failures stand beside it.",
+        measured=base.sentence(ceiling, base.hollow_note(runs), base.measured_as(runs, recorded)),
         alt=_alt("Throughput", cells, shown, summaries, lambda s: _rate_words(s)),
     )
 
@@ -100,7 +100,9 @@ def _throughput_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequenc
     for y, ceiling_rps in enumerate(ceilings):
         if ceiling_rps is not None:
             ax.plot((ceiling_rps,) * 2, (y - 0.42, y + 0.42), ls=(0, (3, 2)), color=INK, lw=1.2)
-    _scale(ax, [run.rps for run in runs if (run.view, run.concurrency) == cell] + [c for c in ceilings if c])
+    seen = [run.rps for run in runs if (run.view, run.concurrency) == cell]
+    ends = [min(one.rps_ci95[1], 1.6 * max(seen)) for one in rows if one.rps_ci95]  # a wider one runs off the axis
+    _scale(ax, [*seen, *ends, *(c for c in ceilings if c)])
     base.label(ax, _cell_title(cell), "requests a second")
 
 

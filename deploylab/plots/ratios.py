@@ -8,6 +8,7 @@ from matplotlib.ticker import FixedLocator
 
 from deploylab import words
 from deploylab.course import Course
+from deploylab.load import in_doubt
 from deploylab.plots import base
 from deploylab.plots.base import GRID, INK, Plot
 from deploylab.record import Run
@@ -41,7 +42,8 @@ def ratios(steps: Sequence[Step], runs: Sequence[Run], course: Course, *, column
         how_to_read="Throughput as a ratio to the stage before, with its 95 % interval, from pairs of runs of the same "
                     "round. Right of 1: more requests a second; an interval that holds 1: no difference seen. "
                     "The ratio is the worth of the whole step, not of one part.",
-        measured=base.sentence(base.hollow_note(runs), base.measured_as(runs, recorded)),
+        measured=base.sentence(
+            base.hollow_note(runs) if any(map(_in_doubt, steps)) else "", base.measured_as(runs, recorded)),
         alt="Throughput against the stage before. " + " ".join(f"{step.cell.view}, "
             f"{words.count(step.cell.concurrency, 'client')}: {step.rps.verdict}." for step in steps),
     )
@@ -55,8 +57,16 @@ def _panel(ax: Axes, steps: list[Step], course: Course) -> None:
         colour, marker = base.style(course, step.stage.stage)
         if step.rps.ci95:
             ax.plot(step.rps.ci95, (y, y), color=INK, lw=1.6, marker="|", ms=7)
-        ax.plot(step.rps.ratio, y, marker, ms=8, mfc=colour, mec=INK, mew=0.8, ls="none", zorder=4)
+        hollow = _in_doubt(step)
+        ax.plot(step.rps.ratio, y, marker, ms=8, mfc="none" if hollow else colour, mec=colour if hollow else INK,
+                mew=0.8, ls="none", zorder=4)
     ax.set_title(f"{steps[0].stage.stage} against {steps[0].before.stage}", loc="left", weight="bold")
+
+
+def _in_doubt(step: Step) -> bool:
+    """Whether half of the runs of one side carry the same doubt."""
+    return step.rps.ratio is not None and any(
+        in_doubt([flag]) and 2 * n >= side.n_runs for side in (step.a, step.b) for flag, n in side.flags.items())
 
 
 def _short(step: Step) -> str:

@@ -59,6 +59,7 @@ def _by_stage(steps: Sequence[stats.Step], runs: Sequence[Run], course: Course,
         mine = [run for run in runs if run.stage in (name, *before)]
         out.append({
             "stage": some[0].stage, "before": " or ".join(before), "headline": sentences.headline(some),
+            "cost": sentences.cost(some),
             "boxes": [_box(step) for step in some], "plot": plots.ratios(some, mine, course, recorded=recorded),
         })
     return out
@@ -109,7 +110,7 @@ def _how(runs: Sequence[Run], plan: dict[str, Any]) -> list[str]:
            "round to round, so that slow drift of the machine meets all of them alike.",
            "Two stages are compared round by round: the ratio of each pair, the geometric mean of the ratios, and "
            "Student's t for the 95 % interval. The unit is the run, never the request.",
-           f"Load: {'; '.join(dict.fromkeys(words.load(run) for run in runs))}, after {runs[0].warmup_s:g} s of "
+           f"Load: {words.loads(runs)}, after {runs[0].warmup_s:g} s of "
            "warm-up that is not counted.",
            "Closed loop: each client waits for its answer before it asks again, and nothing is ever sent twice."
            if runs[0].mode == "closed" else "Open loop: requests leave on a schedule, whether or not answers come.",
@@ -120,5 +121,6 @@ def _how(runs: Sequence[Run], plan: dict[str, Any]) -> list[str]:
            f"Load generator: {', '.join(dict.fromkeys(run.engine for run in runs))}."]
     for name, rps in (plan.get("ceiling") or {}).items():
         if rps:
-            out.append(f"Against a server that does nothing it reaches {units.rate(rps)} ({name.replace('_', ' ')}).")
+            kept = "kept connections" if name == "keepalive" else name.replace("_", " ")
+            out.append(f"Against a server that does nothing it reaches {units.rate(rps)} ({kept}).")
     return out

@@ -1,6 +1,8 @@
 """What a step bought, in plain sentences."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from statistics import median
 
 from deploylab import units, words
 from deploylab.load import in_doubt
@@ -32,23 +34,18 @@ def in_short(step: Step) -> tuple[str, str]:
         return "no ratio", _why_none(step)
     if found.ci95 is None:
         return f"{words.factor(found.ratio)} times", "one pair: no interval"
-    said = words.change(found.ratio, found.ci95)
+    head, _, tail = words.change(found.ratio, found.ci95).partition(" (")
     if outcome(step) == NONE:
-        return "no difference seen", said.partition("(")[2].rstrip(")")
-    head, _, tail = said.partition(" (")
-    for ending in (" as many requests a second", " requests a second"):
-        head = head.removesuffix(ending)
-    return head, tail.rstrip(")")
+        return "none seen", tail.rstrip(")")
+    return head.removesuffix(" requests a second").removesuffix(" as many"), tail.rstrip(")")
 
 
 def note(step: Step) -> str:
     """What to keep in mind about a box: failures and doubts; often empty."""
-    parts = []
-    for summary in (step.a, step.b):
-        if summary.n_failed:
-            parts.append(f"{summary.cell.stage}: {words.percent(summary.failure_share)} failed")
-        if in_doubt(list(summary.flags)):
-            parts.append(f"{summary.cell.stage}: in doubt")
+    if step.rps.ratio is None:
+        return ""
+    parts = [f"{one.cell.stage}: {words.percent(one.failure_share)} failed" for one in (step.a, step.b) if one.n_failed]
+    parts += [f"{one.cell.stage}: in doubt" for one in (step.a, step.b) if in_doubt(list(one.flags))]
     return "; ".join(parts)
 
 
@@ -58,15 +55,37 @@ def headline(steps: Sequence[Step]) -> list[str]:
     Args:
         steps: all views of one stage, at least one.
     """
+    loads = Counter(step.cell.view for step in steps)
+
+    def name(step: Step) -> str:
+        many = loads[step.cell.view] > 1
+        return f"{step.cell.view} with {words.count(step.cell.concurrency, 'client')}" if many else step.cell.view
+
     found = {kind: [step for step in steps if outcome(step) == kind] for kind in SYMBOLS}
-    out = _gains(sorted(found[GAIN], key=lambda step: -step.rps.ratio))
-    out += [f"A loss on {where(step)}: {_change(step)}." for step in sorted(found[LOSS], key=lambda s: s.rps.ratio)]
+    out = _gains(sorted(found[GAIN], key=lambda step: -step.rps.ratio), name)
+    out += [f"A loss on {name(step)}: {_change(step)}." for step in sorted(found[LOSS], key=lambda s: s.rps.ratio)]
     if found[NONE]:
-        views = "; ".join(f"{where(step)} ({in_short(step)[1]})" for step in found[NONE])
+        views = ", ".join(f"{name(step)} ({in_short(step)[1]})" for step in found[NONE])
         out.append(("" if out else "It bought no throughput that this session could see. ")
                    + f"No difference seen on {views}.")
-    out += [f"No verdict on {where(step)}: {_why_none(step)}." for step in found[UNKNOWN]]
-    return out
+    return out + [f"No verdict on {name(step)}: {_why_none(step)}." for step in found[UNKNOWN]]
+
+
+def cost(steps: Sequence[Step]) -> list[str]:
+    """What one stage costs the server, and what failed, in a few sentences.
+
+    Args:
+        steps: all views of one stage, at least one.
+    """
+    out = []
+    before, now = (_memory([getattr(step, side) for step in steps]) for side in ("a", "b"))
+    if before and now:
+        out.append(f"Memory (PSS): {units.size(before)} before, {units.size(now)} now.")
+    ratios = [found.ratio for step in steps if (found := step.ratios["server_cpu_per_request_s"]).ratio]
+    if ratios:
+        low, high = words.factor(min(ratios)), words.factor(max(ratios))
+        out.append(f"Server CPU a request: {low if low == high else f'{low} to {high}'} times.")
+    return out + [f"Failures: {_failed(steps)}."]
 
 
 def full(step: Step) -> list[str]:
@@ -93,6 +112,17 @@ def cpu(seconds: float | None) -> str:
     return units.ms(None if seconds is None else seconds * units.NS_PER_S)
 
 
+def pair(before: float | None, now: float | None, show: Callable[[float | None], str]) -> str:
+    """Two figures with one unit: '14.7 → 5.30 ms'.
+
+    Args:
+        show: writes one figure with its unit, as `units.ms` does.
+    """
+    first, last = show(before), show(now)
+    unit = " ms" if last.endswith(" ms") else "/s" if last.endswith("/s") else ""
+    return f"{first.removesuffix(unit) if unit else first} → {last}"
+
+
 def span(summary: Summary) -> str:
     """The interval of a throughput: '639 to 717'."""
     if summary.rps_ci95 is None:
@@ -100,14 +130,28 @@ def span(summary: Summary) -> str:
     return " to ".join(units.three_figures(end) for end in summary.rps_ci95)
 
 
-def _gains(steps: list[Step]) -> list[str]:
+def _gains(steps: list[Step], name: Callable[[Step], str]) -> list[str]:
     if not steps:
         return []
     most, *others = steps
-    out = [f"Most on {where(most)}: {_change(most)}."]
+    out = [f"Most on {name(most)}: {_change(most)}."]
     if others:
-        out.append("Gains also on " + "; ".join(f"{where(step)} ({in_short(step)[0]})" for step in others) + ".")
+        out.append("Gains also on " + ", ".join(f"{name(step)} ({in_short(step)[0]})" for step in others) + ".")
     return out
+
+
+def _memory(summaries: list[Summary]) -> float | None:
+    """The median over the views, in bytes."""
+    there = [one.server_pss_bytes for one in summaries if one.server_pss_bytes]
+    return median(there) if there else None
+
+
+def _failed(steps: Sequence[Step]) -> str:
+    if not any(step.a.n_failed or step.b.n_failed for step in steps):
+        return "none, before or now"
+    before, now = ((sum(one.n_failed for one in side), sum(one.n_sent for one in side))
+                   for side in ([step.a for step in steps], [step.b for step in steps]))
+    return f"{before[0]:,} of {before[1]:,} requests before, {now[0]:,} of {now[1]:,} now"
 
 
 def _change(step: Step) -> str:

@@ -33,7 +33,8 @@ METRICS: dict[str, Callable[[Run], float | None]] = {
     "p50_ns": lambda run: run.latency_ns.get("p50"),
     "p95_ns": lambda run: run.latency_ns.get("p95"),
     "p99_ns": lambda run: run.latency_ns.get("p99"),
-    "server_cpu_per_request_s": lambda run: run.server_cpu_per_request_s,
+    # The price of an answer: without a good one there is nothing to price.
+    "server_cpu_per_request_s": lambda run: run.server_cpu_per_request_s if run.n_ok else None,
     "server_pss_bytes": lambda run: run.server_pss_bytes,
 }
 

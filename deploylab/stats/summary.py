@@ -7,7 +7,7 @@ from statistics import fmean, median, stdev
 
 from deploylab import words
 from deploylab.record import Run
-from deploylab.stats.basics import Cell, autocorrelation, cell_of, drifts, log_interval, require_alike
+from deploylab.stats.basics import METRICS, Cell, autocorrelation, cell_of, drifts, log_interval, require_alike
 
 CV_TO_WARN = 0.2  # above it, a run repeats itself badly enough to say so
 
@@ -72,7 +72,7 @@ def _summary(cell: Cell, runs: list[Run]) -> Summary:
         latency_ns={p: _median_of([run.latency_ns.get(p) for run in runs]) for p in ("p50", "p95", "p99")},
         n_sent=sum(run.n_sent for run in runs),
         errors=_sum_errors(runs),
-        server_cpu_per_request_s=_median_of([run.server_cpu_per_request_s for run in runs]),
+        server_cpu_per_request_s=_median_of([METRICS["server_cpu_per_request_s"](run) for run in runs]),
         server_pss_bytes=_median_of([run.server_pss_bytes for run in runs]),
         flags={name: flags.count(name) for name in sorted(set(flags))},
     )

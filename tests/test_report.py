@@ -1,0 +1,189 @@
+"""report: stands alone, shows stats' own numbers, and says what each step bought, including nothing or a loss."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+import synthetic
+
+from deploylab import report, stats
+from deploylab.results import Session
+
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """What a reader of HTML finds: addresses, plots, ids, and the <data> of each table row."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.addresses, self.svgs, self.ids, self.figures, self.rows = [], [], [], 0, {}
+        self.open, self.row, self.words = [], None, []
+        self.feed(text)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.addresses += [attrs[name] for name in ("src", "href", "xlink:href", "srcset", "action") if name in attrs]
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        self.figures += tag == "figure"
+        if tag == "svg":
+            self.svgs.append(attrs)
+        if tag == "tr":
+            self.row = next(((k, v) for k, v in attrs.items() if k.startswith("data-")), None)
+        if tag == "data" and self.row:
+            self.rows.setdefault(self.row, []).append(attrs["value"])
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag in self.open:
+            assert self.open.pop() == tag, f"</{tag}> closes the wrong element"
+
+    def handle_data(self, data):
+        if "style" not in self.open and "svg" not in self.open:
+            self.words.append(data)
+
+
+@pytest.fixture(autouse=True)
+def own_results(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path / "results"))
+
+
+def written(course, runs, finished=True, **plan):
+    session = Session.create(n_rounds=5, cells=[{}] * 12, machine=synthetic.MACHINE, **plan)
+    for one in runs:
+        session.append(one)
+    if finished:
+        session.finish()
+    return report.write(session, course).read_text()
+
+
+TWO = synthetic.the_course("runserver", "nginx")
+RUNS = synthetic.rounds(TWO)
+
+
+def test_it_asks_for_nothing_from_anywhere():
+    text = written(TWO, RUNS)
+    page = Page(text)
+    assert page.open == [] and page.addresses
+    assert all(address.startswith("#") for address in page.addresses)
+    assert not re.search(r"@import|url\((?!#)|<script|<link|<iframe", text)
+    assert all(address.removeprefix("#") in page.ids for address in page.addresses)
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_every_plot_has_its_alternative_and_its_caption():
+    text = written(TWO, RUNS)
+    page = Page(text)
+    assert len(page.svgs) == page.figures == 1 + 2 * 6 + 1
+    assert all(svg["role"] == "img" and len(svg["aria-label"]) > 40 for svg in page.svgs)
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", text, flags=re.S)
+    assert len(captions) == page.figures
+    assert all("Load: " in caption and " runs." in caption and "Machine: " in caption for caption in captions)
+
+
+def test_its_numbers_are_those_of_stats():
+    rows = Page(written(TWO, RUNS)).rows
+    for cell, summary in stats.summarise(RUNS).items():
+        key = f"{cell.stage} {cell.view} {cell.concurrency}"
+        assert rows["data-cell", key] == [str(summary.rps), str(summary.n_sent)]
+        assert rows["data-latency", key] == [str(summary.latency_ns[p]) for p in ("p50", "p95", "p99")]
+    for step in stats.steps(RUNS, TWO):
+        key = f"{step.stage.stage} {step.cell.view} {step.cell.concurrency}"
+        assert rows["data-step", key] == [str(step.a.rps), str(step.b.rps), str(step.rps.ratio)]
+
+
+def test_the_first_screen_says_gain_loss_and_nothing():
+    slower = [replace(r, rps=0.7 * r.rps) if (r.stage, r.view) == ("nginx", "cpu") else r for r in RUNS]
+    first = Page(written(TWO, slower)).text.partition("Changed at once")[0]
+    assert "Most on asset:" in first and "as many requests a second" in first
+    assert re.search(r"A loss on cpu: \d+ % fewer requests a second \(\d+ to \d+ %\)", first)
+    assert re.search(r"p50 [\d.]+ → [\d.]+ ms", first) and "Memory (PSS):" in first and "Server CPU a request:" in first
+    assert "Failures: none, before or now" in first
+    assert "the worth of the step, never of one part" in first
+
+
+def test_a_step_that_bought_nothing_says_so():
+    course = synthetic.the_course("nginx", "static")
+    hello = [r for r in synthetic.rounds(course) if r.view == "hello"]
+    text = Page(written(course, hello)).text
+    assert "It bought no throughput that this session could see. No difference seen on hello (within" in text
+
+
+def test_it_says_what_a_step_changes_and_what_is_not_proven():
+    text = Page(written(TWO, RUNS)).text
+    for part in (*TWO.stage("nginx").changes, "What these numbers do not prove",
+                 '"No difference seen" is not "the same"'):
+        assert part in text
+
+
+def test_previews_and_variants_do_not_count():
+    extra = [replace(RUNS[0], purpose="preview", rps=1e6), replace(RUNS[0], variant="nothreading", rps=1e6)]
+    strip = lambda text: re.sub(r"2\d{3}-\d\d-\d\d_\w+|-[0-9a-f]{6}-", "", text)  # noqa: E731
+    assert strip(written(TWO, RUNS + extra)) == strip(written(TWO, RUNS))
+
+
+def test_an_unfinished_session_says_so():
+    text = Page(written(TWO, RUNS[:24], finished=False)).text
+    assert "Not finished: 24 of 60 planned runs are here." in text
+    assert "Not finished" not in Page(written(TWO, RUNS)).text
+
+
+def test_no_run_at_all():
+    assert "No round has been measured yet" in Page(written(TWO, [], finished=False)).text
+
+
+def test_one_stage_only():
+    course = synthetic.the_course("nginx")
+    page = Page(written(course, synthetic.rounds(course)))
+    assert "no stage before to compare it with" in page.text and len(page.svgs) == 2 * 6 + 1
+
+
+@pytest.mark.parametrize("failing", [("nginx",), ("runserver", "nginx")])
+def test_a_view_that_failed_everywhere(failing):
+    runs = [synthetic.run(r.stage, r.view, r.concurrency, r.round, 0, flags=["no_answers"])
+            if r.view == "cpu" and r.stage in failing else r for r in RUNS]
+    text = Page(written(TWO, runs)).text
+    assert f"No verdict on cpu: {' and '.join(failing)} gave no good answer." in text
+    assert "Not one good answer came back." in text
+    assert "150 of 150 failed (100 %): 150 timeout" in text
+
+
+def test_doubts_damage_machine_and_checks_are_told():
+    runs = [replace(r, flags=["client_cpu=93%"]) if r.view == "asset" else r for r in RUNS]
+    converge = [{"stage": "nginx", "changed": 12, "seconds": 31.0, "checks": [
+        {"name": "answers", "ok": True, "seen": "200"}, {"name": "debug off", "ok": False, "seen": "it is on"}]}]
+    session = Session.create(n_rounds=5, cells=[{}] * 12, converge=converge, phase_seconds={"load": 702.0},
+                             ceiling={"keepalive": 16000.0})
+    for one in runs:
+        session.append(one)
+    with session.runs_file.open("a") as file:
+        file.write('{"schema"\n')
+    text = Page(report.html(session, TWO)).text
+    for part in ("The load generator used 93% of its core", "Line 61 of", "is damaged", "1 of 2",
+                 "no: debug off: it is on", "load 11 min 42 s", "16,000/s (kept connections)", "gunicorn 27.0.0",
+                 "nearest-rank over ok answers", "nginx: in doubt"):
+        assert part in text, part
+
+
+def test_runs_of_another_machine_are_left_out_aloud():
+    other = {**synthetic.MACHINE, "kernel": "6.13.0"}
+    text = Page(written(TWO, [*RUNS, replace(RUNS[0], machine=other, round=6)])).text
+    assert "1 run made on another machine" in text and "60 runs." in text
+
+
+def test_what_was_measured_is_escaped():
+    text = written(TWO, [replace(r, machine={**r.machine, "cpu": "<b>&cpu"}) for r in RUNS])
+    assert "<b>&cpu" not in text and "&lt;b&gt;&amp;cpu" in text
+
+
+def test_a_recorded_session_is_marked(tmp_path):
+    session = Session.create()
+    (tmp_path / "results" / "recorded").mkdir()
+    session.folder.rename(tmp_path / "results" / "recorded" / session.id)
+    session = Session.open(session.id)
+    for one in RUNS:
+        session.append(one)
+    assert report.html(session, TWO).count("RECORDED") > 10
