@@ -46,6 +46,7 @@ class App:
     production_requirements: str
     data_command: str
     data_digest_command: str
+    whoami: str = "/whoami/"           # its JSON says which database the serving process talks to
     views: dict[str, View]
 
 

@@ -1,0 +1,65 @@
+"""Is the stage really what it claims to be? What it does is asked, not what its files say.
+
+Each key of `[stage.expect]` in course.toml is one check, one function in `web` or `system`.
+A 'no' comes with its cause and the command that mends it.
+"""
+
+from collections.abc import Callable, Iterable
+
+from deploylab.checks import system, web
+from deploylab.checks.base import Check, Look
+from deploylab.course import Course, Target
+from deploylab.errors import CheckError, CourseError
+from deploylab.machine import Machine
+
+__all__ = ["CHECKS", "Check", "line", "require", "verify"]
+
+CHECKS: dict[str, Callable[[Look], Check]] = {
+    "server": web.server,
+    "debug": web.debug,
+    "database": web.database,
+    "processes": web.processes,
+    "threads": web.threads,
+    "static_by": web.static_by,
+    "app_socket": web.app_socket,
+    "services": system.services,
+    "config_test": system.config_test,
+    "listens": system.listens,
+    "migrated": system.migrated,
+    "data": system.data,
+    "private": system.private,
+}
+
+
+def verify(machine: Machine, course: Course, target: Target) -> list[Check]:
+    """What each check of a stage or variant saw, in the order of course.toml.
+
+    Raises:
+        CourseError: `[stage.expect]` has a key that is no check.
+        MachineError: the machine does not answer.
+
+    Example:
+        all(check.ok for check in verify(machine, course, course.target("nginx")))
+    """
+    if unknown := [key for key in target.expect if key not in CHECKS]:
+        raise CourseError(f"Stage {target.name} expects '{unknown[0]}', and there is no such check. "
+                          f"There are: {', '.join(CHECKS)}.", "mend [stage.expect] in provisioning/course.toml")
+    look = Look(machine, course, target)
+    return [CHECKS[key](look) for key in target.expect]
+
+
+def require(checks: Iterable[Check]) -> None:
+    """Do nothing if every check says yes.
+
+    Raises:
+        CheckError: one says no; the message has each no with its cause, and the first one's cure.
+    """
+    if no := [check for check in checks if not check.ok]:
+        raise CheckError("The stage is not ready:\n" + "\n".join(line(check) for check in no), no[0].cure)
+
+
+def line(check: Check) -> str:
+    """One check for a person: one line for a yes, three for a no."""
+    if check.ok:
+        return f"  yes  {check.name}: {check.seen}"
+    return f"  NO   {check.name}: {check.seen}\n       cause: {check.cause}\n       cure:  {check.cure}"

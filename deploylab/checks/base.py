@@ -1,0 +1,128 @@
+"""What all checks share: the answer they give, and the eyes they look with."""
+
+import shlex
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import requests
+
+from deploylab.course import Course, Target, View
+from deploylab.machine import Completed, Machine
+
+TIMEOUT_S = 5.0
+ROUNDS = 8  # of concurrent requests, until every thread has answered one
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question about a stage, and its answer.
+
+    Attributes:
+        name: what was asked, for a person.
+        ok: yes or no.
+        seen: what was seen.
+        cause: for a no, the likely reason; what was found on the machine, not a guess.
+        cure: for a no, the command to type.
+    """
+
+    name: str
+    ok: bool
+    seen: str
+    cause: str = ""
+    cure: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer. Status 0: there was none, and `text` says why."""
+
+    status: int
+    headers: requests.structures.CaseInsensitiveDict
+    text: str
+
+
+@dataclass
+class Look:
+    """One look at one target: what was asked once is not asked again."""
+
+    machine: Machine
+    course: Course
+    target: Target
+
+    @property
+    def expect(self) -> dict[str, Any]:
+        return self.target.expect
+
+    @property
+    def goto(self) -> str:
+        """The cure that always works."""
+        return f"./lab goto {self.target.stage}"
+
+    def cure(self, command: str = "") -> str:
+        """The cure, and what a person would type on the machine instead."""
+        return f"{self.goto}   (or, on the machine: {command})" if command else self.goto
+
+    def sh(self, command: str) -> Completed:
+        """How a command ended, as root on the machine."""
+        return self.machine.run(command, sudo=True, timeout_s=60)
+
+    def last(self, command: str) -> str:
+        """The last line that a command on the machine prints, "" if none."""
+        lines = [text.strip() for text in self.sh(command).out.splitlines() if text.strip()]
+        return lines[-1] if lines else ""
+
+    def view(self, kind: str) -> View:
+        """A view of this target: "page" (from Django), "static" or "wait"."""
+        wanted = {"page": lambda v: not v.path.startswith("/static/") and not v.wait_s,
+                  "static": lambda v: v.path.startswith("/static/"), "wait": lambda v: v.wait_s}[kind]
+        return next(view for view in self.course.app.views.values() if wanted(view))
+
+    def get(self, path: str) -> Answer:
+        """The target's answer, as a browser on the host gets it."""
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy stands between the host and its own machine
+            try:
+                got = session.get(self.machine.url(self.target, path), timeout=TIMEOUT_S, allow_redirects=False)
+                return Answer(got.status_code, got.headers, got.text)
+            except requests.RequestException as error:
+                word = "timed out" if isinstance(error, requests.Timeout) else "no connection"
+                return Answer(0, requests.structures.CaseInsensitiveDict(), word)
+
+    @cached_property
+    def page(self) -> Answer:
+        """The first page from Django."""
+        return self.get(self.view("page").path)
+
+    @cached_property
+    def workers(self) -> dict[int, set[int]]:
+        """Threads by process id, as seen in the answers to many requests at the same time."""
+        seen: dict[int, set[int]] = {}
+        at_once = min(64, 2 * self.expect.get("processes", 1) * self.expect.get("threads", 8))
+        path, before, same = self.view("wait").path, None, 0
+        with ThreadPoolExecutor(at_once) as pool:
+            for _ in range(ROUNDS):
+                for answer in pool.map(self.get, [path] * at_once):
+                    pid, _, thread = answer.headers.get("X-Process", "").partition("/")
+                    if pid.isdigit():
+                        seen.setdefault(int(pid), set()).add(int(thread or 0))
+                now = sum(len(threads) for threads in seen.values())
+                same = same + 1 if now == before else 0
+                if same == 2 and now >= self.expect.get("processes", 1) * self.expect.get("threads", 1):
+                    break  # two more rounds brought nobody new
+                before = now
+        return seen
+
+    @cached_property
+    def trouble(self) -> tuple[str, str]:
+        """(cause, cure) of a page that does not come as it should."""
+        from deploylab.checks import trouble
+
+        return trouble.look_for(self)
+
+
+def words(items: Iterable[str]) -> str:
+    """Items for a command line on the machine."""
+    return " ".join(shlex.quote(item) for item in items)
