@@ -57,7 +57,8 @@ def _doubts(run: LoadResult) -> str:
 
 def _over_time(ax: Axes, columns: dict[str, np.ndarray]) -> None:
     end_s, ok = columns["end_ns"] / units.NS_PER_S, columns["outcome"] == 0
-    edges = np.linspace(min(0.0, end_s.min()), end_s.max(), N_BINS + 1)
+    n_bins = int(np.clip(len(end_s) / 20, 5, N_BINS))  # some 20 attempts a bin, or its height is chance
+    edges = np.linspace(min(0.0, end_s.min()), end_s.max(), n_bins + 1)
     width_s = edges[1] - edges[0] or 1.0
     for mask, (colour, _), label in ((ok, STYLES[0], "good answers"), (~ok, STYLES[1], "failures")):
         if mask.any():
@@ -86,7 +87,7 @@ def _distribution(ax: Axes, run: LoadResult, columns: dict[str, np.ndarray]) -> 
     base.label(ax, "How long the answers took", "latency in ms")
     ax.set_ylabel("answers")
     if run.latency_ns.get("p50"):
-        ax.legend(loc="upper right", frameon=False, labelcolor=INK)
+        ax.legend(loc="best", frameon=False, labelcolor=INK)
 
 
 def _percentiles(ax: Axes, run: LoadResult) -> None:
