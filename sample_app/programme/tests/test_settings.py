@@ -27,6 +27,15 @@ def setting(expression: str, **environment: str):
     return json.loads(done.stdout)
 
 
+def plainly(expression: str, before: str = "pass", **environment: str):
+    """The same without Django's start, which would want MySQL's driver."""
+    code = f"import json; {before}; from programme import settings; print(json.dumps({expression}))"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
+    done = subprocess.run([sys.executable, "-c", code], cwd=SITE, env=clean | PRODUCTION | environment,
+                          capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
 class Environment(SimpleTestCase):
     def test_flags(self):
         for text, value in [("1", True), ("Yes", True), ("0", False), ("off", False), ("", False)]:
@@ -64,14 +73,14 @@ class Values(SimpleTestCase):
     def test_mysql(self):
         given = {"DJANGO_DATABASE": "mysql", "DJANGO_MYSQL_NAME": "n", "DJANGO_MYSQL_USER": "u",
                  "DJANGO_MYSQL_PASSWORD": "p", "DJANGO_MYSQL_HOST": "h", "DJANGO_CONN_MAX_AGE": "60"}
-        # MySQL's driver need not be here: only the settings are asked.
-        code = "import json; from programme import settings as s; print(json.dumps(s.DATABASES['default']))"
-        done = subprocess.run([sys.executable, "-c", code], cwd=SITE, env=os.environ | PRODUCTION | given,
-                              capture_output=True, text=True, check=True)
-        database = json.loads(done.stdout)
+        database = plainly("settings.DATABASES['default']", **given)
         keys = ["NAME", "USER", "PASSWORD", "HOST", "CONN_MAX_AGE", "CONN_HEALTH_CHECKS"]
         self.assertEqual([database[key] for key in keys], ["n", "u", "p", "h", 60, True])
         self.assertEqual(database["OPTIONS"]["charset"], "utf8mb4")
+
+    def test_a_socket_goes_before_a_host(self):
+        given = {"DJANGO_DATABASE": "mysql", "DJANGO_MYSQL_SOCKET": "/run/db.sock", "DJANGO_MYSQL_HOST": "h"}
+        self.assertEqual(plainly("settings.DATABASES['default']['HOST']", **given), "/run/db.sock")
 
     def test_an_unknown_database(self):
         done = manage("check", **PRODUCTION, DJANGO_DATABASE="postgres")
@@ -84,6 +93,20 @@ class Values(SimpleTestCase):
                       " settings.CSRF_TRUSTED_ORIGINS]")
         self.assertEqual(setting(expression, **PRODUCTION, **given), [
             ["'self'", "http://localhost:8888"], "/srv/static", "/srv/db", ["http://a:1", "http://b:2"]])
+
+
+class LocalSettings(SimpleTestCase):
+    def test_they_win_over_the_environment(self):
+        before = ("import sys, types; local = types.ModuleType('programme.local_settings'); "
+                  "local.ALLOWED_HOSTS = ['local.example']; sys.modules[local.__name__] = local")
+        self.assertEqual(plainly("settings.ALLOWED_HOSTS", before), ["local.example"])
+
+    def test_the_commented_database_is_python(self):
+        example = (SITE / "programme" / "local_settings.example.py").read_text(encoding="utf-8")
+        lines = example[example.index("# DATABASES"):].splitlines()
+        values = {}
+        exec("\n".join(line.removeprefix("# ") for line in lines), values)
+        self.assertEqual(values["DATABASES"]["default"]["ENGINE"], "django.db.backends.mysql")
 
 
 class Deploy(SimpleTestCase):
