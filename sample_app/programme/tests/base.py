@@ -35,6 +35,7 @@ def call(*words: str) -> str:
 
 def manage(*words: str, **environment: str) -> subprocess.CompletedProcess:
     """`manage.py` in a process of its own, with no DJANGO_ variable but the given ones."""
+    environment = {"DJANGO_SQLITE_PATH": ":memory:"} | environment  # leaves no file behind
     clean = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
     return subprocess.run([sys.executable, "manage.py", *words], cwd=SITE, env=clean | environment,
                           capture_output=True, text=True, timeout=60, check=False)
