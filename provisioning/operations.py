@@ -70,6 +70,13 @@ def account(name: str, home: str):
                             f" || usermod --shell /usr/sbin/nologin --home {home} {name}")
 
 
+def owned(folder: str, owner: str):
+    """The files right in a folder belong to this user: a command typed as root leaves files of root."""
+    others = f"find {folder} -maxdepth 1 -type f ! -user {owner}"
+    return ensure(name=f"Files in {folder} are {owner}'s", holds=f'[ -z "$({others})" ]',
+                  otherwise=f"{others} -exec chown {owner}: {{}} +")
+
+
 def folder(path: str, mode: str = "755", owner: str = "root:root"):
     """A folder with this mode and owner."""
     return ensure(name=f"Folder {path}", holds=f'[ "$(stat -c "%F %a %U:%G" {path})" = "directory {mode} {owner}" ]',
@@ -82,6 +89,17 @@ def link(path: str, target: str | None):
         return ensure(name=f"No {path}", holds=f"[ ! -e {path} ] && [ ! -L {path} ]", otherwise=f"rm -rf {path}")
     return ensure(name=f"Link {path}", holds=f'[ "$(readlink {path})" = {target} ]',
                   otherwise=f"ln -sfnT {target} {path}")
+
+
+def only(folder: str, names: list[str]):
+    """A folder holds no file but these. What somebody else put there is kept in /var/backups.
+
+    Two servers of one name, or one broken line in a file that nobody remembers, stop a stage.
+    """
+    others = f"find {folder} -mindepth 1 -maxdepth 1 " + " ".join(f"! -name {name}" for name in names)
+    backup = f"/var/backups/deploylab{folder}"
+    return ensure(name=f"Nothing else in {folder}", holds=f'[ -z "$({others})" ]',
+                  otherwise=f"install -d -m 700 /var/backups/deploylab; mkdir -p {backup} && {others} -exec mv -f -t {backup} {{}} +")
 
 
 def packages(names: list[str]):
@@ -128,16 +146,29 @@ def secret(path: str, variable: str):
     return ensure(name=f"Secret {variable}", holds=f"{LIB}/secret --check {words}", otherwise=f"{LIB}/secret {words}")
 
 
-def migrated(stage: str):
-    """No migration is pending."""
-    manage = f"deploylab-manage {stage}"
-    return ensure(name="Migrations", holds=f"{manage} migrate --check", otherwise=f"{manage} migrate --noinput")
+def migrated(stage: str, start_over: str):
+    """No migration is pending.
+
+    MariaDB cannot undo a CREATE TABLE: a migration that was killed leaves tables that the next
+    attempt stumbles over. Then, and only then, the database is put aside and begun anew.
+
+    Args:
+        start_over: a command that leaves an empty database, and the old one in /var/backups.
+    """
+    migrate = f"deploylab-manage {stage} migrate --noinput"
+    half_made = "already exists|doesn.t exist|no such table|Duplicate column|not a database|malformed"
+    return ensure(
+        name="Migrations", holds=f"deploylab-manage {stage} migrate --check",
+        otherwise=f"install -d -m 700 /var/backups/deploylab; said=$({migrate} 2>&1) && exit 0; printf '%s\\n' \"$said\";"
+                  f" printf '%s' \"$said\" | grep -qE \"{half_made}\" || exit 1; {start_over} && {migrate}",
+    )
 
 
 def seeded(stage: str, command: str, digest_command: str):
-    """The database has the course's rows; what people added stays."""
+    """The database has the course's rows. What people added stays, unless it clashes with them."""
     manage = f"deploylab-manage {stage}"
-    return ensure(name="Data", holds=f"{manage} {digest_command} --check", otherwise=f"{manage} {command}")
+    return ensure(name="Data", holds=f"{manage} {digest_command} --check",
+                  otherwise=f"{manage} {command} || {manage} {command} --reset")
 
 
 def collected(stage: str):

@@ -13,7 +13,7 @@ from deploylab.course import Course, Target, View
 from deploylab.machine import Completed, Machine
 
 TIMEOUT_S = 5.0
-ROUNDS = 8  # of concurrent requests, until every thread has answered one
+ROUNDS = 20  # at most, of concurrent requests, until every thread has answered one
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Look:
     def workers(self) -> dict[int, set[int]]:
         """Threads by process id, as seen in the answers to many requests at the same time."""
         seen: dict[int, set[int]] = {}
-        at_once = min(64, 2 * self.expect.get("processes", 1) * self.expect.get("threads", 8))
+        at_once = min(64, 3 * self.expect.get("processes", 1) * self.expect.get("threads", 8))
         path, before, same = self.view("wait").path, None, 0
         with ThreadPoolExecutor(at_once) as pool:
             for _ in range(ROUNDS):
@@ -115,12 +115,14 @@ class Look:
                 before = now
         return seen
 
-    @cached_property
+    @property
     def trouble(self) -> tuple[str, str]:
-        """(cause, cure) of a page that does not come as it should."""
+        """(cause, cure) of a page that does not come as it should; in full only the first time."""
         from deploylab.checks import trouble
 
-        return trouble.look_for(self)
+        cause, cure = self._found = getattr(self, "_found", None) or trouble.look_for(self)
+        first, self._told = not getattr(self, "_told", False), True
+        return (cause if first else f"as above: {cause.split(';')[0]}"), cure
 
 
 def words(items: Iterable[str]) -> str:

@@ -27,9 +27,13 @@ def code(lab: Lab, *, production: bool, writable: bool = False) -> None:
     place(f"/etc/deploylab/{lab.stage}.env", mode="640", group="deploylab", hosts=lab.hosts)
 
 
-def data(lab: Lab) -> None:
-    """The database's tables and rows."""
-    operations.migrated(lab.stage)
+def data(lab: Lab, start_over: str) -> None:
+    """The database's tables and rows.
+
+    Args:
+        start_over: a command that empties the database, for one that cannot be migrated.
+    """
+    operations.migrated(lab.stage, start_over)
     operations.seeded(lab.stage, lab.app["data_command"], lab.app["data_digest_command"])
 
 

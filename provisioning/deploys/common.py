@@ -21,6 +21,11 @@ def place(path: str, *, mode: str = "644", group: str = "root", **values) -> Non
     operations.placed(name=f"File {path}", files={path: (content, mode, group)})
 
 
+def known(folder: str) -> list[str]:
+    """The names of all files that the lab may put into a folder of the machine, for any stage."""
+    return sorted(path.name.removesuffix(".j2") for path in (FILES / folder.lstrip("/")).iterdir())
+
+
 def machine(lab: Lab) -> None:
     """The ground: helpers, trust, folders, a user without a shell."""
     programs = {f"{LIB}/{source.name}": (source.read_bytes(), "755" if source.stat().st_mode & 0o100 else "644", "root")

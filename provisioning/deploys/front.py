@@ -1,7 +1,7 @@
 """nginx as the server in front, shared by every stage that has it."""
 
 from provisioning import operations
-from provisioning.deploys.common import place
+from provisioning.deploys.common import known, place
 
 CONFIG = ["/etc/nginx/nginx.conf", "/etc/nginx/sites-enabled/"]
 
@@ -14,8 +14,9 @@ def nginx(site: str, port: int) -> None:
         port: what it listens on.
     """
     operations.packages(["nginx-light"])
-    # Debian's welcome page has port 80, which no stage uses and Apache wants too.
-    operations.link("/etc/nginx/sites-enabled/default", None)
+    # Among others Debian's welcome page goes: it has port 80, which no stage uses and Apache wants too.
+    operations.only("/etc/nginx/sites-enabled", known("/etc/nginx/sites-available"))
+    operations.only("/etc/nginx/conf.d", [])
     place("/etc/nginx/nginx.conf")
     available = f"/etc/nginx/sites-available/{site}"
     place(available)

@@ -5,6 +5,10 @@ from provisioning.deploys.common import place
 
 CONFIG = "/etc/mysql/mariadb.conf.d/60-deploylab.cnf"
 PASSWORD = "/etc/deploylab/mariadb.env"
+NAME = USER = "deploylab"
+START_OVER = (f"mariadb-dump {NAME} > /var/backups/deploylab/{NAME}.sql; "
+              f"echo 'DROP DATABASE {NAME}; CREATE DATABASE {NAME} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci' "
+              "| mariadb")
 
 
 def server() -> None:
@@ -13,4 +17,4 @@ def server() -> None:
     place(CONFIG)
     operations.service("mariadb", "/usr/sbin/mariadbd.*", [CONFIG])
     operations.secret(PASSWORD, "DJANGO_MYSQL_PASSWORD")
-    operations.database("deploylab", "deploylab", PASSWORD)
+    operations.database(NAME, USER, PASSWORD)

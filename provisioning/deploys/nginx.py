@@ -2,7 +2,7 @@
 
 from provisioning import operations
 from provisioning.deploys import app, common, front, mariadb
-from provisioning.deploys.common import place
+from provisioning.deploys.common import known, place
 from provisioning.lab import Lab
 
 
@@ -10,7 +10,7 @@ def deploy(lab: Lab) -> None:
     common.machine(lab)
     mariadb.server()
     app.code(lab, production=True)
-    app.data(lab)
+    app.data(lab, mariadb.START_OVER)
     app.static(lab)
     gunicorn(lab, lab.stage)
     front.nginx(f"deploylab-{lab.stage}", lab.port)
@@ -21,11 +21,15 @@ def gunicorn(lab: Lab, name: str) -> None:
     program, config = f"deploylab-{name}", f"/etc/deploylab/gunicorn-{name}.py"
     operations.packages(["supervisor"])
     operations.service("supervisor", "/usr/bin/python3 /usr/bin/supervisord.*", [])
+    operations.only("/etc/supervisor/conf.d", known("/etc/supervisor/conf.d"))
     place(config)
     place(f"/etc/supervisor/conf.d/{program}.conf")
     bin_ = f"{operations.VENV}/bin"
+    socket = f"/run/deploylab/{name}.sock"
     operations.supervised(
         program, f"{bin_}/python[0-9.]* {bin_}/gunicorn .*--name {program} .*",
         [config, *app.read_at_start(lab, production=True)],
-        ready=f"curl -s -o /dev/null --unix-socket /run/deploylab/{name}.sock http://localhost/",
+        # It answers, and nginx's user may connect.
+        ready=f"setpriv --reuid www-data --regid www-data --clear-groups"
+              f" curl -s -m 5 -o /dev/null --unix-socket {socket} http://localhost/",
     )

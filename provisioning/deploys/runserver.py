@@ -8,7 +8,8 @@ from provisioning.lab import Lab
 def deploy(lab: Lab) -> None:
     common.machine(lab)
     app.code(lab, production=False, writable=True)
-    app.data(lab)
+    operations.owned(lab.folder, "deploylab")
+    app.data(lab, start_over=f"mv -f {lab.folder}/db.sqlite3* /var/backups/deploylab/")
     server(lab, lab.stage, lab.port)
 
 
