@@ -15,6 +15,7 @@ from provisioning.facts import BundleRevision, FilesAre, Holds
 
 LIB = "/usr/local/lib/deploylab"   # our helper programs on the machine
 VENV = "/srv/deploylab/venv"
+BACKUPS = "install -d -m 700 /var/backups/deploylab"
 
 
 @operation()
@@ -99,7 +100,7 @@ def only(folder: str, names: list[str]):
     others = f"find {folder} -mindepth 1 -maxdepth 1 " + " ".join(f"! -name {name}" for name in names)
     backup = f"/var/backups/deploylab{folder}"
     return ensure(name=f"Nothing else in {folder}", holds=f'[ -z "$({others})" ]',
-                  otherwise=f"install -d -m 700 /var/backups/deploylab; mkdir -p {backup} && {others} -exec mv -f -t {backup} {{}} +")
+                  otherwise=f"{BACKUPS}; mkdir -p {backup} && {others} -exec mv -f -t {backup} {{}} +")
 
 
 def packages(names: list[str]):
@@ -159,7 +160,7 @@ def migrated(stage: str, start_over: str):
     half_made = "already exists|doesn.t exist|no such table|Duplicate column|not a database|malformed"
     return ensure(
         name="Migrations", holds=f"deploylab-manage {stage} migrate --check",
-        otherwise=f"install -d -m 700 /var/backups/deploylab; said=$({migrate} 2>&1) && exit 0; printf '%s\\n' \"$said\";"
+        otherwise=f"{BACKUPS}; said=$({migrate} 2>&1) && exit 0; printf '%s\\n' \"$said\";"
                   f" printf '%s' \"$said\" | grep -qE \"{half_made}\" || exit 1; {start_over} && {migrate}",
     )
 
