@@ -11,6 +11,9 @@ from deploylab import paths
 from deploylab.cli import app
 from deploylab.cli.options import Yes
 
+# Files side by side, one on each processor. With a machine there is one after the other: it is one machine.
+FAST = ["-m", "not machine", "-n", "auto", "--dist", "loadfile"]
+
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def test(
@@ -25,5 +28,5 @@ def test(
     environment = {**os.environ, "PYTHONPATH": str(paths.ROOT)}
     if yes or os.environ.get("CI", "").lower() in ("1", "true"):
         environment["DEPLOYLAB_YES"] = "1"
-    command = [sys.executable, "-m", "pytest", *(["-m", "not machine"] if fast else []), *context.args]
+    command = [sys.executable, "-m", "pytest", *(FAST if fast else []), *context.args]
     raise typer.Exit(subprocess.run(command, cwd=paths.ROOT, env=environment).returncode)
