@@ -93,8 +93,9 @@ def run(machine: Machine, course: Course, *, quick: bool, progress: Progress) ->
     with progress.phase("converge", "static stub, to calibrate the load generator"):
         provision.converge(machine, course, provision.CALIBRATION, on_event=_show(progress))
     bench = _calibrated(bench, progress)
-    _note(session, bench, ready, progress)
+    _note(session, bench, ready)
     rounds(bench, progress)
+    session.update(phase_seconds=dict(progress.seconds))
     session.finish()
     return session, ready
 
@@ -180,12 +181,11 @@ def _calibrated(bench: Bench, progress: Progress) -> Bench:
     return replace(bench, how=replace(bench.how, seconds=bench.session.plan["seconds"], ceiling_rps=ceiling_rps))
 
 
-def _note(session: Session, bench: Bench, ready: list[Ready], progress: Progress) -> None:
+def _note(session: Session, bench: Bench, ready: list[Ready]) -> None:
     """Write down what the machine was found to be, for the report."""
     name = "keepalive" if bench.how.keepalive else "no_keepalive"
     session.update(machine=experiment.machine_fields(bench.facts), ceiling={name: bench.how.ceiling_rps},
-                   converge=[{**one.as_json(), "seconds": one.converged.seconds} for one in ready],
-                   phase_seconds=dict(progress.seconds))
+                   converge=[{**one.as_json(), "seconds": one.converged.seconds} for one in ready])
 
 
 def _changes(converged: Converged) -> str:

@@ -11,13 +11,13 @@ PROGRAMS = {
     "python": ["python3", "-V"],
     "nginx": ["/usr/sbin/nginx", "-v"],
     "apache": ["/usr/sbin/apache2", "-v"],
-    "mariadb": ["mariadbd", "--version"],
+    "mariadb": ["/usr/sbin/mariadbd", "--version"],
     "supervisor": ["supervisord", "--version"],
     "gunicorn": ["/srv/deploylab/venv/bin/gunicorn", "--version"],
     "django": ["/srv/deploylab/venv/bin/python", "-m", "django", "--version"],
     "memcached": ["memcached", "--version"],
     "redis": ["redis-server", "--version"],
-    "varnish": ["varnishd", "-V"],
+    "varnish": ["/usr/sbin/varnishd", "-V"],
 }
 # Where the kernel keeps the memory limit of a container: version 2 and version 1 of control groups.
 MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")

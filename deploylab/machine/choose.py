@@ -25,7 +25,7 @@ PLUGIN_FOLDERS = ("/usr/share/rubygems-integration/all/gems", os.path.expanduser
 INSTALL_BY_HAND = {
     "Darwin": "brew install --cask vagrant virtualbox    (Apple Silicon: VirtualBox 7.1 or later, or Parallels)",
     "Linux": "install Vagrant and VirtualBox or libvirt from your distribution's packages",
-    "Windows": "install WSL2 (`wsl --install -d Debian`) and run ./lab inside it",
+    "Windows": "install WSL2 (`wsl --install -d Debian`); then, in its shell, ./lab up",
 }
 
 

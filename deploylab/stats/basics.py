@@ -106,7 +106,7 @@ def require_alike(runs: Sequence[Run]) -> None:
         if len(seen) > 1:
             raise DeployLabError(
                 f"These runs do not go together: their {name} differs: {' and '.join(map(str, seen[:3]))}.",
-                "measure both under the same load, side by side: ./lab compare A B",
+                "measure both under the same load, in turns: ./lab measure A B",
             )
 
 
