@@ -80,8 +80,10 @@ def test_the_reason_of_a_bad_configuration_is_the_cause():
     assert no.cause == "nginx: [emerg] unexpected ;"
 
 
-@pytest.mark.parametrize(("seen", "ok"), [("640 root:deploylab", True), ("600 root:root", True),
-                                          ("644 root:root", False), ("640 vagrant:root", False), ("stat: cannot statx 'x': No such file", False)])
+@pytest.mark.parametrize(("seen", "ok"), [
+    ("640 root:deploylab", True), ("600 root:root", True), ("644 root:root", False), ("640 vagrant:root", False),
+    ("stat: cannot statx 'x': No such file", False),
+])
 def test_private_files(seen, ok):
     assert system.private(look(stat=(0, f"{seen}\n"))).ok is ok
 
