@@ -12,10 +12,10 @@ STATE = paths.ROOT / ".lab" / "test"  # never the state of the person who runs t
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_state():
-    """Point everything that is not told otherwise at the tests' own folders."""
+def own_state(tmp_path_factory):
+    """Point everything that is not told otherwise at the tests' own folders; results begin empty."""
     os.environ["DEPLOYLAB_STATE"] = str(STATE)
-    os.environ["DEPLOYLAB_RESULTS"] = str(STATE / "results")
+    os.environ["DEPLOYLAB_RESULTS"] = str(tmp_path_factory.mktemp("results"))
 
 
 @pytest.fixture(scope="session")
