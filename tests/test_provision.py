@@ -302,7 +302,8 @@ def test_a_server_started_by_hand_makes_room(machine):
 
 
 PARENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 from deploylab import course, provision
 from deploylab.machine.ssh import Ssh
 host, port, user, key, stage = sys.argv[1:]

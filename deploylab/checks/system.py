@@ -37,11 +37,11 @@ def listens(look: Look) -> Check:
     wanted, name = set(look.expect["listens"]), "listens only where it should"
     seen = _listening(look)
     text = ", ".join(sorted(seen)) or "nowhere"
-    if missing := sorted(wanted - seen):
-        return Check(name, False, f"nothing of the stage listens on {missing[0]}", *look.trouble)
     if extra := sorted(seen - wanted):
         holder = _holder(look, extra[0])
         return Check(name, False, f"it also listens on {', '.join(extra)}", f"{holder} opened it", look.cure())
+    if missing := sorted(wanted - seen):
+        return Check(name, False, f"nothing of the stage listens on {missing[0]}", *look.trouble)
     return Check(name, True, text)
 
 

@@ -6,12 +6,14 @@ from provisioning.deploys.common import known, place
 CONFIG = ["/etc/nginx/nginx.conf", "/etc/nginx/sites-enabled/"]
 
 
-def nginx(site: str, port: int) -> None:
+def nginx(site: str, port: int, reads: tuple[str, ...] = ()) -> None:
     """nginx serves one site more; those of other stages stay.
 
     Args:
         site: the name of its file in sites-available.
         port: what it listens on.
+        reads: what else it keeps in mind while it runs: folders of static files, because of
+            `open_file_cache`. After a change it is reloaded.
     """
     operations.packages(["nginx-light"])
     # Among others Debian's welcome page goes: it has port 80, which no stage uses and Apache wants too.
@@ -22,4 +24,5 @@ def nginx(site: str, port: int) -> None:
     place(available)
     operations.link(f"/etc/nginx/sites-enabled/{site}", available)
     operations.port_for("nginx", port)
-    operations.service("nginx", "nginx: worker process", [*CONFIG, available], test="nginx -t", act="reload-or-restart")
+    operations.service("nginx", "nginx: worker process", [*CONFIG, available, *reads],
+                       test="nginx -t", act="reload-or-restart")

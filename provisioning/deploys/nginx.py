@@ -13,7 +13,7 @@ def deploy(lab: Lab) -> None:
     app.data(lab, mariadb.START_OVER)
     app.static(lab)
     gunicorn(lab, lab.stage)
-    front.nginx(f"deploylab-{lab.stage}", lab.port)
+    front.nginx(f"deploylab-{lab.stage}", lab.port, reads=(f"{lab.folder}/static/",))
 
 
 def gunicorn(lab: Lab, name: str) -> None:
