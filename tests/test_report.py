@@ -64,8 +64,16 @@ TWO = synthetic.the_course("runserver", "nginx")
 RUNS = synthetic.rounds(TWO)
 
 
-def test_it_asks_for_nothing_from_anywhere():
-    text = written(TWO, RUNS)
+@pytest.fixture(scope="module")
+def ordinary(tmp_path_factory):
+    """The report of an ordinary session, written once: drawing its plots takes a second or two."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEPLOYLAB_RESULTS", str(tmp_path_factory.mktemp("results")))
+        return written(TWO, RUNS)
+
+
+def test_it_asks_for_nothing_from_anywhere(ordinary):
+    text = ordinary
     page = Page(text)
     assert page.open == [] and page.addresses
     assert all(address.startswith("#") for address in page.addresses)
@@ -74,8 +82,8 @@ def test_it_asks_for_nothing_from_anywhere():
     assert len(page.ids) == len(set(page.ids))
 
 
-def test_every_plot_has_its_alternative_and_its_caption():
-    text = written(TWO, RUNS)
+def test_every_plot_has_its_alternative_and_its_caption(ordinary):
+    text = ordinary
     page = Page(text)
     assert len(page.svgs) == page.figures == 1 + 2 * 6 + 1
     assert all(svg["role"] == "img" and len(svg["aria-label"]) > 40 for svg in page.svgs)
@@ -84,8 +92,8 @@ def test_every_plot_has_its_alternative_and_its_caption():
     assert all("Load: " in caption and " runs." in caption and "Machine: " in caption for caption in captions)
 
 
-def test_its_numbers_are_those_of_stats():
-    rows = Page(written(TWO, RUNS)).rows
+def test_its_numbers_are_those_of_stats(ordinary):
+    rows = Page(ordinary).rows
     for cell, summary in stats.summarise(RUNS).items():
         key = f"{cell.stage} {cell.view} {cell.concurrency}"
         assert rows["data-cell", key] == [str(summary.rps), str(summary.n_sent)]
@@ -112,23 +120,23 @@ def test_a_step_that_bought_nothing_says_so():
     assert "It bought no throughput that this session could see. No difference seen on hello (within" in text
 
 
-def test_it_says_what_a_step_changes_and_what_is_not_proven():
-    text = Page(written(TWO, RUNS)).text
+def test_it_says_what_a_step_changes_and_what_is_not_proven(ordinary):
+    text = Page(ordinary).text
     for part in (*TWO.stage("nginx").changes, "What these numbers do not prove",
                  '"No difference seen" is not "the same"'):
         assert part in text
 
 
-def test_previews_and_variants_do_not_count():
+def test_previews_and_variants_do_not_count(ordinary):
     extra = [replace(RUNS[0], purpose="preview", rps=1e6), replace(RUNS[0], variant="nothreading", rps=1e6)]
     strip = lambda text: re.sub(r"2\d{3}-\d\d-\d\d_\w+|-[0-9a-f]{6}-", "", text)  # noqa: E731
-    assert strip(written(TWO, RUNS + extra)) == strip(written(TWO, RUNS))
+    assert strip(written(TWO, RUNS + extra)) == strip(ordinary)
 
 
-def test_an_unfinished_session_says_so():
+def test_an_unfinished_session_says_so(ordinary):
     text = Page(written(TWO, RUNS[:24], finished=False)).text
     assert "Not finished: 24 of 60 planned runs are here." in text
-    assert "Not finished" not in Page(written(TWO, RUNS)).text
+    assert "Not finished" not in Page(ordinary).text
 
 
 def test_no_run_at_all():
