@@ -238,9 +238,9 @@ def supervised(program: str, process: str, files: list[str], ready: str):
     )
 
 
-def kept(name: str, port: int, command: str, files: list[str]):
+def kept(name: str, stage: str, port: int, command: str, files: list[str]):
     """A server runs in the background, kept by nobody: see the program `keep`."""
-    keep, words = f"{LIB}/keep", f"{name} {port} {command}"
+    keep, words = f"{LIB}/keep", f"{name} {stage} {port} {command}"
     fresh = f'{LIB}/fresh "$(cat /run/deploylab/{name}.pid)" {" ".join(files)}'
     return ensure(name=f"Server on port {port}", holds=f"{keep} --check {words} && {fresh}",
                   otherwise=f"{keep} {words}")

@@ -57,6 +57,11 @@ class Look:
         return self.target.expect
 
     @property
+    def slug(self) -> str:
+        """The target's name as files on the machine bear it."""
+        return self.target.name.replace(":", "-")
+
+    @property
     def goto(self) -> str:
         """The cure that always works."""
         return f"./lab goto {self.target.stage}"

@@ -29,7 +29,7 @@ def _port(look: Look) -> Found | None:
     port = look.target.port
     holder = look.last(f"ss -Hltnp 'sport = :{port}'")
     if not holder:
-        log = look.last(f"tail -n 3 /var/log/deploylab/{look.target.stage}.log")
+        log = look.last(f"tail -n 3 /var/log/deploylab/{look.slug}.log")
         return f"nothing listens on port {port}" + (f"; the server's log ends: {log}" if log else ""), look.cure()
     pid = holder.partition("pid=")[2].partition(",")[0]
     command = look.last(f"tr '\\0' ' ' < /proc/{pid}/cmdline")
@@ -41,11 +41,11 @@ def _port(look: Look) -> Found | None:
 
 def _program(look: Look) -> Found | None:
     """supervisord has a program of this stage that does not run."""
-    name = f"deploylab-{look.target.stage}"
-    state = look.last(f"supervisorctl status 2>/dev/null | grep -E '^{name}[- ]' | grep -v RUNNING")
+    name = f"deploylab-{look.slug}"
+    state = look.last(f"supervisorctl status 2>/dev/null | grep -E '^{name} ' | grep -v RUNNING")
     if not state:
         return None
-    said = look.last(f"tail -n 5 /var/log/deploylab/{look.target.stage}.log")
+    said = look.last(f"tail -n 5 /var/log/deploylab/{look.slug}.log")
     return f"supervisord says {' '.join(state.split()[:2])}; the program's log ends: {said}", \
         look.cure(f"sudo supervisorctl start {state.split()[0]}")
 
@@ -75,6 +75,6 @@ def _database(look: Look) -> Found | None:
 def _log(look: Look) -> Found:
     """The last word of the logs, where nothing else was found."""
     front = look.expect.get("server", "")
-    files = f"/var/log/{front}/error.log /var/log/deploylab/{look.target.stage}.log"
+    files = f"/var/log/{front}/error.log /var/log/deploylab/{look.slug}.log"
     said = look.last(f"ls -tr {files} 2>/dev/null | tail -n 1 | xargs -r tail -n 1")
     return (f"the newest log ends: {said[-300:]}" if said else "no log says why"), look.cure()

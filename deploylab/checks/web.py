@@ -64,7 +64,7 @@ def threads(look: Look) -> Check:
     """So many threads answer in each process."""
     each, wanted = look.expect["threads"], look.expect["threads"] * look.expect.get("processes", 1)
     seen = sum(len(ids) for ids in look.workers.values())
-    return _count(look, f"{each} threads in each process", wanted, seen, "threads")
+    return _count(look, f"{each} thread{'s' if each > 1 else ''} in each process", wanted, seen, "threads")
 
 
 def static_by(look: Look) -> Check:
@@ -97,12 +97,12 @@ def app_socket(look: Look) -> Check:
 
 def _count(look: Look, name: str, wanted: int, seen: int, what: str) -> Check:
     """A check that so many of something answered, and neither fewer nor more."""
-    text = f"{seen} different {what} answered"
+    text = f"different {what} that answered: {seen}"
     if seen == wanted:
         return Check(name, True, text)
     if not seen:
         return Check(name, False, text, *look.trouble)
-    files = f"/etc/deploylab/*{look.target.stage}*"
+    files = f"/etc/deploylab/*{look.slug}.*"
     configured = look.sh(f"grep -nE '^[^#;]*(workers|threads|processes) *=' {files} | cut -d/ -f4-").out.split("\n")
     found = "; ".join(line for line in configured if line)
     cause = f"configured is {found or 'nothing'}; a server reads it when it starts"

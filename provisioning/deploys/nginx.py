@@ -12,8 +12,10 @@ def deploy(lab: Lab) -> None:
     app.code(lab, production=True)
     app.data(lab, mariadb.START_OVER)
     app.static(lab)
-    gunicorn(lab, lab.stage)
-    front.nginx(f"deploylab-{lab.stage}", lab.port, reads=(f"{lab.folder}/static/",))
+    # The variant: the same in everything but gunicorn's worker class.
+    for variant, name in (("", lab.stage), ("sync", f"{lab.stage}-sync")):
+        gunicorn(lab, name)
+        front.nginx(f"deploylab-{name}", lab.ports[variant], reads=(f"{lab.folder}/static/",))
 
 
 def gunicorn(lab: Lab, name: str) -> None:

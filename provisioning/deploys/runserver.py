@@ -11,6 +11,8 @@ def deploy(lab: Lab) -> None:
     operations.owned(lab.folder, "deploylab")
     app.data(lab, start_over=f"mv -f {lab.folder}/db.sqlite3* /var/backups/deploylab/")
     server(lab, lab.stage, lab.port)
+    # One request at a time: while a page waits, everybody waits.
+    server(lab, f"{lab.stage}-nothreading", lab.ports["nothreading"], "--nothreading ")
 
 
 def server(lab: Lab, name: str, port: int, options: str = "") -> None:
@@ -20,4 +22,4 @@ def server(lab: Lab, name: str, port: int, options: str = "") -> None:
     of the machine, or the host could not reach it.
     """
     command = f"{operations.VENV}/bin/python {lab.folder}/app/manage.py runserver --noreload {options}0.0.0.0:{port}"
-    operations.kept(name, port, command, app.read_at_start(lab, production=False))
+    operations.kept(name, lab.stage, port, command, app.read_at_start(lab, production=False))

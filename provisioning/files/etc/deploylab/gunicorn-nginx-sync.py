@@ -1,0 +1,39 @@
+"""gunicorn for the variant `nginx:sync`: one request at a time in each process.
+
+It is a Python file: `gunicorn --check-config` reads it too.
+"""
+
+# A socket file, not a port: only processes on this machine can reach it, and /run/deploylab
+# lets only the web servers' group in.
+bind = "unix:/run/deploylab/nginx-sync.sock"
+
+# Processes: as many as there are cores to compute on, and two at least, so that one that
+# hangs or is replaced does not take the site with it.
+workers = 2
+
+# gunicorn's default class. Each process works on one request at a time: two slots in all. A page
+# that waits 50 ms holds its process for those 50 ms, so 40 requests a second is the most.
+worker_class = "sync"
+
+# Not set: threads and keepalive. With more than one thread gunicorn takes "gthread" by itself, and a
+# sync worker closes every connection after its answer, so nginx's upstream keep-alive does nothing.
+
+# Seconds without a sign of life after which a worker is killed and replaced.
+timeout = 30
+
+# Seconds that running requests get to end when the server is restarted.
+graceful_timeout = 30
+
+# Workers show that they live by touching a file. In memory: on a slow disk that touch can
+# block, and a healthy worker would be killed.
+worker_tmp_dir = "/dev/shm"
+
+# Not set: max_requests. It replaces a worker after so many requests, which hides a memory leak
+# and costs a pause each time. First look whether there is a leak.
+
+# Not set: preload_app. Loading the application before the fork saves memory, but then a reload
+# does not load new code.
+
+# nginx writes the access log. Errors go to standard error; supervisord keeps them in a file.
+accesslog = None
+errorlog = "-"
