@@ -7,7 +7,7 @@ import json
 import os
 import shlex
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -139,9 +139,9 @@ def measure(bench: Bench, cell: Cell, *, purpose: str, round_number: int | None 
     spec = _spec(bench, cell, run_id)
     if bench.how.warmup_s:  # a load of its own, so that the server's cost is that of the window alone
         load.run(replace(spec, duration_s=bench.how.warmup_s, attempts_path=None))
-    before = _sample(bench.machine, cell.target)
+    before = sample(bench.machine, cell.target.processes)
     result = load.run(spec, on_progress=on_progress)
-    after = _sample(bench.machine, cell.target, memory=True)
+    after = sample(bench.machine, cell.target.processes, memory=True)
     run = _run(bench, cell, result, run_id=run_id, purpose=purpose, round=round_number, pair_id=pair_id,
                **_felt(before, after))
     bench.session.append(run)
@@ -187,11 +187,15 @@ def _spec(bench: Bench, cell: Cell, run_id: str) -> load.LoadSpec:
     )
 
 
-def _sample(machine: Machine, target: Target, memory: bool = False) -> dict[str, float]:
-    """What the target's processes have used so far."""
-    patterns = shlex.join(target.processes)
-    flag = "--memory " if memory else ""
-    done = machine.run(f"python3 - {flag}{patterns}", sudo=True, stdin=Path(guest_sample.__file__).read_bytes())
+def sample(machine: Machine, patterns: Sequence[str], *, memory: bool = False) -> dict[str, float]:
+    """What some processes of the guest have used so far, with their children: see `deploylab.guest.sample`.
+
+    Args:
+        patterns: regular expressions, searched in command lines.
+        memory: also how much they hold, which takes a few milliseconds a process.
+    """
+    arguments = shlex.join([*(["--memory"] if memory else []), *patterns])
+    done = machine.run(f"python3 - {arguments}", sudo=True, stdin=Path(guest_sample.__file__).read_bytes())
     if not done.ok:
         raise MachineError(f"The server's processes could not be sampled: {done.out.strip()[-300:]}",
                            "./lab status --deep")

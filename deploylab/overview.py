@@ -4,7 +4,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from deploylab import results, units
+from deploylab import experiment, results, units
 from deploylab.course import Course
 from deploylab.machine import VagrantMachine, choose, open_machine
 
@@ -59,10 +59,12 @@ def _machine(machine: VagrantMachine, running: bool, deep: bool) -> dict[str, An
     if deep:
         seen["vagrant"] = machine.state()
         if running:
-            used = machine.check_output("free -b | awk '/^Mem:/ {print $3}'; df -B1 --output=used,avail / | tail -1")
-            memory, disk, free = (int(word) for word in used.split())
-            seen["memory"] = f"{units.size(memory)} used of {units.size(machine.facts()['memory_bytes'])}"
-            seen["disk"] = f"{units.size(disk)} used on its file system, {units.size(free)} free"
+            # Not `free`: in a container it may tell the host's memory.
+            held_bytes = experiment.sample(machine, ["."], memory=True)["pss_bytes"]
+            free_bytes = int(machine.check_output("df -B1 --output=avail / | tail -1"))
+            all_bytes = machine.facts()["memory_bytes"]
+            seen["memory"] = f"{units.size(held_bytes)} held by processes, of {units.size(all_bytes)}"
+            seen["disk"] = f"{units.size(free_bytes)} free"
             seen["boot"] = machine.run("systemctl is-system-running").out.strip()
     return seen
 
