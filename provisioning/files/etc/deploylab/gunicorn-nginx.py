@@ -14,10 +14,13 @@ workers = 2
 worker_class = "gthread"
 threads = 8
 
-# Seconds for which an idle connection from nginx stays open. Longer than nginx keeps it (60 s,
-# `keepalive_timeout` in its upstream): if gunicorn closed first, nginx could send a request
-# into a connection that is just being closed, and the visitor would get 502.
-keepalive = 75
+# A process takes no more connections than it has threads. The others wait in the socket's queue,
+# where the first free thread of any process takes them. With gunicorn's 1000, one process takes
+# most of them and lets them wait behind its own 8 threads, while the other process is idle.
+worker_connections = threads
+
+# No connection is kept for the next request: see the upstream in nginx's file.
+keepalive = 0
 
 # Seconds without a sign of life after which a worker is killed and replaced.
 timeout = 30
