@@ -84,6 +84,8 @@ def _state(spec: dict[str, Any]) -> State:
     name, data = spec["inventory"]["name"], dict(spec["inventory"]["data"])
     # The mark by which a cancelled converge finds its commands on the machine again.
     data["_env"] = {"DEPLOYLAB_CONVERGE": spec["lab"]["mark"]}
+    if cpus := data.get("cpus"):  # what we start on this computer inherits them: the load has others
+        os.sched_setaffinity(0, cpus)
     inventory = Inventory(([(name, data)], {}))
     # Each operation is evaluated when its turn comes, and never before: on a bare machine most
     # questions make no sense until the operations before have run.
@@ -96,7 +98,7 @@ def _converge(state: State, spec: dict[str, Any], emit) -> None:
     from provisioning.lab import Lab
 
     lab = Lab(**spec["lab"])
-    deploy = importlib.import_module(f"provisioning.deploys.{lab.stage}").deploy
+    deploy = importlib.import_module(spec["deploy"]).deploy
     state.set_stage(StateStage.Connect)
     connect_all(state)
     state.set_stage(StateStage.Prepare)

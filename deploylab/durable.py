@@ -1,6 +1,7 @@
 """Writing that survives a crash: whole lines, whole files, and errors that a person can act on."""
 
 import errno
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -31,6 +32,17 @@ def replace(file: Path, data: bytes) -> None:
         os.replace(aside, file)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def add_line(file: Path, line: bytes) -> None:
+    """The line at the end of the file, after what a crash left there was mended; one process at a time.
+
+    Without the lock, the line that another process is writing looks like one that was cut off.
+    """
+    with file.open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        mend_tail(file)
+        append_line(file, line)
 
 
 def append_line(file: Path, line: bytes) -> None:
@@ -67,7 +79,7 @@ def explained(where: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ResultsError(f"The disk is full: {where} took no more. The runs before are safe.",
-                               f"df -h {where}   make room; then ./lab run goes on where it stopped"
+                               f"df -h {where}   make room, then the same command; ./lab run goes on where it stopped"
                                ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise ResultsError(f"{where} cannot be read or written: {error.strerror}.",

@@ -26,6 +26,10 @@ class DeployLabError(Exception):
         self.next_step = next_step
         super().__init__(f"{what}\nNext: {next_step}" if next_step else what)
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the message. A traceback would hide it."""
+        return [str(self)]
+
 
 class CourseError(DeployLabError):
     """`course.toml` is wrong, or a name in a command is not in it."""
@@ -65,5 +69,19 @@ class ResultsError(DeployLabError):
     """Results are missing, cut short, or from another version."""
 
 
+class SiteError(DeployLabError):
+    """A page of the site has a fault, or the site may not be written there."""
+
+
 class Busy(DeployLabError):
     """Another `lab` command holds the lock."""
+
+
+class Stopped(DeployLabError):
+    """A person stopped it."""
+
+    exit_status = 130
+
+
+class DeckError(DeployLabError):
+    """The source of the slides is wrong; the message names the file and the line."""

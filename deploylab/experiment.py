@@ -3,20 +3,18 @@
     load  +  what the server's processes used  =  a Run, appended the moment it ends
 """
 
-import json
 import os
 import shlex
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deploylab import load, provision
+from deploylab import cost, load, prelude, provision, stopping
 from deploylab.course import Course, Target, View
-from deploylab.errors import LoadError, MachineError
-from deploylab.guest import sample as guest_sample
+from deploylab.errors import LoadError
 from deploylab.machine import Machine
 from deploylab.record import LoadResult, Run
 from deploylab.results import Session
@@ -24,6 +22,7 @@ from deploylab.results import Session
 WARMUP_S = 0.5
 TIMEOUT_S = 10.0
 CALIBRATION_S = 2.0
+LATE_S = 10.0  # a request that we gave up may still be carried out: posts came five seconds after their load
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,7 @@ class Load:
         ceiling_rps: what the generator reaches against a static stub in the guest.
         cpus: the processors of this host that the guest does not use; None where that is unknown.
         rate_per_s: arrival rate of an open loop; None for a closed one.
+        slow_clients: half-sent requests held open beside each load.
     """
 
     seconds: float
@@ -65,6 +65,7 @@ class Load:
     ceiling_rps: float | None = None
     cpus: tuple[int, ...] | None = None
     rate_per_s: float | None = None
+    slow_clients: int = 0
 
 
 def cells(course: Course, targets: list[Target]) -> list[Cell]:
@@ -94,9 +95,11 @@ def rotated(all_cells: list[Cell], round_number: int) -> list[Cell]:
 def free_cpus(facts: dict[str, Any]) -> tuple[int, ...] | None:
     """The host's processors that the guest may not use: those are the generator's.
 
-    Only a container shares the host's numbering; for other guests the host's scheduler decides.
+    Only a container, and this computer itself, share the host's numbering; for other guests the host's scheduler
+    decides.
     """
-    if facts.get("provider") != "lxc" or not hasattr(os, "sched_getaffinity"):
+    shares = facts.get("provider") == "lxc" or facts.get("kind") == "local"
+    if not shares or not hasattr(os, "sched_getaffinity"):
         return None
     free = os.sched_getaffinity(0) - set(facts["cpus_allowed"])
     return tuple(sorted(free)) or None
@@ -122,12 +125,15 @@ class Bench:
 
 
 def measure(bench: Bench, cell: Cell, *, purpose: str, round_number: int | None = None,
-            pair_id: str | None = None, on_progress: Callable[[load.Progress], None] | None = None) -> Run:
+            pair_id: str | None = None, seed: int | None = None,
+            on_progress: Callable[[load.Progress], None] | None = None) -> Run:
     """One run against one target, appended to the session before it is returned.
 
     Args:
-        purpose: "preview", "round", "measure" or "pair".
+        purpose: "preview", "round", "measure", "pair" or "sweep".
         round_number: from 1, for a round.
+        pair_id: the same for the two sides of a pair.
+        seed: two loads with one seed ask for the same pages in the same order; drawn where None, and recorded.
         on_progress: called a few times a second.
 
     Raises:
@@ -136,16 +142,38 @@ def measure(bench: Bench, cell: Cell, *, purpose: str, round_number: int | None 
         ResultsError: the run could not be written.
     """
     run_id = uuid.uuid4().hex[:12]
-    spec = _spec(bench, cell, run_id)
-    if bench.how.warmup_s:  # a load of its own, so that the server's cost is that of the window alone
-        load.run(replace(spec, duration_s=bench.how.warmup_s, attempts_path=None))
-    before = sample(bench.machine, cell.target.processes)
-    result = load.run(spec, on_progress=on_progress)
-    after = sample(bench.machine, cell.target.processes, memory=True)
+    attempts = bench.session.folder / "attempts" / f"{run_id}.gz"
+    attempts.parent.mkdir(exist_ok=True)
+    spec = _asked_before(_spec(bench.machine, cell, bench.how, seed, str(attempts)), cell)
+    try:
+        if bench.how.warmup_s:
+            load.run(_warm_up(spec, bench.how.warmup_s))
+        before = cost.sample(bench.machine, cell.target.processes, counters=True)
+        result = load.run(spec, on_progress=on_progress)
+        after = cost.sample(bench.machine, cell.target.processes, memory=True, counters=True)
+        _await_late(cell, result)
+    finally:
+        _undo(bench.machine, cell)
+    if bench.facts["kind"] == "local" and bench.how.cpus is None and "shared_core" not in result.flags:
+        result = replace(result, flags=[*result.flags, "not_pinned"])  # the servers may run on any processor, as it may
     run = _run(bench, cell, result, run_id=run_id, purpose=purpose, round=round_number, pair_id=pair_id,
-               **_felt(before, after))
+               notes={**result.notes, **cost.counted(before, after)}, **cost.between(before, after))
     bench.session.append(run)
     return run
+
+
+def once(machine: Machine, cell: Cell, how: Load,
+         on_progress: Callable[[load.Progress], None] | None = None) -> LoadResult:
+    """One load test that is kept nowhere, without a warm-up. One that this thread is asked to stop gives what it has.
+
+    Raises: as `measure`, but for the results' errors.
+    """
+    try:
+        result = load.run_until_stopped(_asked_before(_spec(machine, cell, how), cell), on_progress)
+        _await_late(cell, result)
+        return result
+    finally:
+        _undo(machine, cell)
 
 
 def calibrate(bench: Bench) -> float:
@@ -174,44 +202,49 @@ def remaining(session: Session, all_cells: list[Cell], n_rounds: int) -> Iterato
                 yield number, cell
 
 
-def _spec(bench: Bench, cell: Cell, run_id: str) -> load.LoadSpec:
-    attempts = bench.session.folder / "attempts" / f"{run_id}.csv.gz"
-    attempts.parent.mkdir(exist_ok=True)
-    how = bench.how
+def _spec(machine: Machine, cell: Cell, how: Load, seed: int | None = None,
+          attempts_path: str | None = None) -> load.LoadSpec:
+    view = cell.view
     return load.LoadSpec(
-        url=bench.machine.url(cell.target, cell.view.path),
+        url=machine.url(cell.target, (view.paths or (view.path,))[0]), paths=view.paths, seed=seed,
         mode="open" if how.rate_per_s else "closed", rate_per_s=how.rate_per_s,
         concurrency=cell.concurrency, duration_s=how.seconds, keepalive=how.keepalive, timeout_s=TIMEOUT_S,
-        marker=cell.view.marker, attempts_path=str(attempts), cpus=how.cpus, ceiling_rps=how.ceiling_rps,
-        allowed_addresses=(bench.machine.host,),
+        method=view.method, body=view.body, headers=dict(view.headers), marker=view.marker,
+        expect_status=view.expect_status, visitor=view.visitor, slow_clients=how.slow_clients,
+        attempts_path=attempts_path, cpus=how.cpus, ceiling_rps=how.ceiling_rps, allowed_addresses=(machine.host,),
     )
 
 
-def sample(machine: Machine, patterns: Sequence[str], *, memory: bool = False) -> dict[str, float]:
-    """What some processes of the guest have used so far, with their children: see `deploylab.guest.sample`.
+def _asked_before(spec: load.LoadSpec, cell: Cell) -> load.LoadSpec:
+    """The spec with the headers that its clients would have by then."""
+    return replace(spec, headers=spec.headers | prelude.headers(cell.view, spec.url))
 
-    Args:
-        patterns: regular expressions, searched in command lines.
-        memory: also how much they hold, which takes a few milliseconds a process.
+
+def _warm_up(spec: load.LoadSpec, seconds: float) -> load.LoadSpec:
+    """The load that comes before a load, one of its own: the server's cost is then that of the window alone.
+
+    It draws other pages, or the window would ask a cache for what the warm-up has just put there. It holds no
+    slow clients: a server that they freeze would only make us wait.
     """
-    arguments = shlex.join([*(["--memory"] if memory else []), *patterns])
-    done = machine.run(f"python3 - {arguments}", sudo=True, stdin=Path(guest_sample.__file__).read_bytes())
-    if not done.ok:
-        raise MachineError(f"The server's processes could not be sampled: {done.out.strip()[-300:]}",
-                           "./lab status --deep")
-    return json.loads(done.out)
+    seed = None if spec.seed is None else spec.seed + 1
+    return replace(spec, duration_s=seconds, seed=seed, slow_clients=0, attempts_path=None)
 
 
-def _felt(before: dict[str, float], after: dict[str, float]) -> dict[str, float | int | None]:
-    """The server's cost between two samples; None where a process went away meanwhile."""
-    cpu_s = after["cpu_s"] - before["cpu_s"]
-    wait_s = after["runq_wait_s"] - before["runq_wait_s"]
-    return {
-        "server_cpu_s": round(cpu_s, 3) if cpu_s >= 0 and after["n_processes"] else None,
-        "server_runq_wait_s": round(wait_s, 4) if wait_s >= 0 and after["n_processes"] else None,
-        "server_rss_bytes": int(after["rss_bytes"]) or None,
-        "server_pss_bytes": int(after["pss_bytes"]) or None,
-    }
+def _await_late(cell: Cell, result: LoadResult) -> None:
+    """Return when what failed is carried out too, where that leaves something behind."""
+    if result.errors and cell.view.undo:
+        stopping.sleep(LATE_S)
+
+
+def _undo(machine: Machine, cell: Cell) -> None:
+    """Take away what the load left behind, so that the next one meets the data it met.
+
+    Ten thousand new comments would make every page measured later another page.
+    """
+    if cell.view.undo:
+        target = cell.target
+        own = shlex.join(f"{name}={value}" for name, value in target.environment.items())
+        machine.check_output(f"deploylab-manage {target.stage} {own} {cell.view.undo}", sudo=True)
 
 
 def _run(bench: Bench, cell: Cell, result: LoadResult, **more: Any) -> Run:
@@ -232,7 +265,7 @@ def unlisted(result: LoadResult, course: Course, machine: Machine | None) -> Run
     """A load test of any URL as a Run; what the lab does not know of it stays empty."""
     parts = urlsplit(result.url)
     ours = machine is not None and parts.hostname == machine.host
-    target = next((t for t in course.targets if ours and t.port == parts.port), None)
+    target = next((t for t in course.all_targets if ours and t.port == parts.port), None)
     view = next((v.name for v in course.app.views.values() if v.path == (parts.path or "/")), "")
     return Run(
         **asdict(result), run_id=uuid.uuid4().hex[:12], session_id="", purpose="measure", round=None, pair_id=None,

@@ -13,6 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from deploylab import bundled
+
 PIP_KEYS = ("index-url", "extra-index-url", "trusted-host", "timeout", "default-timeout")
 CERTIFICATES = Path("/usr/local/share/ca-certificates")
 
@@ -20,11 +22,14 @@ CERTIFICATES = Path("/usr/local/share/ca-certificates")
 def pip_settings(listing: str | None = None) -> dict[str, str]:
     """The host's pip settings that hold for another machine too, and its proxy.
 
-    Addresses of files, and of this host itself, are left out: the machine does not reach them.
+    Addresses of files, and of this host itself, are left out: the machine does not reach them. With a bundle in use
+    the machine asks no index: it carries the packages.
 
     Args:
         listing: what `pip config list` prints; asked for by default.
     """
+    if bundled.in_use():
+        return {"no-index": "true", "find-links": f"{bundled.ON_GUEST}/{bundled.GUEST_WHEELS}"}
     found: dict[str, str] = {}
     for line in sorted((_pip_listing() if listing is None else listing).splitlines(), key=_from_environment):
         if match := re.match(r"(?:[\w-]+|:env:)\.([\w-]+)='(.*)'$", line):
@@ -56,7 +61,7 @@ def certificates(folder: Path = CERTIFICATES) -> dict[str, str]:
 def elsewhere(url: str) -> bool:
     """True for a web address that is not this host's own.
 
-    >>> elsewhere("https://pypi.example/simple"), elsewhere("http://127.0.0.1:3141/"), elsewhere("file:///wheels")
+    >>> elsewhere("https://packages.example/simple"), elsewhere("http://127.0.0.1:3141/"), elsewhere("file:///wheels")
     (True, False, False)
     """
     parts = urlsplit(url)

@@ -4,9 +4,9 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from deploylab import experiment, results, units
+from deploylab import cost, results, units
 from deploylab.course import Course
-from deploylab.machine import VagrantMachine, choose, open_machine
+from deploylab.machine import OwnMachine, choose, copies, open_machine
 
 PROBE_S = 0.3
 
@@ -19,7 +19,7 @@ def look(course: Course, *, deep: bool = False) -> dict[str, Any]:
 
     Returns:
         {machine: {kind, provider, name, host, running, …} or None, stages: [{name, port, title, url, open}],
-        session: {id, finished} or None}
+        session: {id, finished, kind} or None}
     """
     saved = choose.saved()
     machine = open_machine(saved) if saved else None
@@ -28,7 +28,8 @@ def look(course: Course, *, deep: bool = False) -> dict[str, Any]:
     return {
         "machine": _machine(machine, running, deep) if machine else None,
         "stages": _stages(course, machine if running else None),
-        "session": {"id": newest.id, "finished": newest.finished} if newest else None,
+        "session": {"id": newest.id, "finished": newest.finished, "kind": newest.plan.get("kind")} if newest
+        else None,
     }
 
 
@@ -38,14 +39,19 @@ def lines(seen: dict[str, Any]) -> list[str]:
     if machine is None:
         return ["No machine yet.", "Next: ./lab up"]
     word = f"running at {machine['host']}" if machine["running"] else "not running"
-    text = [f"Machine {machine['name']} ({machine['kind']}, {machine['provider']}): {word}"]
-    text += [f"  {key}: {machine[key]}" for key in ("vagrant", "memory", "disk", "boot") if key in machine]
+    kind = ", ".join(filter(None, (machine["kind"], machine["provider"])))
+    text = [f"Machine {machine['name']} ({kind}): {word}"]
+    text += [f"  {key}: {machine[key]}" for key in ("vagrant", "memory", "disk", "boot", "copies") if key in machine]
+    if machine["running"]:
+        text.append(f"  log in: {machine['login']}")
+    width = max(len(stage["name"]) for stage in seen["stages"])
     for stage in seen["stages"]:
-        where = stage["url"] if stage["open"] else "–"
-        text.append(f"  {stage['name']:12} {stage['port']}  {where:28} {stage['title']}")
+        where = "sleeps until it is needed" if stage["sleeps"] and stage["open"] else stage["url"] or "–"
+        text.append(f"  {stage['name']:{width}} {stage['port']}  {where:26} {stage['title']}")
     if seen["session"]:
+        goes_on = "; ./lab run goes on with it" if seen["session"]["kind"] == "run" else ""
         text.append(f"Newest session: {seen['session']['id']}"
-                    + ("" if seen["session"]["finished"] else " (unfinished; ./lab run goes on with it)"))
+                    + ("" if seen["session"]["finished"] else f" (unfinished{goes_on})"))
     if not machine["running"]:
         text.append("Next: ./lab up")
     elif not any(stage["open"] for stage in seen["stages"]):
@@ -53,14 +59,17 @@ def lines(seen: dict[str, Any]) -> list[str]:
     return text
 
 
-def _machine(machine: VagrantMachine, running: bool, deep: bool) -> dict[str, Any]:
+def _machine(machine: OwnMachine, running: bool, deep: bool) -> dict[str, Any]:
     seen: dict[str, Any] = {"kind": machine.kind, "provider": machine.provider, "name": machine.name,
-                            "running": running, "host": machine.host if running else None}
+                            "running": running, "host": machine.host if running else None,
+                            "login": machine.login if running else None}
     if deep:
         seen["vagrant"] = machine.state()
+        if machine.provider == "lxc" and (kept := copies.every()):
+            seen["copies"] = f"{len(kept)} of its disk for ./lab reset, {units.size(sum(c.n_bytes for c in kept))}"
         if running:
             # Not `free`: in a container it may tell the host's memory.
-            held_bytes = experiment.sample(machine, ["."], memory=True)["pss_bytes"]
+            held_bytes = cost.sample(machine, ["."], memory=True)["pss_bytes"]
             free_bytes = int(machine.check_output("df -B1 --output=avail / | tail -1"))
             all_bytes = machine.facts()["memory_bytes"]
             seen["memory"] = f"{units.size(held_bytes)} held by processes, of {units.size(all_bytes)}"
@@ -69,11 +78,12 @@ def _machine(machine: VagrantMachine, running: bool, deep: bool) -> dict[str, An
     return seen
 
 
-def _stages(course: Course, machine: VagrantMachine | None) -> list[dict[str, Any]]:
+def _stages(course: Course, machine: OwnMachine | None) -> list[dict[str, Any]]:
     host = machine.host if machine else None
     with ThreadPoolExecutor(max_workers=16) as pool:
         is_open = pool.map(lambda target: _opens(host, target.port), course.targets)
         return [{"name": target.name, "port": target.port, "title": target.title, "open": opens,
+                 "sleeps": bool(target.start),
                  "url": f"http://{host}:{target.port}/" if opens else None}
                 for target, opens in zip(course.targets, is_open, strict=True)]
 

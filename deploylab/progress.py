@@ -70,19 +70,25 @@ class Progress:
         """
         began_s = self._plain_said_s = time.monotonic()
         self.log(f"== {title}")
-        if self.console.is_terminal:
-            with self._bar() as self._live:
-                self._live.add_task(title, total=None, detail="")
-                try:
-                    yield
-                finally:
-                    self._live = None
-        else:
-            self.say(f"  … {title}")
+        with self.showing(title):
             yield
         took_s = time.monotonic() - began_s
         self.seconds[key] = self.seconds.get(key, 0.0) + took_s
         self.say(f"  ✓ {title}  {units.seconds(took_s)}")
+
+    @contextmanager
+    def showing(self, title: str) -> Iterator[None]:
+        """Show that a piece of work lasts: a live line on a terminal."""
+        if not self.console.is_terminal:
+            self.say(f"  … {title}")
+            yield
+            return
+        with self._bar() as self._live:
+            self._live.add_task(title, total=None, detail="")
+            try:
+                yield
+            finally:
+                self._live = None
 
     def _bar(self) -> RichProgress:
         return RichProgress(

@@ -6,25 +6,38 @@ process can be ended. The spec goes in as one JSON line, events come out as JSON
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from deploylab import network, paths, source
+from deploylab import network, paths, source, stopping
 from deploylab.course import Course
 from deploylab.errors import ConvergeError, CourseError
 from deploylab.machine import Machine
 
 CALIBRATION = "calibration"  # no stage: a static stub on the machine, for the load generator
 CALIBRATION_PORT = 8090
+GROUND = "ground"            # no stage either: what a machine has before the first lesson
+NO_STAGE = (CALIBRATION, GROUND)
 STOP_S = 20                  # what a cancelled converge gets to end its commands on the machine
+
+# What an installation fails of that is no fault of the course: what its output says, the cause, what to do.
+CAUSES = (
+    (r"No space left on device|enough free space|Disk quota exceeded", "its disk is full",
+     "./lab status --deep   says how full; make room, then "),
+    (r"Network is unreachable|No route to host|Temporary failure (in name resolution|resolving)|Could not resolve"
+     r"|Name or service not known|Failed to establish a new connection|[Cc]onnection timed out",
+     "it does not get through to the network", "./lab doctor   looks at this computer's; then "),
+)
+SHOWN_LINES = 3              # of what was said of a cause that is known
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -48,11 +61,13 @@ class Converged:
     changes: tuple[str, ...]
 
 
-def converge(machine: Machine, course: Course, stage_name: str, *, on_event: OnEvent = lambda event: None) -> Converged:
-    """Bring the machine to a stage. What other stages have there stays.
+def converge(machine: Machine, course: Course, stage_name: str, *, variants: Iterable[str] = (),
+             on_event: OnEvent = lambda event: None) -> Converged:
+    """Bring the machine to a stage. What other stages and variants have there stays.
 
     Args:
-        stage_name: a stage of the course, or CALIBRATION.
+        stage_name: a stage of the course, CALIBRATION or GROUND.
+        variants: the stage's variants that shall stand too, by their own names.
         on_event: called with each event: planned (n), start (name, i, n), done (name, changed),
             failed (name, lines), end (changed, failed).
 
@@ -65,10 +80,10 @@ def converge(machine: Machine, course: Course, stage_name: str, *, on_event: OnE
         converge(machine, course.load(), "nginx").changed
     """
     started = time.monotonic()
-    spec = specification(machine, course, stage_name)
+    spec = specification(machine, course, stage_name, variants)
     ended: dict[str, Any] = {}
     changes = []
-    with _process(spec) as process:
+    with _process(spec) as process, stopping.ended_by(process.stdin.close):
         for line in process.stdout or ():
             event = json.loads(line)
             on_event(event)
@@ -82,27 +97,37 @@ def converge(machine: Machine, course: Course, stage_name: str, *, on_event: OnE
                      seconds=round(time.monotonic() - started, 1), changes=tuple(changes))
 
 
-def specification(machine: Machine, course: Course, stage_name: str) -> dict[str, Any]:
+def specification(machine: Machine, course: Course, stage_name: str, variants: Iterable[str] = ()) -> dict[str, Any]:
     """What `deploylab.converge` needs to know: how to reach the machine, and the fields of a `Lab`."""
-    ports = _ports(course, stage_name)
-    if not deploy_path(stage_name).exists():
-        raise CourseError(f"Stage {stage_name} has no deploy.", f"write {deploy_path(stage_name)}")
+    if stage_name not in NO_STAGE:
+        for name in ("", *variants):
+            course.target(f"{stage_name}:{name}" if name else stage_name)
+    if not deploy_path(course, stage_name).exists():
+        raise CourseError(f"Stage {stage_name} has no deploy.", f"write {deploy_path(course, stage_name)}")
     revision, bundle = source.bundle(course)
     name, data = machine.inventory()
     return {
         "inventory": {"name": name, "data": data},
+        "deploy": _deploy_of(course, stage_name) or f"provisioning.deploys.{stage_name}",
         "lab": {
-            "stage": stage_name, "ports": ports, "app": {**asdict(course.app), "views": {}},
+            "stage": stage_name, "variants": list(variants),
+            "ports": {CALIBRATION: CALIBRATION_PORT} | {target.name: target.port for target in course.all_targets},
+            "environments": {target.name: target.environment for target in course.all_targets},
+            "sleepers": [target.name for target in course.all_targets if target.start],
+            "app": {**asdict(course.app), "views": {}},
             "revision": revision, "bundle": str(bundle), "mark": uuid.uuid4().hex[:12],
             "hosts": list(dict.fromkeys([machine.host, "localhost", "127.0.0.1"])),
             "pip": network.pip_settings(), "apt_proxy": network.proxies().get("http", ""),
-            "certificates": network.certificates(),
+            "certificates": {} if name == "@local" else network.certificates(),  # here they are already
         },
     }
 
 
-def deploy_path(stage_name: str) -> Path:
-    """Where a stage's deploy lies."""
+def deploy_path(course: Course, stage_name: str) -> Path:
+    """Where a stage's deploy lies: in deploys/ under its name, or where its table says."""
+    module = _deploy_of(course, stage_name)
+    if module:
+        return paths.ROOT.joinpath(*module.split(".")).with_suffix(".py")
     return paths.PROVISIONING / "deploys" / f"{stage_name}.py"
 
 
@@ -114,12 +139,12 @@ def app_revision(course: Course) -> str:
 def config_hash(course: Course, stage_name: str) -> str:
     """Twelve hexadecimal digits over the stage's table, its deploy and its configuration files.
 
-    A file that bears another stage's name is not this stage's, unless this stage's deploy imports it.
+    A file that is other stages' alone is left out, and so is another stage's deploy that this one does not import.
     """
     stage = course.stage(stage_name)
     sha = hashlib.sha256(json.dumps(asdict(stage), sort_keys=True).encode())
     for path in _files_of(course, stage_name):
-        sha.update(str(path.relative_to(paths.PROVISIONING)).encode() + b"\0" + path.read_bytes() + b"\0")
+        sha.update(os.path.relpath(path, paths.PROVISIONING).encode() + b"\0" + path.read_bytes() + b"\0")
     return sha.hexdigest()[:12]
 
 
@@ -128,31 +153,40 @@ def log_path() -> Path:
     return paths.state_dir() / "log" / "converge.log"
 
 
-def _ports(course: Course, stage_name: str) -> dict[str, int]:
-    """The port of the stage (key "") and of each variant."""
-    if stage_name == CALIBRATION:
-        return {"": CALIBRATION_PORT}
-    stage = course.stage(stage_name)
-    return {target.variant or "": target.port for target in (stage, *stage.variants)}
+def _deploy_of(course: Course, stage_name: str) -> str:
+    """The module that the stage's table names, "" where it names none."""
+    return "" if stage_name in NO_STAGE else course.stage(stage_name).deploy
 
 
 def _files_of(course: Course, stage_name: str) -> list[Path]:
     """The deploys and files that make a stage."""
-    own = deploy_path(stage_name).read_text(encoding="utf-8")
-    imported = " ".join(re.findall(r"^(?:from|import) .*$", own, re.MULTILINE))
-    others = [name for name in [CALIBRATION, *(s.name for s in course.stages)]
-              if name != stage_name and not re.search(rf"\b{name}\b", imported)]
-    found = (path for folder in ("deploys", "files") for path in (paths.PROVISIONING / folder).rglob("*")
+    own = deploy_path(course, stage_name)
+    imported = " ".join(re.findall(r"^(?:from|import) .*$", own.read_text(encoding="utf-8"), re.MULTILINE))
+    stages = [*NO_STAGE, *(s.name for s in (*course.stages, *course.references))]
+    borrowed = {name for name in stages if re.search(rf"\b{name}\b", imported)}
+    folders = (paths.PROVISIONING / "deploys", paths.PROVISIONING / "files", own.parent / "files")
+    found = (path for folder in folders for path in folder.rglob("*")
              if path.is_file() and "__pycache__" not in path.parts)
-    return sorted(path for path in [*found, *paths.PROVISIONING.glob("*.py")]
-                  if not any(_belongs_to(path, name) for name in others))
+
+    def is_ours(path: Path) -> bool:
+        owners = _owners(course, path)
+        return not owners or stage_name in owners or path.parent.name == "deploys" and bool(owners & borrowed)
+
+    return sorted(path for path in {own, *found, *paths.PROVISIONING.glob("*.py"),
+                                   *(paths.PROVISIONING / "operations").glob("*.py")} if is_ours(path))
 
 
-def _belongs_to(path: Path, stage_name: str) -> bool:
-    """Whether a file bears that stage's name."""
+def _owners(course: Course, path: Path) -> set[str]:
+    """The stages whose file it is: one bears its name, or lists it as `configuration`. Nobody's is everybody's."""
+    slugs = {target.slug: target.stage for target in course.all_targets} | {name: name for name in NO_STAGE}
     if path.parent.name == "deploys":
-        return path.stem == stage_name
-    return f"-{stage_name}" in path.name or path.name.startswith(f"{stage_name}.env")
+        return {path.stem} & set(slugs.values())
+    on_guest = "/" + path.as_posix().partition("/files/")[2].removesuffix(".j2")
+    # The longest first: `one-static` is a variant of `one`, and no file of `static`.
+    bears = (stage for slug, stage in sorted(slugs.items(), key=lambda item: -len(item[0]))
+             if re.search(rf"[-/]{slug}(\.\w+)?$|^/srv/deploylab/{stage}/", on_guest))
+    named = {stage for stage in [next(bears, None)] if stage}
+    return named | {target.stage for target in course.all_targets if on_guest in target.configuration}
 
 
 @contextmanager
@@ -185,9 +219,14 @@ def _send(stdin: IO[str] | None, spec: dict[str, Any]) -> None:
 
 
 def _failure(stage_name: str, event: dict[str, Any], status: int) -> ConvergeError:
-    again = "./lab run" if stage_name == CALIBRATION else f"./lab goto {stage_name}"
+    again = {CALIBRATION: "./lab run", GROUND: "the same command again"}.get(stage_name, f"./lab goto {stage_name}")
     if event:
-        said = "\n".join(f"  {line}" for line in event["lines"])
+        lines = event["lines"]
+        for pattern, cause, cure in CAUSES:
+            if telling := [line for line in dict.fromkeys(lines) if re.search(pattern, line)]:
+                lines, again, stage_name = telling[:SHOWN_LINES], cure + again, f"{stage_name}, because {cause}"
+                break
+        said = "\n".join(f"  {line}" for line in lines)
         what = f"'{event['name']}' failed:\n{said}"
     else:
         end = log_path().read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]

@@ -27,6 +27,20 @@ ERRORS = (
     "bad_body",      # complete, but not the page: length or end marker are wrong
 )
 
+# What `notes` may hold. A figure stands there only where it could be seen.
+NOTES = {
+    "n_cache_hits": "good answers whose X-Cache says HIT",
+    "n_cache_misses": "good answers whose X-Cache says anything else",
+    "n_slow_held": "the fewest half-sent requests held at once",
+    "requests_per_visit": "of a visitor: mean over the good visits, like the three below",
+    "bytes_per_visit": "received, headers included",
+    "not_modified_per_visit": "requests that the server answered with 304",
+    "from_cache_per_visit": "files that were used without asking",
+    "n_db_queries": "SELECT, INSERT, UPDATE and DELETE that the database server carried out meanwhile, whoever asked",
+    "n_app_cache_hits": "what the application's cache server was asked for meanwhile and had",
+    "n_app_cache_misses": "and had not",
+}
+
 PERCENTILE_DEF = "nearest-rank over ok answers"
 
 
@@ -57,17 +71,42 @@ class LoadResult:
     latency_ns: dict[str, int | None]  # min p50 p90 p95 p99 p999 max, over ok answers
     latency_from: str                 # "start" (closed) or "due" (open)
     percentile_def: str = PERCENTILE_DEF
-    sender_lag_ns: dict[str, int | None] = field(default_factory=dict)  # p50 p99 max
+    sender_lag_ns: dict[str, int | None] = field(default_factory=dict)  # p50 p90 p99 max
     client_cpu_s: float               # CPU the generator used in the window
+    client_wait_s: float | None = None  # it was ready and had no processor; None: not known
     ceiling_rps: float | None = None  # what this generator reaches against a static stub
-    seed: int | None = None           # of the arrival times (open)
+    seed: int | None = None           # of the arrival times (open) and of the pages drawn (many)
     attempts_file: str | None = None  # every attempt, compressed; beside runs.jsonl
     flags: list[str] = field(default_factory=list)  # why the number is in doubt; empty is good
+    notes: dict[str, float] = field(default_factory=dict)  # what else was seen: see NOTES
 
     @property
     def n_errors(self) -> int:
         """How many attempts did not end in a good answer."""
         return sum(self.errors.values())
+
+    @property
+    def unit(self) -> str:
+        """What an attempt is: "requests", or "visits" of a page with all it refers to."""
+        return "visits" if "requests_per_visit" in self.notes else "requests"
+
+    @property
+    def hit_ratio(self) -> float | None:
+        """The share of good answers that came from a cache, or None where no answer speaks of one."""
+        if "n_cache_hits" not in self.notes or not self.n_ok:
+            return None
+        return self.notes["n_cache_hits"] / self.n_ok
+
+    @property
+    def db_queries_per_request(self) -> float | None:
+        """What one request asked of the database, or None where it was not counted."""
+        return self.notes["n_db_queries"] / self.n_sent if "n_db_queries" in self.notes and self.n_sent else None
+
+    @property
+    def app_cache_hit_ratio(self) -> float | None:
+        """The share of the application's lookups that its cache server had, or None without any."""
+        hits, misses = (self.notes.get(f"n_app_cache_{kind}", 0) for kind in ("hits", "misses"))
+        return hits / (hits + misses) if hits + misses else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +116,7 @@ class Run(LoadResult):
     schema: int = SCHEMA
     run_id: str
     session_id: str
-    purpose: str                      # "preview", "round", "measure" or "pair"
+    purpose: str                      # "preview", "round", "measure", "pair" or "sweep"
     round: int | None                 # from 1, in the interleaved part
     pair_id: str | None
     stage: str
@@ -140,6 +179,17 @@ class Comparison:
     n_pairs: int
     ratio: float | None               # geometric mean of B/A over the pairs; None: nothing to compare
     ci95: tuple[float, float] | None  # None with fewer than two pairs
-    half_width: float | None          # the interval as a factor: 0.08 reads "within 8 %"
+    half_width: float | None          # the interval as a factor: 0.08 reads "± 8 %"
     verdict: str                      # in words, for a person
+    unit: str = "requests"            # what was counted, or "visits"
     warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One thing that is configured otherwise on the two sides of a comparison."""
+
+    name: str                         # "gunicorn worker_class", "environment DJANGO_DEBUG", "program redis-server"
+    a: str | None                     # as it is on side A; None: it is not there
+    b: str | None
+    file: str = ""                    # where it stands, the target's own name replaced by NAME; "": in no file

@@ -11,12 +11,12 @@ import json
 import secrets
 import warnings
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from deploylab import paths
-from deploylab.durable import append_line, explained, mend_tail, replace, whole_json
+from deploylab.durable import add_line, explained, replace, whole_json
 from deploylab.errors import ResultsError
 from deploylab.record import Run
 
@@ -33,8 +33,9 @@ class Session:
 
     Args:
         folder: where `session.json` and `runs.jsonl` lie.
-        plan: what `session.json` says: schema, session_id, created_utc, quick, stages, cells, n_rounds,
-            seconds, warmup_s, machine, ceiling, converge, finished_utc.
+        plan: what `session.json` says: schema, session_id, created_utc, kind ("run", "measure", "compare", "sweep"),
+            quick, stages, cells, n_rounds, seconds, warmup_s, contrasts, n_pairs, pair_seconds, differences (by
+            contrast), clients, rates, limit_ms, machine, ceiling, converge, finished_utc.
 
     Example:
         >>> session = Session.create(stages=["nginx"], n_rounds=5)     # doctest: +SKIP
@@ -55,6 +56,7 @@ class Session:
         now = datetime.now(UTC)
         with explained(paths.results_dir()):
             paths.results_dir().mkdir(parents=True, exist_ok=True)
+            now = _after(latest(), now)
             folder = _new_folder(now)
         session = cls(folder, {
             "schema": SCHEMA, "session_id": folder.name, "created_utc": now.isoformat(),
@@ -70,12 +72,13 @@ class Session:
         Raises:
             ResultsError: there is none, its plan is damaged, or it is from another version.
         """
-        for folder in (paths.results_dir() / session_id, _recorded_dir() / session_id):
+        for folder in (place / session_id for place in (paths.results_dir(), *_recorded_dirs())):
             if (folder / "session.json").exists():
                 return cls(folder, _read_plan(folder / "session.json"))
         known = ", ".join(s.id for s in sessions()[-3:]) or "none yet"
-        raise ResultsError(f"There is no session '{session_id}' in {paths.results_dir()}. "
-                           f"The latest are: {known}.", "./lab run")
+        shipped = ", ".join(s.id for s in recorded()) or "none"
+        raise ResultsError(f"There is no session '{session_id}' in {paths.results_dir()}. The latest of your own are: "
+                           f"{known}. Recorded: {shipped}.", "./lab run, or name one of these")
 
     @property
     def id(self) -> str:
@@ -88,7 +91,7 @@ class Session:
     @property
     def recorded(self) -> bool:
         """Whether it ships with the course, and was not measured here."""
-        return self.folder.parent == _recorded_dir()
+        return self.folder.parent.resolve() in _recorded_dirs()
 
     @property
     def runs_file(self) -> Path:
@@ -121,14 +124,13 @@ class Session:
         except ValueError as error:
             raise ResultsError(f"Run {run.run_id} holds a figure that is not a number: {error}.") from error
         with explained(self.folder):
-            mend_tail(self.runs_file)
-            append_line(self.runs_file, line)
+            add_line(self.runs_file, line)
 
     def runs(self, purpose: str | None = None) -> list[Run]:
         """Every run, in the order they ended. A damaged line is skipped with a `DamagedResults` warning.
 
         Args:
-            purpose: only those: "preview", "round", "measure" or "pair".
+            purpose: only those: "preview", "round", "measure", "pair" or "sweep".
 
         Raises:
             ResultsError: a run is from another version, or the file cannot be read.
@@ -179,7 +181,8 @@ def sessions() -> list[Session]:
 
 def recorded() -> list[Session]:
     """The sessions that ship with the course, the oldest first."""
-    return _sessions_in(_recorded_dir())
+    found = {one.id: one for place in reversed(_recorded_dirs()) for one in _sessions_in(place)}
+    return sorted(found.values(), key=_age)
 
 
 def latest() -> Session | None:
@@ -187,13 +190,20 @@ def latest() -> Session | None:
     return next(reversed(sessions()), None)
 
 
-def latest_unfinished() -> Session | None:
-    """The newest of one's own sessions whose plan is not carried out, or None."""
-    return next((session for session in reversed(sessions()) if not session.finished), None)
+def latest_unfinished(kind: str) -> Session | None:
+    """The newest of one's own sessions of that kind whose plan is not carried out, or None.
+
+    Args:
+        kind: "run", "measure" or "compare". One that was stopped stays unfinished, and must not hide another kind's.
+    """
+    mine = (session for session in reversed(sessions()) if session.plan.get("kind") == kind)
+    return next((session for session in mine if not session.finished), None)
 
 
-def _recorded_dir() -> Path:
-    return paths.results_dir() / "recorded"
+def _recorded_dirs() -> list[Path]:
+    """Where recorded sessions lie: beside one's own, and in the clone where results are kept elsewhere."""
+    places = paths.results_dir(), paths.ROOT / "results"
+    return list(dict.fromkeys((place / "recorded").resolve() for place in places))
 
 
 def _sessions_in(folder: Path) -> list[Session]:
@@ -203,7 +213,17 @@ def _sessions_in(folder: Path) -> list[Session]:
             found.append(Session(plan_file.parent, _read_plan(plan_file)))
         except ResultsError as error:
             warnings.warn(error.what, DamagedResults, stacklevel=3)
-    return sorted(found, key=lambda s: (s.plan.get("created_utc", ""), s.id))
+    return sorted(found, key=_age)
+
+
+def _age(session: Session) -> tuple[str, str]:
+    return session.plan.get("created_utc", ""), session.id
+
+
+def _after(newest: Session | None, now: datetime) -> datetime:
+    """The time of a new session: after the newest one, also where the clock was put back in between."""
+    created_utc = newest.plan.get("created_utc") if newest else None
+    return max(now, datetime.fromisoformat(created_utc) + timedelta(seconds=1)) if created_utc else now
 
 
 def _new_folder(now: datetime) -> Path:

@@ -2,29 +2,34 @@
 
     for each stage:   converge → check → a short preview
     then, all up:     rounds over every stage and view, order rotated
-    at the end:       the report, from the rounds alone
+    then:             contrasts, two sides at a time, in pairs
+    at the end:       the report, from rounds and pairs alone
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from deploylab import checks, experiment, load, provision, results, units
+from deploylab import checks, experiment, measuring, provision, results, units, words
+from deploylab.awake import awake
 from deploylab.checks import Check
-from deploylab.course import Course, Stage
+from deploylab.course import Contrast, Course, Stage, Target
 from deploylab.errors import CheckError
 from deploylab.experiment import Bench, Load
 from deploylab.machine import Machine
 from deploylab.progress import Progress
 from deploylab.provision import Converged
-from deploylab.record import Run
 from deploylab.results import Session
 
 N_ROUNDS = 5           # the fewest that give a t interval worth showing
 SECONDS = 3.0
 QUICK_SECONDS = 1.0
 PREVIEW_SECONDS = 1.0
-AT_MOST_S = 15 * 60    # of load, whatever the course lists
+N_PAIRS = 5            # of each contrast
+QUICK_PAIRS = 3
+PAIR_SECONDS = 2.0
+AT_MOST_S = 15 * 60    # of rounds, and as much again of contrasts, whatever the course lists
+LEAST_S = 0.5          # of a window: in less, a run says nothing
 OVERHEAD_S = 0.9       # of one run beside its window: start, warm-up, two samples
 
 
@@ -44,16 +49,23 @@ class Ready:
                 "failed": self.converged.failed, "checks": [asdict(check) for check in self.checks]}
 
 
-def prepare(machine: Machine, course: Course, stage: Stage, progress: Progress) -> Ready:
-    """Converge the machine to a stage and check it and its variants. See `not_ready` for a 'no'.
+def prepare(machine: Machine, course: Course, stage: Stage, progress: Progress,
+            variants: Sequence[Target] = ()) -> Ready:
+    """Converge the machine to a stage and check it. See `not_ready` for a 'no'.
+
+    Args:
+        variants: those of its variants that shall stand too, and be checked.
 
     Raises:
         ConvergeError: it could not be converged.
     """
     with progress.phase("converge", f"{stage.name}: converge"):
-        converged = provision.converge(machine, course, stage.name, on_event=_show(progress))
-    with progress.phase("check", f"{stage.name}: check"):
-        seen = [check for target in (stage, *stage.variants) for check in checks.verify(machine, course, target)]
+        converged = provision.converge(machine, course, stage.name, on_event=_show(progress),
+                                       variants=[variant.variant or "" for variant in variants])
+    seen = []
+    for target in (stage, *variants):
+        with progress.phase("check", f"{target.name}: check"), awake(machine, [target]):
+            seen += checks.verify(machine, course, target)
     n_ok = sum(check.ok for check in seen)
     progress.say(f"    {_changes(converged)}; {n_ok} of {len(seen)} checks say yes")
     return Ready(converged, seen)
@@ -66,13 +78,15 @@ def not_ready(ready: Ready) -> CheckError:
     return CheckError(f"Stage {ready.converged.stage} is not ready:\n{text}", no[0].cure)
 
 
-def run(machine: Machine, course: Course, *, quick: bool, progress: Progress) -> tuple[Session, list[Ready]]:
-    """Take the machine down the whole road and measure it.
+def run(machine: Machine, course: Course, stages: Sequence[Stage], *, quick: bool,
+        progress: Progress) -> tuple[Session, list[Ready]]:
+    """Take the machine down the road and measure it.
 
     An unfinished session of the same plan is gone on with: what it has measured stays.
 
     Args:
-        quick: one-second windows, for a look; the same number of rounds.
+        stages: those to go to, in the order of the course; contrasts are run where both sides are among them.
+        quick: shorter windows and fewer pairs, for a look; the same number of rounds.
 
     Returns:
         The finished session, and each stage as it was found ready.
@@ -80,74 +94,40 @@ def run(machine: Machine, course: Course, *, quick: bool, progress: Progress) ->
     Raises:
         DeployLabError: a part failed; everything measured so far is on disk.
     """
-    session = resumable(course, quick) or create(course, quick)
+    plan = _plan(course, stages, quick)
+    session = resumable(plan) or Session.create(**plan)
     bench: Bench | None = None
     ready = []
-    for stage in course.stages:
-        ready.append(prepare(machine, course, stage, progress))
+    for stage in stages:
+        ready.append(prepare(machine, course, stage, progress, stage.variants))
         if not ready[-1].ok:  # never measure an unverified server
             raise not_ready(ready[-1])
         bench = Bench.of(machine, course, session, Load(seconds=PREVIEW_SECONDS))
-        preview(bench, stage, progress)
+        measuring.preview(bench, stage, progress)
     assert bench is not None
     with progress.phase("converge", "static stub, to calibrate the load generator"):
         provision.converge(machine, course, provision.CALIBRATION, on_event=_show(progress))
-    bench = _calibrated(bench, progress)
+    bench = measuring.calibrated(bench, plan["seconds"], progress)
     _note(session, bench, ready)
-    rounds(bench, progress)
+    measuring.rounds(bench, stages, progress)
+    paired = replace(bench, how=replace(bench.how, seconds=plan["pair_seconds"]))
+    measuring.contrasts(paired, contrasts_among(course, stages), plan["n_pairs"], progress)
     session.update(phase_seconds=dict(progress.seconds))
     session.finish()
     return session, ready
 
 
-def resumable(course: Course, quick: bool) -> Session | None:
+def contrasts_among(course: Course, stages: Sequence[Stage]) -> list[Contrast]:
+    """The contrasts whose both sides belong to these stages."""
+    names = {stage.name for stage in stages}
+    return [one for one in course.contrasts if {course.target(side).stage for side in (one.a, one.b)} <= names]
+
+
+def resumable(plan: dict[str, Any]) -> Session | None:
     """The newest session that was to measure exactly this and is not finished, or None."""
-    session = results.latest_unfinished()
-    same = session and all(session.plan.get(key) == value for key, value in _plan(course, quick).items())
+    session = results.latest_unfinished(plan["kind"])
+    same = session and all(session.plan.get(key) == value for key, value in plan.items())
     return session if same else None
-
-
-def create(course: Course, quick: bool) -> Session:
-    """A new session for this plan."""
-    return Session.create(**_plan(course, quick))
-
-
-def preview(bench: Bench, stage: Stage, progress: Progress) -> None:
-    """A short load on each view, at once after the stage is up. Not in the report."""
-    done = {(run.stage, run.view, run.concurrency) for run in bench.session.runs("preview")}
-    todo = [cell for cell in experiment.cells(bench.course, [stage])
-            if (stage.name, cell.view.name, cell.concurrency) not in done]
-    if not todo:
-        return
-    with progress.phase("load", f"{stage.name}: preview"):
-        for number, cell in enumerate(todo):
-            progress.update(cell.label, number, len(todo))
-            made = experiment.measure(bench, cell, purpose="preview")
-            progress.say(f"    {line(made)}")
-
-
-def rounds(bench: Bench, progress: Progress) -> None:
-    """Every cell once a round, the order rotated; only what is not measured yet."""
-    plan = bench.session.plan
-    all_cells = experiment.cells(bench.course, list(bench.course.stages))
-    todo = list(experiment.remaining(bench.session, all_cells, plan["n_rounds"]))
-    n_all = plan["n_rounds"] * len(all_cells)
-    if len(todo) < n_all:
-        progress.say(f"  going on with session {bench.session.id}: {n_all - len(todo)} of {n_all} runs are there")
-    with progress.phase("load", f"{plan['n_rounds']} rounds over all stages, {n_all} runs"):
-        for number, (round_number, cell) in enumerate(todo, start=n_all - len(todo)):
-            progress.update(f"round {round_number}: {cell.label}", number, n_all)
-            experiment.measure(bench, cell, purpose="round", round_number=round_number)
-
-
-def line(run: Run) -> str:
-    """One run in one line, failures beside the latency."""
-    name = f"{run.stage}:{run.variant}" if run.variant else run.stage
-    failed = f"{run.n_errors} failed" if run.n_errors else "0 failed"
-    doubt = f"  [{', '.join(run.flags)}]" if run.flags else ""
-    return (f"{name:10} {run.view:6} c={run.concurrency:<3} {units.rate(run.rps):>10}  "
-            f"p50 {units.ms(run.latency_ns.get('p50')):>8}  p99 {units.ms(run.latency_ns.get('p99')):>8}  "
-            f"{failed}{doubt}")
 
 
 def newest() -> Session | None:
@@ -162,23 +142,23 @@ def spent(progress: Progress) -> list[str]:
     return [f"Time: {units.seconds(total_s)} in all ({', '.join(parts)})"]
 
 
-def _plan(course: Course, quick: bool) -> dict[str, Any]:
+def _plan(course: Course, stages: Sequence[Stage], quick: bool) -> dict[str, Any]:
     """What a session is to measure. Two sessions with an equal plan are the same work."""
-    all_cells = experiment.cells(course, list(course.stages))
-    seconds = QUICK_SECONDS if quick else SECONDS
-    longest_s = AT_MOST_S / (N_ROUNDS * len(all_cells)) - OVERHEAD_S
+    cells = [cell.as_plan() for cell in experiment.cells(course, list(stages))]
+    contrasts = [measuring.as_plan(one) for one in contrasts_among(course, stages)]
+    n_pairs = QUICK_PAIRS if quick else N_PAIRS
     return {
-        "kind": "run", "quick": quick, "stages": [stage.name for stage in course.stages],
-        "cells": [cell.as_plan() for cell in all_cells], "n_rounds": N_ROUNDS,
-        "seconds": round(min(seconds, longest_s), 1), "warmup_s": experiment.WARMUP_S,
+        "kind": "run", "quick": quick, "stages": [stage.name for stage in stages], "cells": cells,
+        "n_rounds": N_ROUNDS, "seconds": _window_s(QUICK_SECONDS if quick else SECONDS, N_ROUNDS * len(cells)),
+        "contrasts": contrasts, "n_pairs": n_pairs,
+        "pair_seconds": _window_s(QUICK_SECONDS if quick else PAIR_SECONDS, 2 * n_pairs * len(contrasts)),
+        "warmup_s": experiment.WARMUP_S,
     }
 
 
-def _calibrated(bench: Bench, progress: Progress) -> Bench:
-    with progress.phase("load", "calibrating the load generator"):
-        ceiling_rps = experiment.calibrate(bench)
-    progress.say(f"    {units.rate(ceiling_rps)} is all this generator reaches; near it, a run says so")
-    return replace(bench, how=replace(bench.how, seconds=bench.session.plan["seconds"], ceiling_rps=ceiling_rps))
+def _window_s(wanted_s: float, n_runs: int) -> float:
+    """The window of one run: the wanted one, or less where so many runs would take longer than AT_MOST_S."""
+    return round(min(wanted_s, max(LEAST_S, AT_MOST_S / max(1, n_runs) - OVERHEAD_S)), 1)
 
 
 def _note(session: Session, bench: Bench, ready: list[Ready]) -> None:
@@ -189,7 +169,7 @@ def _note(session: Session, bench: Bench, ready: list[Ready]) -> None:
 
 
 def _changes(converged: Converged) -> str:
-    return "0 changes" if not converged.changed else f"{converged.changed} changes"
+    return words.count(converged.changed, "change")
 
 
 def _show(progress: Progress) -> Callable[[dict[str, Any]], None]:
@@ -205,13 +185,3 @@ def _show(progress: Progress) -> Callable[[dict[str, Any]], None]:
             state["done"] += 1
 
     return on_event
-
-
-def on_load(progress: Progress, label: str, seconds: float) -> Callable[[load.Progress], None]:
-    """Drive a progress line with the events of one load test."""
-
-    def on_progress(seen: load.Progress) -> None:
-        text = f"{label}: {units.rate(seen.rps)}, {seen.n_errors} failed"
-        progress.update(text, min(seen.t_s, seconds), seconds or None)
-
-    return on_progress

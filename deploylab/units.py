@@ -39,13 +39,13 @@ def size(n_bytes: int | float | None) -> str:
     return f"{n_bytes:.0f} B"
 
 
-def rate(per_s: float | None) -> str:
-    """A throughput given in requests per second; a dash for None.
+def rate(per_s: float | None, unit: str = "requests") -> str:
+    """A throughput given in requests per second; a dash for None. Another unit is named.
 
-    >>> rate(153.7), rate(12_400)
-    ('154/s', '12,400/s')
+    >>> rate(153.7), rate(12_400), rate(31.4, "visits")
+    ('154/s', '12,400/s', '31.4 visits/s')
     """
-    return "–" if per_s is None else f"{three_figures(per_s)}/s"
+    return "–" if per_s is None else f"{three_figures(per_s)}{'' if unit == 'requests' else f' {unit}'}/s"
 
 
 def three_figures(x: float) -> str:

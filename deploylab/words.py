@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import sqrt
+from statistics import fmean
 
 from deploylab import units
 from deploylab.record import LoadResult, Run
@@ -15,6 +16,10 @@ METRICS = {
     "server_cpu_per_request_s": ("server CPU a request", "the server CPU a request",
                                  "more server CPU a request", "less server CPU a request"),
     "server_pss_bytes": ("memory (PSS)", "the memory", "more memory", "less memory"),
+    "bytes_per_answer": ("bytes an answer", "as many bytes an answer", "more bytes an answer", "fewer bytes an answer"),
+    "requests_per_visit": ("requests a visit", "as many requests a visit", "more requests a visit",
+                           "fewer requests a visit"),
+    "bytes_per_visit": ("bytes a visit", "as many bytes a visit", "more bytes a visit", "fewer bytes a visit"),
 }
 
 
@@ -45,14 +50,16 @@ def percent(share: float) -> str:
 
 
 def interval(ci95: tuple[float, float] | None) -> str:
-    """An interval of a ratio, both ends with the same decimals.
+    """An interval of a ratio, both ends with the same decimals unless they are far apart.
 
-    >>> interval((1.9, 2.33)), interval(None)
-    ('1.9 to 2.3', 'no interval')
+    >>> interval((1.9, 2.33)), interval((0.004, 4331.0)), interval(None)
+    ('1.9 to 2.3', '0.004 to 4,331', 'no interval')
     """
     if ci95 is None:
         return "no interval"
     low, high = ci95
+    if high > 10 * low:
+        return f"{factor(low)} to {factor(high)}"
     middle = sqrt(low * high)
     return f"{factor(low, like=middle)} to {factor(high, like=middle)}"
 
@@ -63,11 +70,24 @@ def within(width: float) -> str:
     >>> within(0.06), within(1.5)
     ('within 6 %', 'within a factor of 2.5')
     """
-    return f"within {percent(width)}" if width < 1 else f"within a factor of {factor(1 + width)}"
+    return f"within {half_width(width)}"
 
 
-def change(ratio: float, ci95: tuple[float, float] | None, metric: str = "rps") -> str:
+def half_width(share: float) -> str:
+    """How far an interval reaches from its middle, given as a factor minus one.
+
+    >>> half_width(0.06), half_width(1.5)
+    ('6 %', 'a factor of 2.5')
+    """
+    return percent(share) if share < 1 else f"a factor of {factor(1 + share)}"
+
+
+def change(ratio: float, ci95: tuple[float, float] | None, metric: str = "rps", unit: str = "requests") -> str:
     """A ratio of B over A in words, without the two names.
+
+    Args:
+        metric: a key of METRICS.
+        unit: what was counted, "requests" or "visits".
 
     >>> change(2.1, (1.9, 2.3))
     '2.1 times as many requests a second (1.9 to 2.3)'
@@ -75,13 +95,29 @@ def change(ratio: float, ci95: tuple[float, float] | None, metric: str = "rps") 
     '20 % fewer requests a second (15 to 25 %)'
     >>> change(1.02, (0.97, 1.06))
     'no difference seen (within 6 %)'
+    >>> change(3, (2.5, 3.6), unit="visits")
+    '3.0 times as many visits a second (2.5 to 3.6)'
     """
-    _, as_many, more, fewer = METRICS[metric]
+    _, as_many, more, fewer = (_counting(unit, text) for text in METRICS[metric])
     if ci95 and ci95[0] <= 1 <= ci95[1]:
         return f"no difference seen ({within(max(ci95[1], 1 / ci95[0]) - 1)})"
     if not 0.5 < ratio < 1.5:
         return f"{factor(ratio)} times {as_many} ({interval(ci95)})"
     return f"{percent(abs(ratio - 1))} {more if ratio > 1 else fewer} ({_percent_interval(ci95)})"
+
+
+def metric_name(metric: str, unit: str = "requests") -> str:
+    """What a metric is called, with what was counted.
+
+    >>> metric_name("server_cpu_per_request_s", "visits")
+    'server CPU a visit'
+    """
+    return _counting(unit, METRICS[metric][0])
+
+
+def _counting(unit: str, text: str) -> str:
+    """The text with what was counted in place of requests; those that a visit consists of stay requests."""
+    return text.replace("requests a second", f"{unit} a second").replace("a request", f"a {unit.removesuffix('s')}")
 
 
 def _percent_interval(ci95: tuple[float, float] | None) -> str:
@@ -118,13 +154,15 @@ def load(run: LoadResult) -> str:
 
 
 def loads(runs: Sequence[LoadResult]) -> str:
-    """The loads of several runs: '10 or 32 clients, kept connections, 3.0 s a run'."""
-    first = {load(run).partition(" client")[0]: run for run in runs}
-    rest = {load(run).partition(",")[2] for run in runs}
+    """The loads of several runs: '1, 10 or 32 clients, kept connections, 3.0 s a run'."""
+    rest = {load(run).partition(", ")[2] for run in runs}
     if len(rest) > 1 or any(run.mode == "open" for run in runs):
         return "; ".join(dict.fromkeys(load(run) for run in runs))
-    many = " or ".join(first)
-    return f"{many} client{'' if many == '1' else 's'},{rest.pop()}" if rest else "none"
+    if not rest:
+        return "none"
+    *few, last = [f"{n:,}" for n in sorted({run.concurrency for run in runs})]
+    many = f"{', '.join(few)} or {last}" if few else last
+    return f"{many} client{'' if many == '1' else 's'}, {rest.pop()}"
 
 
 def machine(facts: dict) -> str:
@@ -143,17 +181,23 @@ def machine(facts: dict) -> str:
 # A flag of the load generator in a few words; `deploylab.load.explain` has the whole sentence.
 FLAGS = {
     "client_cpu": "the load generator was short of processor",
+    "client_wait": "the load generator had to wait for a processor",
     "sender_lag": "the load generator sent late",
     "ceiling": "near the most this load generator reaches",
     "not_pinned": "load and server were not kept on cores of their own",
     "shared_core": "load and server shared one core",
+    "shared_cores": "the load took much of the server's cores",
+    "other_programs": "other programs used the cores too",
     "many_failures": "many requests failed",
     "no_answers": "no good answer",
     "unsent": "requests due were never sent",
+    "behind": "the server did not keep up with the rate",
     "stopped": "stopped before its end",
     "unfinished": "requests were on their way at the end",
     "slow_clients": "slow clients held beside the load, as asked",
 }
+
+INFORMATION = ("slow_clients",)  # describes the load; puts no number in doubt
 
 
 def flag_name(flag: str) -> str:
@@ -184,8 +228,46 @@ def failures(errors: dict[str, int], n_sent: int) -> str:
     return f"{failed:,} of {n_sent:,} failed ({percent(failed / n_sent)}): {kinds}"
 
 
-def flags_in(runs: Sequence[Run]) -> list[str]:
-    """Each flag with how many of the runs carry it, in words; empty is good."""
+def noted(runs: Sequence[LoadResult]) -> str:
+    """What runs of one kind saw beside their figures, as means; "" where that is nothing.
+
+    Example: '8 requests and 2.31 kB a visit, 8 answered 304, 4 files from its own cache, 8.1 database queries a visit'
+    """
+    parts = []
+    if visits := [run for run in runs if run.unit == "visits"]:
+        asked, n_bytes, same, own = (fmean(run.notes.get(f"{name}_per_visit", 0) for run in visits)
+                                     for name in ("requests", "bytes", "not_modified", "from_cache"))
+        parts.append(f"{_mean(asked, 'request')} and {units.size(n_bytes)} a visit")
+        parts += [f"{_mean(same)} answered 304"] if same else []
+        parts += [f"{_mean(own, 'file')} from its own cache"] if own else []
+    if ratios := [run.hit_ratio for run in runs if run.hit_ratio is not None]:
+        pages = " of its pages" if visits else ""
+        parts.append(f"{percent(fmean(ratios))}{pages} from the server's cache")
+    return ", ".join([*parts, *([said] if (said := behind(runs)) else [])])
+
+
+def behind(runs: Sequence[LoadResult]) -> str:
+    """What the application asked of those behind it, as means; "" where nobody counted.
+
+    Example: '2.4 database queries a request, 44 % of the application's lookups found in its cache'
+    """
+    parts = []
+    if asked := [run.db_queries_per_request for run in runs if run.db_queries_per_request is not None]:
+        parts.append(f"{_mean(fmean(asked), 'database query')} a {runs[0].unit[:-1]}")
+    if found := [run.app_cache_hit_ratio for run in runs if run.app_cache_hit_ratio is not None]:
+        parts.append(f"{percent(fmean(found))} of the application's lookups found in its cache")
+    return ", ".join(parts)
+
+
+def _mean(x: float, noun: str = "") -> str:
+    """A mean count with its noun: no decimals where it is whole."""
+    text = f"{x:.1f}".removesuffix(".0")
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{text} {noun if text == '1' else many}" if noun else text
+
+
+def flags_in(runs: Sequence[Run], but: Sequence[str] = ()) -> list[str]:
+    """Each flag but these with how many of the runs carry it, in words; empty is good."""
     carried = [{flag_name(one) for one in run.flags} for run in runs]
-    names = dict.fromkeys(flag_name(one) for run in runs for one in run.flags)
+    names = [name for name in dict.fromkeys(flag_name(one) for run in runs for one in run.flags) if name not in but]
     return [f"{flag(name)} ({sum(name in one for one in carried)} of {count(len(runs), 'run')})" for name in names]

@@ -1,6 +1,6 @@
 """What the host tells a deploy: plain values, sent as JSON."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,10 @@ class Lab:
 
     Attributes:
         stage: its name; the deploy, the folder and the files on the machine are called so.
-        ports: the port of the stage (key "") and of each variant.
+        variants: those of its variants to converge to as well, by their own names.
+        ports: of every stage and variant of the course, by the target's name: `nginx`, `nginx:sync`.
+        environments: what a variant's application finds in its environment beside its stage's, by the target's name.
+        sleepers: targets that stand only while they are needed, by name.
         app: the table [app] of course.toml.
         revision: of the application's code.
         bundle: the git bundle on the host that holds it.
@@ -25,7 +28,10 @@ class Lab:
     """
 
     stage: str
+    variants: list[str]
     ports: dict[str, int]
+    environments: dict[str, dict[str, str]]
+    sleepers: list[str]
     app: dict[str, Any]
     revision: str
     bundle: str
@@ -37,9 +43,33 @@ class Lab:
 
     @property
     def port(self) -> int:
-        return self.ports[""]
+        return self.ports[self.stage]
 
     @property
     def folder(self) -> str:
         """Where the stage lies on the machine."""
         return f"/srv/deploylab/{self.stage}"
+
+    @property
+    def wanted(self) -> list[str]:
+        """What to converge to, the stage first, as files on the machine bear the names: `nginx`, `nginx-sync`."""
+        return [self.stage, *(f"{self.stage}-{variant}" for variant in self.variants)]
+
+    def name_of(self, slug: str) -> str:
+        """The target's name, `nginx:sync`, where files on the machine bear `nginx-sync`."""
+        return next(name for name in self.ports if name.replace(":", "-") == slug)
+
+    def port_of(self, variant: str) -> int:
+        return self.ports[f"{self.stage}:{variant}"]
+
+    def environment_of(self, variant: str) -> dict[str, str]:
+        return self.environments[f"{self.stage}:{variant}"]
+
+    def of(self, stage: str, variants: tuple[str, ...] = ()) -> "Lab":
+        """The same for another stage, which this one stands on."""
+        return replace(self, stage=stage, variants=list(variants))
+
+    @property
+    def slugs(self) -> list[str]:
+        """Every target's name as files on the machine bear it: `nginx-sync`."""
+        return [name.replace(":", "-") for name in self.ports]

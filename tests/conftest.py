@@ -1,26 +1,51 @@
-"""What all tests share: state of their own, and one real machine for those that need it."""
+"""What all tests share: state of their own, and a real machine for those that need it.
 
+Two workers of pytest-xdist have a machine each, on a processor each: their files go side by side.
+"""
+
+import fcntl
+import json
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from deploylab import paths
 
-STATE = paths.ROOT / ".lab" / "test"  # never the state of the person who runs the tests
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+# Never the state of the person who runs the tests.
+STATE = paths.ROOT / ".lab" / (f"test-{WORKER}" if WORKER else "test")
+
+
+# These begin with a machine that has less on it than the others leave there: what they take away would be built again.
+LAST = ("test_reset", "test_by_hand", "test_notebooks_on_machine")
+
+
+def pytest_configure():
+    """What was started in the background ignores Ctrl-C, and so do its children: those that tests stop should not."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """The order of files, but for those that take the machine apart."""
+    items.sort(key=lambda item: LAST.index(item.path.stem) + 1 if item.path.stem in LAST else 0)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def own_state(tmp_path_factory):
     """Point everything that is not told otherwise at the tests' own folders; results begin empty."""
     os.environ["DEPLOYLAB_STATE"] = str(STATE)
+    os.environ["DEPLOYLAB_FIRST_CPU"] = str(WORKER % min(2, os.cpu_count()))
     os.environ["DEPLOYLAB_RESULTS"] = str(tmp_path_factory.mktemp("results"))
 
 
 @pytest.fixture(scope="session")
 def machine(own_state):
-    """A real machine that runs; made for the tests and taken away after them.
+    """A real machine that runs; made for the tests of this worker and taken away after them.
 
     DEPLOYLAB_KEEP=1 keeps it for the next run of the tests.
     """
@@ -29,22 +54,49 @@ def machine(own_state):
     from deploylab.progress import Progress
 
     progress = Progress("test")
-    machine = ensure_machine(yes=os.environ.get("DEPLOYLAB_YES") == "1", progress=progress)
+    # One after the other: both would install the same packages and build the same box.
+    with open(paths.ROOT / ".lab" / "test.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        machine = ensure_machine(yes=os.environ.get("DEPLOYLAB_YES") == "1", progress=progress)
     yield machine
     if os.environ.get("DEPLOYLAB_KEEP") != "1":
         machine.destroy(progress)
         choose.forget()
 
 
+@pytest.fixture(scope="session")
+def forked_lab(own_state):
+    """A process that has imported the command line, and runs each command in a fork of itself."""
+    with subprocess.Popen([sys.executable, Path(__file__).with_name("forked_lab.py")], text=True, cwd=paths.ROOT,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          env={**os.environ, "PYTHONPATH": str(paths.ROOT)}) as process:
+        yield process
+        process.stdin.close()
+
+
 @pytest.fixture
-def lab():
-    """Run `./lab`'s command line in a process of its own; gives back the CompletedProcess."""
+def lab(request, tmp_path_factory):
+    """Run `./lab`'s command line in a process of its own; gives back the CompletedProcess.
+
+    Without a machine it is a fork of one that is ready: what most of these commands do is to say why they do nothing.
+    """
+    forked = None if request.node.get_closest_marker("machine") else request.getfixturevalue("forked_lab")
 
     def run(*arguments: str, timeout_s: float = 1200, **environment: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-m", "deploylab.cli", *arguments], cwd=paths.ROOT, capture_output=True, text=True,
-            stdin=subprocess.DEVNULL, timeout=timeout_s,
-            env={**os.environ, "PYTHONPATH": str(paths.ROOT), **environment},
-        )
+        environment = {**os.environ, "PYTHONPATH": str(paths.ROOT), **environment}
+        if not forked:
+            return subprocess.run([sys.executable, "-m", "deploylab.cli", *arguments], cwd=paths.ROOT, text=True,
+                                  capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout_s, env=environment)
+        out, err = files = [tmp_path_factory.mktemp("lab") / name for name in ("out", "err")]
+        for file in files:
+            file.touch()
+        asked = {"arguments": arguments, "environment": environment, "cwd": str(paths.ROOT), "out": str(out),
+                 "err": str(err), "timeout_s": timeout_s}
+        forked.stdin.write(json.dumps(asked) + "\n")
+        forked.stdin.flush()
+        status = json.loads(forked.stdout.readline())
+        if status is None:
+            raise subprocess.TimeoutExpired(arguments, timeout_s)
+        return subprocess.CompletedProcess(arguments, status, out.read_text(), err.read_text())
 
     return run

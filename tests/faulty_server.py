@@ -28,8 +28,7 @@ class Hangup(Exception):
 
 def answer(body=BODY, status=200, headers=(), close=False):
     head = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body)}", "Content-Type: text/html", *headers]
-    if close:
-        head.append("Connection: close")
+    head.append(f"Connection: {'close' if close else 'keep-alive'}")  # ab asks by HTTP/1.0, and must be told
     return ("\r\n".join(head) + "\r\n\r\n").encode() + body
 
 
@@ -99,7 +98,7 @@ def until_close(conn, query):
 
 
 def old(conn, query):
-    conn.sendall(answer().replace(b"HTTP/1.1", b"HTTP/1.0"))
+    conn.sendall(answer().replace(b"HTTP/1.1", b"HTTP/1.0").replace(b"Connection: keep-alive\r\n", b""))
     raise Hangup
 
 
@@ -200,7 +199,8 @@ def serve(conn):
             target = head.split(b" ")[1].decode()
             parts = urlsplit(target)
             query = dict(parse_qsl(parts.query))
-            query["close"] = b"connection: close" in head.lower()
+            query["close"] = (b"connection: close" in head.lower()
+                              or b"HTTP/1.0" in head and b"keep-alive" not in head.lower())
             if parts.path == "/counts":
                 conn.sendall(answer(json.dumps(counts).encode(), close=True))
                 return
@@ -228,7 +228,7 @@ def one_request(conn, name, target, query, first):
         with frozen:
             pass
     time.sleep(float(query.get("ms", 0)) / 1000)
-    (globals()[name] if faulty else ok)(conn, query)
+    (globals()[name or "ok"] if faulty else ok)(conn, query)
     with lock:
         count["service_ns"].append(time.monotonic_ns() - begin)
 

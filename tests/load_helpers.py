@@ -16,11 +16,13 @@ MARKER = "</html>"
 _tags = count()
 
 
-class FaultyServer:
-    """`faulty_server.py` in a process of its own."""
+class Server:
+    """A server of the tests in a process of its own."""
+
+    program = ""  # beside this file
 
     def __enter__(self):
-        self.process = subprocess.Popen([sys.executable, Path(__file__).with_name("faulty_server.py")],
+        self.process = subprocess.Popen([sys.executable, Path(__file__).with_name(self.program)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.port = int(self.process.stdout.readline())
         return self
@@ -34,13 +36,33 @@ class FaultyServer:
         """A URL that no other test uses, so that its counts are this test's alone."""
         return f"http://127.0.0.1:{self.port}{path}{'&' if '?' in path else '?'}tag={next(_tags)}"
 
+    def _told(self, path: str, url: str, otherwise):
+        """What the server tells under a path of one URL."""
+        connection = HTTPConnection("127.0.0.1", self.port)
+        connection.request("GET", path)
+        told = json.loads(connection.getresponse().read())
+        connection.close()
+        return told.get(url.partition(str(self.port))[2], otherwise)
+
+
+class FaultyServer(Server):
+    """`faulty_server.py`."""
+
+    program = "faulty_server.py"
+
     def counts(self, url: str) -> dict:
         """What the server did for this URL: requests, faults, connections, service_ns."""
-        connection = HTTPConnection("127.0.0.1", self.port)
-        connection.request("GET", "/counts")
-        counts = json.loads(connection.getresponse().read())
-        connection.close()
-        return counts.get(url.partition(str(self.port))[2], {"requests": 0, "faults": 0, "connections": 0})
+        return self._told("/counts", url, {"requests": 0, "faults": 0, "connections": 0})
+
+
+class TimedServer(Server):
+    """`timed_server.py`."""
+
+    program = "timed_server.py"
+
+    def record(self, url: str) -> list[tuple[int, int]]:
+        """When each request for this URL came and its answer left, in the order they came; only what was answered."""
+        return [(came_ns, left_ns) for came_ns, left_ns in self._told("/record", url, []) if left_ns]
 
 
 def measure(url: str, **fields):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from deploylab import course as course_module
-from deploylab.course import Course
+from deploylab.course import Contrast, Course
 from deploylab.record import Run
 
 MACHINE = {"kind": "vagrant", "provider": "lxc", "cpu": "Example CPU at 2.40GHz", "n_cpu": 1,
@@ -21,6 +21,8 @@ TRUE_RPS = {
     "cache": {"hello": 2290, "wait": 187, "page": 1450, "asset": 11200, "cpu": 111},
     "edge": {"hello": 2100, "wait": 187, "page": 11900, "asset": 11100, "cpu": 109},
 }
+NOISE_CV, NOISE_RHO = 0.25, 0.69
+NOISE_SD = float(np.sqrt(np.log(1 + NOISE_CV**2)))  # of the log, for that coefficient of variation of exp
 TITLES = {"apache": "Apache and mod_wsgi", "static": "static files, tuned",
           "cache": "a cache in the application", "edge": "a cache in front"}
 
@@ -57,8 +59,17 @@ def run(stage="nginx", view="page", concurrency=10, round=1, rps=100.0, n_failed
         "machine": MACHINE, "config_hash": "c0ffee", "app_rev": "0a1b2c3", **other})
 
 
-def ar1(rng: np.random.Generator, n: int, sd: float = 0.22, rho: float = 0.69) -> np.ndarray:
-    """Noise on the log of throughput, each value like the one before; by default as much as was measured."""
+def ar1(rng: np.random.Generator, n: int, sd: float = NOISE_SD, rho: float = NOISE_RHO) -> np.ndarray:
+    """The noise of a machine on the log of throughput: each value like the one before, by default as was measured.
+
+    x[0] is normal with standard deviation sd; x[i] = rho x[i-1] + e, and e is normal so that sd stays what it is. A
+    run's throughput is its true one times exp(x). 100 repeats of `ab -n 1000 -c 10` on one machine had a coefficient
+    of variation of 25 % and a lag-1 autocorrelation of 0.69; NOISE_SD and NOISE_RHO give just that.
+
+    Args:
+        sd: of the log.
+        rho: correlation of neighbours.
+    """
     noise = np.empty(n)
     noise[0] = rng.normal(0, sd)
     for i in range(1, n):
@@ -70,7 +81,7 @@ def rounds(course: Course, n_rounds: int = 5, seed: int = 7, sd: float = 0.06) -
     """Interleaved rounds over all stages and views, their order rotated, with drifting noise."""
     rng = np.random.default_rng(seed)
     cells = [(stage.stage, view, c) for stage in course.stages for view in stage.views
-             for c in course.view(view).concurrency if view in TRUE_RPS["nginx"]]
+             for c in course.view(view).concurrency if view in TRUE_RPS.get(stage.stage, {})]
     noise = iter(np.exp(ar1(rng, n_rounds * len(cells), sd)))
     out = []
     for number in range(1, n_rounds + 1):
@@ -89,3 +100,30 @@ def _noisy(stage: str, view: str, concurrency: int, number: int, noise: float,
     return run(stage, view, concurrency, number, rps,
                server_cpu_s=float(n * rng.normal(0.9, 0.02) / max(TRUE_RPS[stage]["hello"], rps)),
                server_pss_bytes=int((60 + 25 * list(TRUE_RPS).index(stage)) * 1e6 * rng.normal(1, 0.01)))
+
+
+def contrast(name="worker-class", a="nginx:sync", b="nginx", view="wait", concurrency=32, **other) -> Contrast:
+    """A contrast of the kind that course.toml lists."""
+    return Contrast(**{"name": name, "title": f"What {name} is worth", "lesson": "05", "differs": "the one thing",
+                       "parts": ("gunicorn worker_class",), "a": a, "b": b, "view": view, "concurrency": concurrency,
+                       **other})
+
+
+def pairs(of: Contrast, ratio: float = 2.0, n: int = 5, rps: float = 100.0, seed: int = 3, sd: float = 0.02,
+          a_side=None, b_side=None) -> list[Run]:
+    """The runs of a contrast, ABBA, B with so many times the throughput of A.
+
+    Args:
+        a_side, b_side: fields of the runs of that side.
+    """
+    noise = np.exp(np.random.default_rng(seed).normal(0, sd, 2 * n))
+    out = []
+    for number in range(1, n + 1):
+        for name, view, rate, more in sorted(
+                [(of.a, of.view, rps, a_side), (of.b, of.b_view or of.view, ratio * rps, b_side)],
+                key=lambda one: one[0] == of.b, reverse=number % 2 == 0):
+            stage, _, variant = name.partition(":")
+            out.append(run(stage, view, of.concurrency, None, rate * noise[len(out)], variant=variant or None,
+                           purpose="pair", pair_id=f"{of.name}/{number}", duration_s=2.0,
+                           run_id=f"{of.name}-{name}-{number}", **(more or {})))
+    return out

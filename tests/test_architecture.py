@@ -12,6 +12,8 @@ from deploylab import course as courses
 from deploylab import paths
 
 MODULES = sorted((paths.ROOT / "deploylab").rglob("*.py"))
+TESTS = sorted((paths.ROOT / "tests").glob("*.py"))
+WORDS = {"guest", "load"}  # folders where a stage's name, as `cache`, is a plain word: they know no stages
 MOST_LINES = 300  # what a learner reads in one sitting
 
 
@@ -21,23 +23,57 @@ def test_no_layer_imports_what_lies_above_it():
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(paths.ROOT)))
+@pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=lambda path: str(path.relative_to(paths.ROOT)))
 def test_a_module_is_read_in_one_sitting(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
 
 
 def test_the_package_names_no_stage():
     """A stage is a table, a deploy and its files: nothing in the package is about a particular one."""
-    names = {stage.name for stage in courses.load().stages}
+    course = courses.load()
+    names = {stage.name for stage in (*course.stages, *course.references)}
     for path in MODULES:
+        if path.relative_to(paths.ROOT).parts[1] in WORDS:
+            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "guest" not in path.parts:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert node.value not in names, f"{path}: line {node.lineno} names stage {node.value}"
 
 
+@pytest.mark.parametrize(("library", "folder"), [("matplotlib", "plots"), ("ipywidgets", "panels")])
+def test_a_library_of_one_folder_is_imported_nowhere_else(library, folder):
+    """Who imports only what lies below stays quick, and needs neither."""
+    importers = {path.relative_to(paths.ROOT).parts[1] for path in MODULES
+                 for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                 for name in ([one.name for one in node.names] if isinstance(node, ast.Import)
+                              else [node.module or ""] if isinstance(node, ast.ImportFrom) else [])
+                 if name.partition(".")[0] == library}
+    assert importers == {folder}
+
+
 def test_the_code_is_clean():
-    done = subprocess.run([sys.executable, "-m", "ruff", "check", "."], cwd=paths.ROOT, capture_output=True, text=True)
+    """By ruff's rules, bandit's among them; programs without an ending are code too."""
+    found = (path for folder in (paths.ROOT, *(paths.PROVISIONING / "files").rglob("*")) for path in folder.glob("*")
+             if path.is_file() and not path.suffix)
+    programs = [path for path in found if path.read_bytes().startswith(b"#!/usr/bin/env python3")]
+    assert {"lab", "secret"} <= {path.name for path in programs}
+    done = subprocess.run([sys.executable, "-m", "ruff", "check", ".", *programs], cwd=paths.ROOT, capture_output=True,
+                          text=True)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(("code", "rule"), [
+    ("import subprocess\nsubprocess.run('ls ' + input(), shell=True)\n", "S602"),
+    ("password = 'hunter2'\n", "S105"),
+    ("import pickle\npickle.loads(input())\n", "S301"),
+    ("import socket\nsocket.create_server(('0.0.0.0', 80))\n", "S104"),
+    ("import requests\nrequests.get('https://127.0.0.1/', verify=False, timeout=1)\n", "S501"),
+])
+def test_what_is_dangerous_is_found(code, rule):
+    """The settings leave out what is no danger here, and nothing else."""
+    done = subprocess.run([sys.executable, "-m", "ruff", "check", "--output-format=concise", "--stdin-filename",
+                           "deploylab/some.py", "-"], cwd=paths.ROOT, input=code, capture_output=True, text=True)
+    assert done.returncode == 1 and rule in done.stdout
 
 
 def test_every_version_is_pinned():

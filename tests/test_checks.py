@@ -1,12 +1,12 @@
-"""Checks: what they ask, and that each says no when something is really broken."""
+"""Checks: what they ask, and what they say of answers that a test made up."""
 
 import dataclasses
 
 import pytest
 
-from deploylab import checks, provision
+from deploylab import checks
 from deploylab import course as courses
-from deploylab.checks import Check, system, web
+from deploylab.checks import Check, delivery, system, trouble, web
 from deploylab.checks.base import Answer, Look
 from deploylab.errors import CheckError, CourseError
 from deploylab.machine import Completed
@@ -15,6 +15,24 @@ COURSE = courses.load()
 NGINX = COURSE.stage("nginx")
 YES = Check("the moon", True, "it is there")
 NO = Check("the sun", False, "darkness", "it is night", "wait")
+
+
+class Bare:
+    """A machine with nothing on it: each command is missing, and nobody listens on any port."""
+
+    host, address, kind, provider = "127.0.0.1", "0.0.0.0", "vagrant", "none"
+
+    def url(self, target, path="/"):
+        return f"http://127.0.0.1:9{path}"  # refused
+
+    def run(self, command, **options):
+        return Completed(command, 127, f"sh: 1: {command.split()[0]}: not found\n")
+
+
+@pytest.mark.parametrize("target", COURSE.stages, ids=lambda target: target.name)
+def test_on_a_machine_with_nothing_on_it_every_check_says_something(target):
+    seen = checks.verify(Bare(), COURSE, target)
+    assert not seen[0].ok and all(one.cause and one.cure for one in seen if not one.ok)
 
 
 def test_require_passes_over_yes_and_raises_the_first_cure():
@@ -38,7 +56,7 @@ def test_an_unknown_expectation_is_refused():
 class Scripted:
     """A machine that answers each command by the first word found in it."""
 
-    host, kind, provider = "192.0.2.1", "vagrant", "none"
+    host, address, kind, provider = "192.0.2.1", "0.0.0.0", "vagrant", "none"
 
     def __init__(self, **answers: tuple[int, str]):
         self.answers = answers
@@ -53,8 +71,8 @@ class Scripted:
         return Completed(command, 0, "")
 
 
-def look(workers=None, **answers) -> Look:
-    look = Look(Scripted(**answers), COURSE, NGINX)
+def look(workers=None, target=NGINX, **answers) -> Look:
+    look = Look(Scripted(**answers), COURSE, target)
     look.page = Answer(200, {"Server": "nginx"}, "<html></html>\n")  # no network in these tests
     if workers is not None:
         look.workers = workers
@@ -70,6 +88,31 @@ def test_worker_counts():
         assert not no.ok and "workers = 9" in no.cause and no.cure.startswith("./lab goto nginx")
 
 
+def test_workers_that_are_killed_again_and_again_are_the_cause():
+    said = "[2026-11-24 04:08:42 +0000] [4134] [ERROR] Worker (pid:11363) was sent SIGKILL! Perhaps out of memory?\n"
+    no = web.processes(look({1: set(range(8))}, tail=(0, said)))
+    assert not no.ok and "SIGKILL" in no.cause and "workers end" in no.cause
+
+
+# Listens, with 24 in its queue; two taken connections, of which one is nginx's.
+QUEUE = """\
+u_str LISTEN 24 2048 /run/deploylab/nginx.sock 7 * 0 users:(("gunicorn",pid=12,fd=3))
+u_str ESTAB 0 0 /run/deploylab/nginx.sock 101 * 201 users:(("gunicorn",pid=12,fd=9))
+u_str ESTAB 0 0 /run/deploylab/nginx.sock 102 * 202 users:(("gunicorn",pid=12,fd=8))
+u_str ESTAB 0 0 /run/deploylab/nginx.sock 103 * 203 users:(("gunicorn",pid=12,fd=7))
+u_str ESTAB 0 0 * 201 * 101 users:(("python3",pid=55,fd=3))
+u_str ESTAB 0 0 * 202 * 102 users:(("python3",pid=55,fd=4))
+u_str ESTAB 0 0 * 203 * 103 users:(("nginx",pid=10,fd=5))
+u_str ESTAB 0 0 * 204 * 104 users:(("python3",pid=66,fd=3))
+"""
+
+
+def test_who_holds_the_connections_behind_a_full_queue_is_named():
+    cause, cure = trouble._queue(look(**{"-Hxl": (0, QUEUE.splitlines()[0]), "-Hxap": (0, QUEUE)}))
+    assert "24 connections wait" in cause and "2, are of process 55, python3" in cause and "sudo kill 55" in cure
+    assert trouble._queue(look(**{"-Hxl": (0, QUEUE.replace("24", "0").splitlines()[0])})) is None
+
+
 def test_a_service_that_will_not_survive_a_reboot_is_a_no():
     no = system.services(look(**{"is-active": (0, "active\ndisabled\n"), "journalctl": (0, "its last word\n")}))
     assert not no.ok and "active and disabled" in no.seen and "its last word" in no.cause
@@ -78,6 +121,9 @@ def test_a_service_that_will_not_survive_a_reboot_is_a_no():
 def test_the_reason_of_a_bad_configuration_is_the_cause():
     no = system.config_test(look(**{"nginx -t": (1, "nginx: [emerg] unexpected ;\nnginx: test failed\n")}))
     assert no.cause == "nginx: [emerg] unexpected ;"
+    apache = "Syntax error on line 1 of mine.conf:\nInvalid command 'Bogus'\nbye"
+    no = system.config_test(look(**{"nginx -t": (1, apache)}))
+    assert no.cause == "Syntax error on line 1 of mine.conf: Invalid command 'Bogus'"
 
 
 @pytest.mark.parametrize(("seen", "ok"), [
@@ -107,69 +153,107 @@ def test_a_database_open_to_the_street_is_a_no():
     assert not no.ok
 
 
-# ----------------------------------------------------------------------------- the real machine
+# ------------------------------------------------------------------------------- how answers travel
+
+CSS = "/static/site.0123456789ab.css"
+FOR_EVER = {"Cache-Control": "max-age=31536000, immutable", "ETag": '"1"'}
 
 
-def no_of(machine, stage: str) -> dict[str, Check]:
-    """Each key of [stage.expect] whose check says no."""
-    target = COURSE.stage(stage)
-    seen = checks.verify(machine, COURSE, target)
-    return {key: check for key, check in zip(target.expect, seen, strict=True) if not check.ok}
+def answering(target, answers: dict[str, Answer | list[Answer]], **machine) -> Look:
+    """A look at a target that answers so; a list: one after the other, the last one for ever."""
+    seen = look(target=target, **machine)
+
+    def get(path, **headers):
+        found = answers.get(path, Answer(404, {}, ""))
+        if isinstance(found, list):
+            found = found.pop(0) if len(found) > 1 else found[0]
+        return Answer(304, {}, "") if headers.get("If_None_Match") == found.headers.get("ETag", "-") else found
+
+    seen.get = get
+    return seen
 
 
-@pytest.mark.machine
-@pytest.mark.parametrize("stage", [stage.name for stage in COURSE.stages])
-def test_a_converged_stage_passes_every_check(machine, stage):
-    provision.converge(machine, COURSE, stage)
-    assert no_of(machine, stage) == {}
+def with_checks(**expect):
+    return dataclasses.replace(NGINX, cached=("page", "many"), expect={**NGINX.expect, **expect})
 
 
-RESTART = "supervisorctl restart deploylab-nginx; sleep 2"
-BREAK = [
-    # stage, the check that must say no, how it is broken, a word of the cause
-    ("nginx", "server", "systemctl stop nginx", "nginx is inactive"),
-    ("nginx", "server", "chmod 600 /run/deploylab/nginx.sock; systemctl restart nginx", "may not write"),
-    ("nginx", "server", "supervisorctl stop deploylab-nginx", "STOPPED"),
-    ("nginx", "debug", f"sed -i s/DEBUG=0/DEBUG=1/ /etc/deploylab/nginx.env; {RESTART}", "DEBUG=1"),
-    ("nginx", "database", f"sed -i s/DATABASE=mysql/DATABASE=sqlite/ /etc/deploylab/nginx.env; {RESTART}", "sqlite"),
-    ("nginx", "processes", f"sed -i 's/^workers = 2/workers = 3/' /etc/deploylab/gunicorn-nginx.py; {RESTART}",
-     "workers = 3"),
-    ("nginx", "threads", f"sed -i 's/^threads = 8/threads = 4/' /etc/deploylab/gunicorn-nginx.py; {RESTART}",
-     "threads = 4"),
-    ("nginx", "static_by", "rm -r /srv/deploylab/nginx/static/programme; systemctl reload nginx; sleep 1",
-     "No such file"),
-    ("nginx", "app_socket", "supervisorctl stop deploylab-nginx", "STOPPED"),
-    ("nginx", "services", "systemctl disable -q mariadb", "log"),
-    ("nginx", "config_test", "echo 'bogus;' > /etc/nginx/sites-enabled/mine", "bogus"),
-    ("nginx", "listens", "sed -i 's/^bind-address.*/bind-address = 0.0.0.0/' /etc/mysql/mariadb.conf.d/60-*.cnf;"
-     " systemctl restart mariadb", "mariadbd"),
-    ("nginx", "migrated", "echo \"DELETE FROM django_migrations WHERE app = 'sessions'\" | mariadb deploylab", ""),
-    ("nginx", "data", "echo \"UPDATE programme_talk SET title = 'mine' LIMIT 1\" | mariadb deploylab", ""),
-    ("nginx", "private", "chmod 644 /etc/deploylab/mariadb.env", "every user"),
-    ("runserver", "server", "kill $(cat /run/deploylab/runserver.pid); sleep 1", "nothing listens"),
-    ("runserver", "data", "rm /srv/deploylab/runserver/db.sqlite3*", ""),
-]
+@pytest.mark.parametrize(("reference", "headers", "word"), [
+    (CSS, FOR_EVER, None),
+    ("/static/site.css", FOR_EVER, "without a hash"),
+    (CSS, {**FOR_EVER, "Cache-Control": "max-age=60"}, "max-age=60"),
+    (CSS, {"Cache-Control": FOR_EVER["Cache-Control"]}, "200, not 304"),
+])
+def test_names_for_ever(reference, headers, word):
+    seen = answering(NGINX, {CSS: Answer(200, headers, ""), reference: Answer(200, headers, "")})
+    seen.page = Answer(200, {}, f'<link rel="stylesheet" href="{reference}"></html>')
+    said = delivery.hashed(seen)
+    assert said.ok is (word is None) and (said.ok or word in said.seen)
 
 
-@pytest.mark.machine
-@pytest.mark.parametrize(("stage", "key", "harm", "word"), BREAK, ids=[f"{b[0]}-{b[1]}-{b[3]}" for b in BREAK])
-def test_a_check_says_no_and_converging_mends_it(machine, stage, key, harm, word):
-    if no_of(machine, stage):
-        provision.converge(machine, COURSE, stage)
-    machine.check_output(harm, sudo=True)
-    no = no_of(machine, stage)
-    assert key in no
-    assert word in no[key].cause and no[key].cure.startswith(f"./lab goto {stage}")
-    assert provision.converge(machine, COURSE, stage).changed
-    assert no_of(machine, stage) == {}
+@pytest.mark.parametrize(("headers", "is_so"), [
+    ({"Content-Encoding": "gzip", "Content-Length": "9"}, "ahead"),
+    ({"Content-Encoding": "gzip"}, "on the fly"),
+    ({"Content-Length": "99"}, "never"),
+])
+def test_how_a_file_was_compressed_shows_in_its_answer(headers, is_so):
+    path = COURSE.view("asset").path
+    for wanted in ("ahead", "on the fly", "never"):
+        said = delivery.compressed(answering(with_checks(compressed=wanted), {path: Answer(200, headers, "")}))
+        assert said.ok is (wanted == is_so)
 
 
-@pytest.mark.machine
-def test_a_stranger_on_the_port_is_named(machine):
-    provision.converge(machine, COURSE, "nginx")
-    machine.check_output("systemctl stop nginx; systemctl disable -q nginx; "
-                         "setsid python3 -m http.server 8003 >/dev/null 2>&1 </dev/null & sleep 1", sudo=True)
-    look = Look(machine, COURSE, dataclasses.replace(NGINX, expect={"server": "nginx"}))
-    assert "another program" in web.server(look).cause and "http.server" in look.trouble[0]
-    provision.converge(machine, COURSE, "nginx")
-    assert no_of(machine, "nginx") == {}
+HIT, MISS = (Answer(200, {"X-Cache": word}, "") for word in ("HIT", "MISS"))
+
+
+@pytest.mark.parametrize(("by", "inside", "pages", "wait", "word"), [
+    ("app", True, [MISS, HIT], MISS, None),
+    ("front", False, [MISS, HIT], MISS, None),
+    ("nobody", False, [Answer(200, {}, "")], MISS, None),
+    ("front", False, [MISS], MISS, "X-Cache: MISS, kept by nobody"),
+    ("front", False, [Answer(200, {}, "")], MISS, "X-Cache: nothing, kept by nobody"),
+    ("front", False, [MISS, HIT], HIT, "no-store"),
+    ("front", True, [MISS, HIT], MISS, "kept by the application"),
+    ("app", False, [MISS, HIT], MISS, "kept by the server in front"),
+    ("nobody", True, [MISS, HIT], MISS, "kept by the application"),
+    ("front", False, [Answer(502, {}, "")], MISS, "gave 502"),
+])
+def test_who_keeps_whole_pages(by, inside, pages, wait, word, monkeypatch):
+    monkeypatch.setattr(delivery, "PAUSE_S", 0)
+    answers = {"/": pages, "/talks/1/": pages, COURSE.view("wait").path: wait}
+    said = delivery.cached_by(answering(with_checks(cached_by=by), answers, curl=(0 if inside else 1, "")))
+    assert said.ok is (word is None) and (said.ok or word in said.seen)
+
+
+MADE = 'HTTP/1.1 200 OK\r\nETag: "{}"\r\nCache-Control: public, max-age=0\r\n'
+
+
+@pytest.mark.parametrize(("own", "pages", "ok"), [
+    ("new", ['"new"'], True), ("new", ['W/"new"'], True),   # compressed on the way
+    ("new", ['W/"old"', 'W/"new"'], True),                  # the first who asks when its time is over
+    ("new", ['"old"'], False), ("new", [""], False),
+])
+def test_a_kept_page_is_no_older_than_the_application_allows(own, pages, ok, monkeypatch):
+    monkeypatch.setattr(delivery, "LATE_S", 0.01)
+    monkeypatch.setattr(delivery.time, "sleep", lambda s: None)
+    kept = [Answer(200, {"ETag": page}, "") for page in pages]
+    pages = {"/": kept, "/talks/1/": Answer(200, {"ETag": '"new"'}, "")}
+    said = delivery.fresh(answering(with_checks(fresh=True), pages, curl=(0, MADE.format(own)),
+                                    grep=(0, "proxy_cache_valid 200 1d;\n")))
+    assert said.ok is ok and (said.ok or "proxy_cache_valid 200 1d" in said.cause)
+
+
+@pytest.mark.parametrize(("said", "ok"), [('{"cache": "redis", "cache_levels": ["view"]}', True),
+                                          ('{"cache": "none", "cache_levels": []}', False),
+                                          ("Server Error", False)])
+def test_the_server_s_own_word(said, ok):
+    target = with_checks(whoami={"cache": "redis", "cache_levels": ["view"]})
+    assert web.whoami(answering(target, {COURSE.app.whoami: Answer(200, {}, said)})).ok is ok
+
+
+def test_a_cache_that_forgets_is_a_no():
+    keeps, forgets = with_checks(remembers=True), with_checks(remembers=False)
+    assert system.remembers(look(target=keeps, shell=(0, "kept\n"))).ok
+    assert not system.remembers(look(target=forgets, shell=(0, "kept\n"), active=(0, "active\n"))).ok
+    no = system.remembers(look(target=keeps, shell=(0, "None\n"), test=(1, ""), active=(0, "active\n"),
+                               echo=(0, "unix:///run/redis/redis.sock?db=0\n"), stat=(0, "srw-rw---- redis:redis\n")))
+    assert not no.ok and "may not write to /run/redis/redis.sock (srw-rw---- redis:redis)" in no.cause

@@ -1,22 +1,28 @@
 """The command line: help, bad input, messages that end in the next command."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+from dataclasses import replace
 
 import pytest
 import typer.main
 
-from deploylab import paths
+from deploylab import cli, paths
+from deploylab import course as courses
 from deploylab.bootstrap import HELP
-from deploylab.cli import app, main  # noqa: F401 (main names the modules that register verbs)
+from deploylab.cli import with_verbs
+from deploylab.errors import CheckError, CourseError
+from deploylab.sitting import chosen_targets
 
 
 @pytest.fixture(scope="module")
 def verbs() -> dict[str, str]:
     """{verb: its help}, as registered."""
-    from deploylab.cli import load_verbs, machine_verbs, road_verbs, stage_verbs, test_verb  # noqa: F401
-
-    return {name: command.help or "" for name, command in typer.main.get_command(app).commands.items()}
+    return {name: command.help or "" for name, command in typer.main.get_command(with_verbs()).commands.items()}
 
 
 @pytest.fixture
@@ -49,15 +55,55 @@ def test_no_text_sends_anybody_to_a_verb_that_is_not_there(verbs):
             assert named <= set(verbs), f"{path}: {named - set(verbs)}"
 
 
+@pytest.mark.slow
+def test_a_switch_names_no_value_in_the_help(lab):
+    assert "--recorded" in (shown := lab("open", "--help").stdout) and "<bool>" not in shown + lab("--help").stdout
+
+
+def test_the_help_of_measure_lists_the_views_of_the_course(lab):
+    shown = lab("measure", "--help").stdout
+    assert set(courses.load().app.views) <= set(re.findall(r"\w+", shown))
+
+
+def test_what_is_measured_lists_the_view_and_stands():
+    course = courses.load()
+    first, view = course.stages[0], course.view(course.stages[0].views[0])
+    missing = replace(view, name="nowhere")
+    assert chosen_targets(course, view, [first.name], [first.name]) == [first]
+    assert chosen_targets(course, view, [], [first.name]) == [first]
+    sleeper = replace(first, start="wake it", port=1)
+    assert chosen_targets(replace(course, stages=(sleeper,)), view, [sleeper.name], []) == [sleeper]
+    with pytest.raises(CourseError, match=f"no view '{missing.name}'. It has: {', '.join(first.all_views)}"):
+        chosen_targets(course, missing, [first.name], [first.name])
+    with pytest.raises(CheckError, match=f"./lab goto {first.name}"):
+        chosen_targets(course, view, [first.name], [])
+    with pytest.raises(CheckError, match=f"Nothing with the view '{view.name}'"):
+        chosen_targets(course, view, [], [])
+
+
 @pytest.mark.parametrize("arguments, status, seen, next_step", [
     (["goto", "apache9"], 1, "no stage 'apache9'", "./lab status"),
+    (["goto", ""], 1, "no stage ''", "./lab status"),
+    (["goto", ":sync"], 1, "no stage ''", "./lab status"),
+    (["goto", "nginx:nope"], 1, "no variant 'nope'", "./lab check nginx"),
+    (["slides", "--session", "../.."], 1, "no session '../..'", "./lab run"),
+    (["record", "nope"], 1, "no lesson 'nope'", "one of these"),
+    (["open", "nope"], 1, "no lesson 'nope'", "one of these"),
+    (["up", "--bundle", "/nowhere"], 1, "no bundle /nowhere", "./lab bundle"),
+    (["run", "digitalocean"], 1, "no step of the road", "./lab compare"),
+    (["reset", "digitalocean"], 1, "no step of the road", "./lab goto digitalocean"),
     (["check"], 1, "no machine yet", "./lab up"),
     (["check", "nginx"], 1, "no machine yet", "./lab up"),
     (["measure", "nginx"], 1, "no machine yet", "./lab up"),
+    (["compare", "nginx:sync", "nginx"], 1, "no machine yet", "./lab up"),
+    (["run", "apache9"], 1, "no stage 'apache9'", "./lab status"),
     (["report"], 1, "no results yet", "./lab run"),
     (["report", "--session", "1999"], 1, "no session '1999'", "./lab run"),
+    (["open", "11_nowhere"], 1, "no lesson '11_nowhere'", "./lab open"),
     (["ab", "http://192.0.2.1/"], 2, "attack", "--own-up"),
     (["ab", "https://127.0.0.1/"], 1, "no TLS", "http://127.0.0.1/"),
+    (["ab", "nonsense"], 1, "not a URL", "http://HOST:PORT/PATH"),
+    (["ab", "-H", "bad", "http://127.0.0.1:1/"], 1, "not a header", "Name: value"),
     (["ab", "-n", "1", "http://127.0.0.1:1/"], 1, "not one good answer", "./lab check"),
 ])
 def test_a_failure_is_one_message_with_the_next_command(lab, nothing, arguments, status, seen, next_step):
@@ -67,10 +113,52 @@ def test_a_failure_is_one_message_with_the_next_command(lab, nothing, arguments,
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["frobnicate"], ["ab"], ["ab", "-c", "0", "http://127.0.0.1/"], ["goto"]])
+@pytest.mark.parametrize("arguments", [
+    ["frobnicate"], ["ab"], ["ab", "-c", "0", "http://127.0.0.1/"], ["ab", "-t", "inf", "http://127.0.0.1/"], ["goto"],
+    ["measure", "nginx", "--rate", "inf"], ["compare", "apache", "nginx", "--seconds", "nan"],
+    ["sweep", "nginx", "--rates", "50,inf"]])
 def test_wrong_usage_ends_with_status_2(lab, nothing, arguments):
     done = lab(*arguments)
     assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+HELD = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+os.kill(os.getpid(), signal.SIGINT)
+os.execv(sys.executable, [sys.executable, "-m", "deploylab.cli", "measure", "nginx apache"])
+"""
+
+
+def test_ctrl_c_while_python_still_imports_is_one_message(nothing):
+    """As `./lab` hands over: what was typed meanwhile waits for the command line."""
+    done = subprocess.run([sys.executable, "-c", HELD], cwd=paths.ROOT, capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "PYTHONPATH": str(paths.ROOT)})
+    assert done.returncode in (130, -signal.SIGINT)  # to a shell, both are 130
+    assert done.stderr == "\nlab: Stopped. What was done is kept.\nNext: ./lab measure 'nginx apache'\n"
+
+
+def test_what_nobody_foresaw_is_one_message_and_its_report_is_kept(nothing, monkeypatch, capsys, tmp_path):
+    def broken():
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(cli, "with_verbs", broken)
+    monkeypatch.setattr(sys, "argv", ["lab", "status"])
+    monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path / "state"))
+    assert cli.main() == 1
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError: by zero" in said and "Next: ./lab status" in said and "Traceback" not in said
+    assert "in broken" in (tmp_path / "state" / "log" / "unforeseen.log").read_text()
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_not_utf_8_is_told_all_the_same(lab, nothing):
+    for arguments in (["doctor"], ["--help"], ["goto", "--help"]):
+        done = lab(*arguments, PYTHONIOENCODING="ascii")
+        assert "foresaw" not in done.stderr and len(done.stdout.splitlines()) > 8
+    document = lab("doctor", "--json", PYTHONIOENCODING="ascii").stdout
+    assert json.loads(document) and document.isascii()
 
 
 def test_status_without_a_machine_says_what_to_do(lab, nothing):

@@ -1,5 +1,7 @@
 """The manifest: what it refuses, and that it agrees with the files beside it."""
 
+import re
+
 import pytest
 
 from deploylab import checks, paths, provision
@@ -65,19 +67,117 @@ def test_a_variant_is_its_stage_but_for_what_it_says(load):
     assert (variant.slots, variant.views) == (2, ("hello",))
 
 
-@pytest.mark.parametrize(("change", "word"), [
-    (("[[stage]]", "[[stage"), "TOML"),
-    (("port = 8010", "port = 8000"), "port 8000"),
-    (('views = ["hello"]', 'views = ["helo"]'), "helo"),
-    (('wsgi = "a.wsgi:application"', ""), "wsgi"),
-    (("[app]", "[apple]"), "title"),
-    (('lesson = "01"', ""), "lesson"),
-    (('lesson = "01"', 'lesson = "01"\ncolour = "red"'), "colour"),
+FIRST = 'name = "first"\nport = 8000'
+
+
+CONTRAST = """
+[[contrast]]
+name = "c"
+title = "c"
+lesson = "01"
+a = "first"
+b = "second"
+view = "hello"
+concurrency = 1
+differs = "d"
+parts = []
+"""
+
+
+@pytest.mark.parametrize(("change", "line", "word"), [
+    (("[[stage]]", "[[stage"), "[[stage", "TOML"),
+    (("port = 8010", "port  = 8000"), "port  = 8000", "both want port 8000"),
+    (("port = 8010", "port = 80100"), "port = 80100", "no port"),
+    (("port = 8000", 'port = "8000"'), 'port = "8000"', 'port of stage first is "8000"'),
+    (('views = ["hello"]', 'views = ["helo"]'), 'views = ["helo"]', "helo"),
+    (('views = ["hello"]', 'views = "hello"'), 'views = "hello"', "a list"),
+    (("concurrency = [10]", 'concurrency = ["10"]'), 'concurrency = ["10"]', "each a number"),
+    (("slots = 2", "slots = true"), "slots = true", "a number"),
+    (("slots = 2", "slots = 2\nno.red = 1"), 'name = "first"', "no such key"),
+    (('wsgi = "a.wsgi:application"', ""), "[app]", "app has no 'wsgi'"),
+    (("[app]", "[apple]"), "", "no 'title'"),
+    (('lesson = "01"', ""), 'name = "first"', "first has no 'lesson'"),
+    (('lesson = "01"', 'lesson = "01"\ncolour = "red"'), 'colour = "red"', "'colour'"),
+    (('title = "The other way"', 'title = "The other way"\ncolour = "red"'), 'colour = "red"', "'colour'"),
+    ((FIRST, "port = 8000"), "[[stage]]", "no name"),
+    (("[[stage]]", "[stage]"), "[stage]", "two brackets"),
+    (("[[stage]]", CONTRAST + "[[stage]]"), 'name = "c"', "no stage 'second'"),
 ])
-def test_what_is_refused_is_named(load, change, word):
+def test_what_is_refused_is_named_with_its_line_and_the_cure(load, change, line, word):
+    assert change[0] in GOOD
+    text = GOOD.replace(*change, 1)
     with pytest.raises(CourseError, match=word) as raised:
-        load(GOOD.replace(*change, 1))
+        load(text)
+    number = int(re.search(r"line (\d+)", raised.value.what)[1])
+    assert text.splitlines()[number - 1] == line
     assert raised.value.next_step
+
+
+def test_a_letter_of_another_encoding_is_found(tmp_path):
+    path = tmp_path / "course.toml"
+    path.write_bytes(GOOD.replace("The first", "Die ärmste").encode("latin-1"))
+    with pytest.raises(CourseError, match="line 19: a letter is not UTF-8"):
+        courses.load(path)
+
+
+def test_references_that_are_not_there_are_named(load):
+    with pytest.raises(CourseError, match="line 2: there is no .*nowhere.toml"):
+        load('\nreferences = "nowhere.toml"\n' + GOOD)
+
+
+BREAK = """
+[[break]]
+name = "b"
+target = "first:other"
+title = "The page is yellow."
+harm = "true"
+check = "debug"
+hints = ["look", "look again"]
+cause = "DEBUG was on."
+"""
+
+
+@pytest.mark.parametrize(("change", "word"), [
+    ((BREAK, BREAK + BREAK), "twice"),
+    (('target = "first:other"\n', 'target = "second"\n'), "second"),
+    (('check = "debug"', 'check = "colour"'), "colour"),
+    (('harm = "true"', ""), "harm"),
+    ((', "look again"', ""), "two hints"),
+    (('"DEBUG was on."', '" "'), "cause"),
+    (('cause = "DEBUG was on."', ""), "cause"),
+])
+def test_a_break_that_cannot_be_found_is_refused(load, change, word):
+    assert load(GOOD + BREAK).breaking("b").target == "first:other"
+    with pytest.raises(CourseError, match=word):
+        load((GOOD + BREAK).replace(*change))
+
+
+ROUTE = """
+[[lesson]]
+name = "01"
+title = "One"
+minutes = 10
+[[lesson]]
+name = "02"
+title = "Two"
+minutes = 20
+[[route]]
+name = "short"
+title = "Short"
+lessons = ["01", "02"]
+"""
+
+
+@pytest.mark.parametrize(("change", "word"), [
+    (('lessons = ["01", "02"]', 'lessons = ["01", "03"]'), "03"),
+    (('lessons = ["01", "02"]', 'lessons = ["02", "01"]'), "order"),
+    (('lessons = ["01", "02"]', 'lessons = ["01", "01"]'), "order"),
+    (('lessons = ["01", "02"]', ""), "lessons"),
+])
+def test_a_route_leads_through_lessons_in_their_order(load, change, word):
+    assert load(GOOD + ROUTE).routes[0].lessons == ("01", "02")
+    with pytest.raises(CourseError, match=word):
+        load((GOOD + ROUTE).replace(*change))
 
 
 def test_a_missing_file_is_no_traceback(tmp_path):
@@ -100,12 +200,12 @@ TARGETS = pytest.mark.parametrize("target", COURSE.targets, ids=lambda target: t
 
 @STAGES
 def test_every_stage_has_a_deploy(stage):
-    assert provision.deploy_path(stage.name).is_file()
+    assert provision.deploy_path(COURSE, stage.name).is_file()
 
 
-@STAGES
-def test_every_stage_has_a_commented_environment(stage):
-    text = (paths.PROVISIONING / f"files/etc/deploylab/{stage.name}.env.j2").read_text()
+@pytest.mark.parametrize("stage", [s for s in COURSE.stages if "database" in s.expect], ids=lambda stage: stage.name)
+def test_every_stage_with_a_database_has_a_commented_environment(stage):
+    text = next((paths.PROVISIONING / "files/etc/deploylab").glob(f"{stage.name}.env*")).read_text()
     assert text.count("#") >= 5
 
 
@@ -129,9 +229,12 @@ def test_every_port_in_a_site_file_is_one_of_the_course():
 
     ports = {str(target.port): target.stage for target in COURSE.targets}
     ports[str(provision.CALIBRATION_PORT)] = provision.CALIBRATION
-    for site in (paths.PROVISIONING / "files/etc/nginx/sites-available").iterdir():
-        for port in re.findall(r"^\s*listen (\d+);", site.read_text(), re.MULTILINE):
-            assert site.name.startswith(f"deploylab-{ports[port]}")
+    sites = [site for server in ("nginx", "apache2")
+             for site in (paths.PROVISIONING / "files/etc" / server / "sites-available").iterdir()]
+    assert len(sites) >= 3
+    for site in sites:
+        found = re.findall(r"^\s*(?:[lL]isten 0\.0\.0\.0:|<VirtualHost \*:)(\d+)", site.read_text(), re.MULTILINE)
+        assert found and {ports[port] for port in found} == {site.name.removesuffix(".conf").split("-")[1]}
 
 
 def test_the_application_is_where_the_course_says():

@@ -7,7 +7,9 @@ import pytest
 
 from deploylab import course as courses
 from deploylab import experiment
-from deploylab.experiment import Cell
+from deploylab.experiment import Cell, Load
+from deploylab.load.guard import resolve
+from deploylab.load.request import requests
 from deploylab.results import Session
 
 
@@ -34,11 +36,10 @@ def test_a_round_holds_every_cell_once(all_cells):
 
 
 def test_what_is_compared_is_measured_side_by_side(all_cells):
-    n_stages = len(courses.load().stages)
     for number in range(1, 6):
-        order = experiment.rotated(all_cells, number)
-        for start in range(0, len(order), n_stages):
-            assert len({(cell.view.name, cell.concurrency) for cell in order[start:start + n_stages]}) == 1
+        loads = [(cell.view.name, cell.concurrency) for cell in experiment.rotated(all_cells, number)]
+        blocks = [load for load, before in zip(loads, [None, *loads], strict=False) if load != before]
+        assert len(blocks) == len(set(blocks))
 
 
 def test_each_stage_goes_first_in_turn_and_each_round_begins_elsewhere(all_cells):
@@ -71,16 +72,53 @@ def test_the_generator_gets_the_processors_that_the_guest_does_not_use():
     assert experiment.free_cpus({"provider": "virtualbox", "cpus_allowed": [0]}) is None
 
 
-def test_a_sampled_process_that_went_away_gives_no_cost():
-    before = {"n_processes": 2, "cpu_s": 5.0, "runq_wait_s": 1.0, "rss_bytes": 0, "pss_bytes": 0}
-    after = {"n_processes": 2, "cpu_s": 6.5, "runq_wait_s": 1.25, "rss_bytes": 300, "pss_bytes": 200}
-    assert experiment._felt(before, after) == {
-        "server_cpu_s": 1.5, "server_runq_wait_s": 0.25, "server_rss_bytes": 300, "server_pss_bytes": 200}
-    gone = {"n_processes": 0, "cpu_s": 0.0, "runq_wait_s": 0.0, "rss_bytes": 0, "pss_bytes": 0}
-    assert set(experiment._felt(before, gone).values()) == {None}
-
-
 def test_a_cell_names_itself():
     course = courses.load()
     stage = course.stages[0]
     assert Cell(stage, course.view("wait"), 32).label == f"{stage.name} wait c=32"
+
+
+class NoMachine:
+    """Knows its addresses and nothing else."""
+
+    host = "10.0.3.9"
+
+    def url(self, target, path="/"):
+        return f"http://{self.host}:{target.port}{path}"
+
+
+@pytest.fixture
+def spec(tmp_path, monkeypatch):
+    """Makes the load spec of a view, as a bench with this load would."""
+    monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
+    course = courses.load()
+
+    def make(view_name, seed=None, **how):
+        cell = Cell(course.stages[0], course.view(view_name), 10)
+        return experiment._spec(NoMachine(), cell, Load(seconds=1, **how), seed, str(tmp_path / "attempts.gz"))
+
+    return make
+
+
+def test_a_view_says_how_it_is_asked_for(spec):
+    made, view = spec("write"), courses.load().view("write")
+    assert (made.method, made.body, made.expect_status) == ("POST", view.body, view.expect_status)
+    assert view.headers.items() <= made.headers.items()
+    assert spec("page", slow_clients=40).slow_clients == 40
+
+
+def test_many_pages_are_drawn_by_a_seed_and_the_warm_up_draws_others(spec):
+    made = spec("many", seed=7)
+    assert (len(made.paths), made.seed) == (courses.load().view("many").n_paths, 7)
+    assert made.url.endswith(made.paths[0])
+    target = resolve("http://127.0.0.1:8000/")
+    drawn = []
+    for one in (made, made, experiment._warm_up(made, 0.5)):
+        draw = requests(one, target, one.seed)
+        drawn.append([draw() for _ in range(500)])
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_a_warm_up_leaves_no_attempts_and_holds_no_slow_clients(spec):
+    warm_up = experiment._warm_up(spec("page", slow_clients=40), 0.5)
+    assert (warm_up.slow_clients, warm_up.attempts_path, warm_up.duration_s) == (0, None, 0.5)

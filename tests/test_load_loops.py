@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from load_helpers import FaultyServer, load, measure
+from waiting import until
 
 from deploylab.errors import LoadError
 from deploylab.load import host
@@ -24,6 +25,7 @@ def server():
 def test_latency_is_at_least_what_the_server_took(server):
     url = server.url("/ok?ms=20")
     result, made = measure(url, n_requests=40, concurrency=4)
+    until(lambda: len(server.counts(url)["service_ns"]) == 40)
     service_ns = sorted(server.counts(url)["service_ns"])
     latency_ns = sorted(e - s for s, e in zip(made.attempts.column("start_ns"), made.attempts.column("end_ns"),
                                               strict=True))

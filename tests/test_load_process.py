@@ -9,6 +9,7 @@ import time
 
 import pytest
 from load_helpers import FaultyServer
+from waiting import runs, until
 
 from deploylab import load
 from deploylab.errors import LoadError, TargetRefused
@@ -40,8 +41,9 @@ def test_many_pages_and_what_their_cache_said(server):
     with load.start(LoadSpec(url=base, paths=paths, zipf=0, n_requests=200, concurrency=4, seed=1)) as test:
         result = test.wait()
     assert (result.n_ok, result.seed) == (200, 1)
-    assert test.notes["n_cache_hits"] == server.counts(hit)["requests"] > 0
-    assert test.notes["n_cache_misses"] == server.counts(miss)["requests"] > 0
+    assert result.notes["n_cache_hits"] == server.counts(hit)["requests"] > 0
+    assert result.notes["n_cache_misses"] == server.counts(miss)["requests"] > 0
+    assert result.hit_ratio == server.counts(hit)["requests"] / 200
     assert server.counts(base)["requests"] == 0
 
 
@@ -104,7 +106,7 @@ def test_a_stop_does_not_wait_for_a_silent_server(server):
 def test_a_load_that_is_left_is_stopped(server):
     with load.start(LoadSpec(url=server.url("/ok"), duration_s=600)) as test:
         pid = test.pid
-    assert not alive(pid)
+    assert not runs(pid)
 
 
 def test_a_killed_parent_leaves_no_orphan(server):
@@ -117,7 +119,7 @@ def test_a_killed_parent_leaves_no_orphan(server):
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert wait_until(lambda: not alive(pid))
+    until(lambda: not runs(pid))
 
 
 def test_nobody_reads_the_progress(server):
@@ -126,7 +128,7 @@ def test_nobody_reads_the_progress(server):
     process = engine(stdout=subprocess.PIPE)
     process.stdin.write(LoadSpec(url=url, duration_s=0.5).to_json() + "\n")
     process.stdin.flush()
-    assert wait_until(lambda: process.poll() is not None)
+    until(lambda: process.poll() is not None)
     assert json.loads(process.stdout.read().splitlines()[-1])["event"] == "result"
     process.stdin.close()
     process.stdout.close()
@@ -136,24 +138,3 @@ def test_nobody_reads_the_progress(server):
 def engine(**fields):
     return subprocess.Popen([sys.executable, "-m", "deploylab.load"], cwd=ROOT, text=True, **{
         "stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **fields})
-
-
-def alive(pid: int) -> bool:
-    """Does it run? A process that nobody has waited for yet does not."""
-    try:
-        os.kill(pid, 0)
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return True  # no /proc here, and kill() found it
-    except ProcessLookupError:
-        return False
-
-
-def wait_until(condition, timeout_s=15) -> bool:
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False

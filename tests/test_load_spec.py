@@ -154,5 +154,5 @@ def test_the_printout():
                  "   stale:               4", "Non-2xx responses:      6", "Requests per second:    50.00 [#/sec]",
                  "Time per request:       200.000 [ms] (mean)", "Transfer rate:          100.00 [Kbytes/sec]",
                  "    50%     2.500", "    99%         -", "   100%    12.346 (longest request)",
-                 "Note: 9.1% of the attempts failed"):
+                 "Note: 9.1 % of the attempts failed"):
         assert line in text

@@ -122,6 +122,11 @@ def test_no_good_answer(rows):
     assert ("no_answers" in result.flags) == bool(rows)
 
 
+def test_where_nothing_good_came_back_there_is_no_number_to_doubt():
+    result = summarise(CLOSED, seen([row(103, 104, "connect")], client_cpu_s=9.0))
+    assert result.flags == ["no_answers"]
+
+
 @pytest.mark.parametrize(("fields", "flag"), [
     ({"client_cpu_s": 9.0}, "client_cpu=90%"),
     ({"pinned": False}, "not_pinned"),
@@ -142,6 +147,16 @@ def test_the_ceiling():
     assert summarise(LoadSpec(url=URL, duration_s=10, ceiling_rps=60), seen(rows)).flags == []
 
 
+def test_what_visits_counted_is_told_as_a_mean_of_the_good_ones():
+    rows = [row(101, 102), row(103, 104, n_bytes=300), row(104, 105, "http_4xx"), row(105, 106)]
+    visits = {"requests": [99, 12, 99, 6], "from_cache": [99, 0, 99, 6]}
+    result = summarise(CLOSED, seen(rows, visits=visits))
+    assert result.notes == {"requests_per_visit": 9, "from_cache_per_visit": 3, "bytes_per_visit": 200}
+    # The ceiling is of requests; these visits make 9 each.
+    assert summarise(LoadSpec(url=URL, duration_s=10, ceiling_rps=3), seen(rows, visits=visits)).flags == [
+        "many_failures=33.3%", "ceiling=90%"][::-1]
+
+
 def test_lag_is_flagged_against_the_latency():
     late = [row(103 + i / 1000 + 0.0005, 103 + i / 1000 + 0.0015, due_s=103 + i / 1000) for i in range(2000)]
     assert summarise(CLOSED, seen(late)).flags == ["sender_lag=50%"]
@@ -151,6 +166,25 @@ def test_failures_and_unsent_requests_are_flagged():
     rows = [row(103, 104)] * 95 + [row(103, 104, "timeout")] * 5
     assert summarise(CLOSED, seen(rows)).flags == ["many_failures=5.0%"]
     assert summarise(OPEN, seen([row(103, 104)] * 90, n_due=100)).flags == ["unsent=10.0%"]
+
+
+@pytest.mark.parametrize(("n_in_window", "flagged"), [(1000, False), (920, False), (850, True)])
+def test_a_rate_that_is_not_reached_is_flagged(n_in_window, flagged):
+    """1,000 were due in 10 s; the others are answered after the window."""
+    spec = LoadSpec(url=URL, mode="open", rate_per_s=100, duration_s=10)
+    rows = [row(103, 104)] * n_in_window + [row(111, 115)] * (1000 - n_in_window)
+    found = summarise(spec, seen(rows, n_due=1000))
+    assert found.flags == (["behind=85%"] if flagged else [])
+    assert flags.in_doubt(found.flags) == flagged
+
+
+def test_chance_and_failures_are_no_low_rate():
+    """Ten were due and seven came by Poisson's chance; of a thousand, half failed and the others came in time."""
+    few = summarise(OPEN, seen([row(103, 104)] * 7, n_due=7))
+    assert few.flags == []
+    failing = LoadSpec(url=URL, mode="open", rate_per_s=100, duration_s=10)
+    half = summarise(failing, seen([row(103, 104)] * 500 + [row(103, 104, "reset")] * 500, n_due=1000))
+    assert half.flags == ["many_failures=50.0%"]
 
 
 def test_slow_clients_are_told_but_are_no_doubt():

@@ -1,5 +1,6 @@
 """plots: every one has its words, and says what the data say."""
 
+import itertools
 import re
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -8,16 +9,25 @@ import pytest
 import synthetic
 from synthetic import run
 
-from deploylab import plots, stats, units
+from deploylab import plots, stats, units, words
+from deploylab.load import Progress
+from deploylab.record import Difference
 
 COURSE = synthetic.the_course()
 RUNS = synthetic.rounds(COURSE)
+ONE = synthetic.contrast()
+PAIRS = synthetic.pairs(ONE)
+FOUND = stats.raced(ONE, [Difference(name="gunicorn worker_class", a="sync", b="gthread")], PAIRS)
+SEEN = [Progress(t_s=t / 5, n_sent=20 * t + t // 7, n_ok=20 * t, n_errors=t // 7, rps=100.0, p50_ns=9_000_000)
+        for t in range(15)]
 
 
 def all_plots(runs=RUNS, course=COURSE):
     return [plots.ladder(runs, course, columns=3), plots.latency(runs, course, columns=3),
             plots.ratios(stats.steps(runs, course), runs, course, columns=3), plots.run_order(runs, course),
-            plots.one_run(runs[0])]
+            plots.one_run(runs[0]), plots.forest([FOUND], PAIRS, course),
+            plots.race(ONE, PAIRS, course, guess="2x", n_pairs=7),
+            plots.growing("nginx, wait", SEEN, 3, result=runs[0], machine=runs[0].machine)]
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +35,7 @@ def drawn():
     return all_plots()
 
 
+@pytest.mark.slow
 def test_every_plot_has_picture_title_caption_and_alternative(drawn):
     for plot in drawn:
         assert plot.png.startswith(b"\x89PNG") and plot.svg.startswith("<svg")
@@ -87,12 +98,14 @@ def test_failures_stand_beside_the_figure():
         assert "7 failed" in svg and "all 60 failed" in svg
 
 
-def test_flagged_runs_are_hollow_with_the_reason():
-    runs = [run(round=i, flags=["client_cpu=93%"]) for i in (1, 2)] + [run(round=3)]
+@pytest.mark.parametrize("flag", ["client_cpu=93%", "client_wait=31%", "sender_lag=40%", "ceiling=88%", "behind=61%",
+                                  "unsent=12.0%"])
+def test_flagged_runs_are_hollow_with_the_reason(flag):
+    runs = [run(round=i, flags=[flag]) for i in (1, 2)] + [run(round=3)]
     plot = plots.ladder(runs, COURSE)
     fills = [line.get_markerfacecolor() for line in plot.figure.axes[0].lines if line.get_marker() == "^"]
     assert "none" in fills and any(fill != "none" for fill in fills)
-    assert "Hollow marks are in doubt (nginx: the load generator was short of processor)" in plot.caption
+    assert f"Hollow marks are in doubt (nginx: {words.flag(flag)})" in plot.caption
 
 
 def test_a_flag_that_only_informs_leaves_a_run_solid():
@@ -131,3 +144,83 @@ def test_one_run_over_time_and_without_its_attempts():
 def test_a_notebook_shows_picture_alternative_and_caption():
     html = plots.one_run(run())._repr_html_()
     assert "data:image/png;base64," in html and 'alt="nginx, page' in html and "<figcaption>" in html
+
+
+def test_a_forest_has_a_row_for_each_contrast_with_its_sides_and_its_ratio():
+    other = synthetic.contrast("slow", "nginx:bare", "nginx", "hello", 10, slow_clients=40)
+    failed = {"n_ok": 0, "rps": 0.0, "n_sent": 9, "errors": {"timeout": 9}, "latency_ns": {}}
+    runs = [replace(one, **failed) if one.variant else one for one in synthetic.pairs(other)]
+    plot = plots.forest([FOUND, stats.raced(other, [], runs)], [*PAIRS, *runs], COURSE)
+    for text in ("nginx:sync → nginx, wait 32", words.interval(FOUND.rps.ci95), "A: all failed",
+                 "nginx:bare → nginx, hello 10 + 40 slow"):
+        assert text in plot.svg and text in plot.alt
+    assert "nginx, wait 32 *" not in plot.alt and "40 slow *" in plot.alt
+
+
+def test_no_words_of_a_forest_run_into_others_however_long_and_far_apart():
+    of = synthetic.contrast("gzip", "static:no-gzip", "static:gzip-on-the-fly", "asset_gzip", 10)
+    found = stats.raced(of, [], synthetic.pairs(of))
+    rows = [replace(found, ratios={"rps": replace(found.rps, ratio=ratio, ci95=(ratio * 0.81, ratio * 1.28))})
+            for ratio in (0.0311, 0.9, 1254.0)]
+    (axes,) = (figure := plots.forest(rows, PAIRS, COURSE).figure).axes
+    figure.draw_without_rendering()
+    words_of_rows = list(zip(axes.texts[::2], axes.texts[1::2], strict=True))
+    assert len(words_of_rows) == 3
+    ticks = [one.label1 for one in axes.xaxis.get_major_ticks() if one.label1.get_text()]
+    assert [one.get_text() for one in ticks] == ["0.1", "1", "10", "100", "1,000"]
+    for left, right in [*words_of_rows, *itertools.pairwise(ticks)]:
+        assert left.get_window_extent().x1 + 4 < right.get_window_extent().x0, (left, right)
+
+
+def test_two_views_of_one_server_bear_both_names():
+    of = synthetic.contrast(a="nginx", b="nginx", view="asset", b_view="asset_again", concurrency=10)
+    runs = synthetic.pairs(of)
+    assert "nginx asset → asset_again 10" in plots.forest([stats.raced(of, [], runs)], runs, COURSE).alt
+
+
+def test_a_race_draws_each_pair_the_mean_so_far_and_the_guess():
+    plot = plots.race(ONE, PAIRS[:6], COURSE, guess="10x", n_pairs=5)
+    ax = plot.figure.axes[0]
+    marks = [line for line in ax.lines if line.get_marker() == "^"]
+    assert len(marks) == 3
+    mean = stats.compare(PAIRS[0:1] + PAIRS[3:5], PAIRS[1:3] + PAIRS[5:6]).ratio
+    assert any(len(line.get_xdata()) == 3 and line.get_ydata()[-1] == pytest.approx(mean) for line in ax.lines)
+    assert any(patch.get_y() == 5 for patch in ax.patches) and "your guess:" in plot.svg
+    assert ax.get_xlim()[1] > 5
+    assert "10x" in plot.alt and "it was not" in plot.caption and "RECORDED" not in plot.svg
+
+
+@pytest.mark.parametrize("guess", [None, *stats.GUESSES])
+def test_a_race_is_drawn_from_its_first_moment(guess):
+    for n in range(4):  # a pair that is not whole yet is not drawn
+        plot = plots.race(ONE, PAIRS[:n], COURSE, guess=guess, n_pairs=5)
+        assert plot.png and ("No pair yet" in plot.alt) == (n < 2)
+    failed = [replace(one, n_ok=0, rps=0.0, errors={"timeout": 9}, latency_ns={}) for one in PAIRS]
+    assert "no ratio" in plots.race(ONE, failed, COURSE, guess=guess).alt
+
+
+def test_a_doubtful_pair_is_hollow_and_a_recorded_race_says_so():
+    runs = [replace(PAIRS[0], flags=["client_cpu=93%"]), *PAIRS[1:]]
+    plot = plots.race(ONE, runs, COURSE, recorded=True)
+    fills = [line.get_markerfacecolor() for line in plot.figure.axes[0].lines if line.get_marker() == "^"]
+    assert fills.count("none") == 1 and len(fills) == 5 and "Hollow" in plot.caption
+    assert "RECORDED" in plot.svg and "RECORDED" in plot.caption
+
+
+def test_a_growing_chart_marks_failures_and_says_how_far_it_is():
+    plot = plots.growing("nginx, wait", SEEN, 3)
+    left, right = plot.figure.axes
+    crosses = next(line for line in left.lines if line.get_marker() == "x")
+    assert len(crosses.get_xdata()) == SEEN[-1].n_errors == 2
+    assert left.get_xlim() == right.get_xlim() == (0, 3)
+    assert "failures, 2 in all" in plot.svg and "2 failed" in plot.alt
+    assert "x" not in [line.get_marker() for line in plots.growing("nginx", SEEN[:5], 3).figure.axes[0].lines]
+
+
+@pytest.mark.parametrize("seen", [
+    [], SEEN[:1], [replace(one, n_ok=0, n_errors=one.n_sent, p50_ns=None) for one in SEEN],
+], ids=["nothing", "the first event", "all failed"])
+def test_a_growing_chart_of_poor_data(seen):
+    plot = plots.growing("nginx", seen, 3, result=run(rps=0))
+    assert plot.sketch.startswith(b"\x89PNG") and len(plot.sketch) < len(plot.png)
+    assert plot.alt

@@ -2,48 +2,14 @@
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 import synthetic
+from report_helpers import PART, RUNS, TWO, Page, with_contrasts, written
 
 from deploylab import report, stats
+from deploylab.plots import base
 from deploylab.results import Session
-
-VOID = {"meta", "br", "link", "img", "input", "hr"}
-
-
-class Page(HTMLParser):
-    """What a reader of HTML finds: addresses, plots, ids, and the <data> of each table row."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.addresses, self.svgs, self.ids, self.figures, self.rows = [], [], [], 0, {}
-        self.open, self.row, self.words = [], None, []
-        self.feed(text)
-        self.text = " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        self.addresses += [attrs[name] for name in ("src", "href", "xlink:href", "srcset", "action") if name in attrs]
-        self.ids += [attrs["id"]] if "id" in attrs else []
-        self.figures += tag == "figure"
-        if tag == "svg":
-            self.svgs.append(attrs)
-        if tag == "tr":
-            self.row = next(((k, v) for k, v in attrs.items() if k.startswith("data-")), None)
-        if tag == "data" and self.row:
-            self.rows.setdefault(self.row, []).append(attrs["value"])
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag in self.open:
-            assert self.open.pop() == tag, f"</{tag}> closes the wrong element"
-
-    def handle_data(self, data):
-        if "style" not in self.open and "svg" not in self.open:
-            self.words.append(data)
 
 
 @pytest.fixture(autouse=True)
@@ -51,17 +17,10 @@ def own_results(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path / "results"))
 
 
-def written(course, runs, finished=True, **plan):
-    session = Session.create(n_rounds=5, cells=[{}] * 12, machine=synthetic.MACHINE, **plan)
-    for one in runs:
-        session.append(one)
-    if finished:
-        session.finish()
-    return report.write(session, course).read_text()
-
-
-TWO = synthetic.the_course("runserver", "nginx")
-RUNS = synthetic.rounds(TWO)
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch):
+    """Only the `ordinary` report, written before this, has its plots drawn: that takes a second or two."""
+    monkeypatch.setattr(base, "_render", lambda figure, kind: b'<svg viewBox="0 0 1 1"></svg>')
 
 
 @pytest.fixture(scope="module")
@@ -127,10 +86,10 @@ def test_it_says_what_a_step_changes_and_what_is_not_proven(ordinary):
         assert part in text
 
 
-def test_previews_and_variants_do_not_count(ordinary):
+def test_previews_and_variants_do_not_count():
     extra = [replace(RUNS[0], purpose="preview", rps=1e6), replace(RUNS[0], variant="nothreading", rps=1e6)]
     strip = lambda text: re.sub(r"2\d{3}-\d\d-\d\d_\w+|-[0-9a-f]{6}-", "", text)  # noqa: E731
-    assert strip(written(TWO, RUNS + extra)) == strip(ordinary)
+    assert strip(written(TWO, RUNS + extra)) == strip(written(TWO, RUNS))
 
 
 def test_an_unfinished_session_says_so(ordinary):
@@ -159,6 +118,17 @@ def test_a_view_that_failed_everywhere(failing):
     assert "150 of 150 failed (100 %): 150 timeout" in text
 
 
+def test_visits_are_counted_as_visits_with_what_they_asked_for():
+    notes = {"requests_per_visit": 12, "bytes_per_visit": 66_800, "not_modified_per_visit": 0,
+             "from_cache_per_visit": 0}
+    runs = [synthetic.run(stage, "visit", 1, n, rps + n / 100, notes=notes)
+            for n in range(1, 6) for stage, rps in (("runserver", 10), ("nginx", 30))]
+    text = Page(written(TWO, [*RUNS[:24], *runs])).text
+    for part in ("3.0 times as many visits a second", "visits/s", "nginx: 12 requests and 66.8 kB a visit",
+                 "CPU a visit", "30.0 visits/s"):
+        assert part in text, part
+
+
 def test_doubts_damage_machine_and_checks_are_told():
     runs = [replace(r, flags=["client_cpu=93%"]) if r.view == "asset" else r for r in RUNS]
     converge = [{"stage": "nginx", "changed": 12, "seconds": 31.0, "checks": [
@@ -170,10 +140,16 @@ def test_doubts_damage_machine_and_checks_are_told():
     with session.runs_file.open("a") as file:
         file.write('{"schema"\n')
     text = Page(report.html(session, TWO)).text
-    for part in ("The load generator used 93% of its core", "Line 61 of", "is damaged", "1 of 2",
+    for part in ("The load generator used 93 % of its core", "Line 61 of", "is damaged", "1 of 2",
                  "no: debug off: it is on", "load 11 min 42 s", "16,000/s (kept connections)", "gunicorn 27.0.0",
                  "nearest-rank over ok answers", "nginx: in doubt"):
         assert part in text, part
+
+
+def test_a_warning_stands_once_with_the_stages_it_is_about():
+    few = [replace(run, latency_ns={**run.latency_ns, "p99": None}) for run in RUNS]
+    text = Page(written(TWO, few)).text
+    assert "runserver, nginx: p99 is missing in 5 of 5 runs" in text and " runserver: p99 is missing" not in text
 
 
 def test_runs_of_another_machine_are_left_out_aloud():
@@ -195,3 +171,31 @@ def test_a_recorded_session_is_marked(tmp_path):
     for one in RUNS:
         session.append(one)
     assert report.html(session, TWO).count("RECORDED") > 10
+
+
+def test_a_session_without_contrasts_does_not_speak_of_them(ordinary):
+    assert "What one thing is worth" not in ordinary
+    one = synthetic.contrast()
+    assert "What one thing is worth" not in with_contrasts((one, [PART], synthetic.pairs(one)[:1]))
+
+
+def test_a_stage_beside_the_road_is_in_the_numbers_but_not_in_the_picture():
+    aside = replace(TWO.stage("nginx"), stage="aside", ladder=False, variants=())
+    course = replace(TWO, stages=(*TWO.stages, aside))
+    runs = [replace(run, stage="aside") for run in RUNS if run.stage == "nginx" and run.view == "hello"]
+    page = Page(written(course, [*RUNS, *runs]))
+    assert "aside: not on the road" in page.text and ("data-cell", "aside hello 10") in page.rows
+    assert not any("aside" in svg["aria-label"] for svg in page.svgs[:-1])
+    assert "aside against" not in page.text
+    alone = Page(written(course, runs))
+    assert ("data-cell", "aside hello 10") in alone.rows and len(alone.svgs) == 1
+
+
+def test_visits_are_counted_as_visits():
+    runs = [synthetic.run(stage, "visit", 1, number, rps * (1 + number / 500),
+                          notes={"requests_per_visit": n, "bytes_per_visit": 1000 * n})
+            for number in range(1, 6) for stage, rps, n in (("runserver", 50, 17), ("nginx", 120, 11))]
+    text = Page(written(TWO, runs)).text
+    assert "Most on visit: 2.4 times as many visits a second" in text
+    assert "17 → 11 requests" in text.partition("Changed at once")[0]
+    assert "17 requests and 17.0 kB a visit" in text

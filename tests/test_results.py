@@ -4,12 +4,13 @@ import errno
 import json
 import multiprocessing
 import os
+import shutil
 import warnings
 
 import pytest
 from synthetic import run
 
-from deploylab import results
+from deploylab import paths, results
 from deploylab.errors import ResultsError
 from deploylab.results import DamagedResults, Session
 
@@ -49,12 +50,17 @@ def test_measured_is_what_to_resume_from():
 
 
 def test_newest_and_unfinished():
-    assert results.latest() is None and results.latest_unfinished() is None
-    first, second, third = (Session.create() for _ in range(3))
+    assert results.latest() is None and results.latest_unfinished("run") is None
+    first, second, third = (Session.create(kind="run") for _ in range(3))
     third.finish()
     assert [s.id for s in results.sessions()] == [first.id, second.id, third.id]
     assert results.latest().id == third.id
-    assert results.latest_unfinished().id == second.id
+    assert results.latest_unfinished("run").id == second.id
+
+
+def test_a_stopped_comparison_does_not_hide_the_run_to_go_on_with():
+    road, _ = Session.create(kind="run"), Session.create(kind="compare")
+    assert results.latest_unfinished("run").id == road.id
 
 
 def test_identifiers_do_not_collide(monkeypatch):
@@ -133,7 +139,19 @@ def test_a_recorded_session_is_found_but_is_never_the_latest(tmp_path):
     (tmp_path / "results" / "recorded").mkdir()
     session.folder.rename(tmp_path / "results" / "recorded" / session.id)
     assert results.latest() is None
-    assert Session.open(session.id).recorded and [s.id for s in results.recorded()] == [session.id]
+    assert Session.open(session.id).recorded and results.recorded()[-1].id == session.id
+
+
+def test_what_ships_is_found_wherever_results_are_kept_and_once(tmp_path):
+    """Here they are kept in a folder of the test's own."""
+    shipped = sorted(file.parent.name for file in (paths.ROOT / "results" / "recorded").glob("*/session.json"))
+    assert shipped and sorted(one.id for one in results.recorded()) == shipped
+    assert all(Session.open(name).recorded for name in shipped)
+    copy = tmp_path / "results" / "recorded" / shipped[0]
+    shutil.copytree(paths.ROOT / "results" / "recorded" / shipped[0], copy)
+    assert Session.open(shipped[0]).folder == copy
+    assert sorted(one.id for one in results.recorded()) == shipped
+    assert [one.folder for one in results.recorded() if one.id == shipped[0]] == [copy]
 
 
 def test_a_full_disk_is_one_clear_error(monkeypatch):

@@ -1,4 +1,7 @@
-"""`./lab run` on the real machine: killed half-way, gone on with, reported."""
+"""`./lab run` on the real machine: killed half-way, gone on with, reported.
+
+Two stages are enough to show it, and all of them would take half an hour; each stage has tests of its own.
+"""
 
 import json
 import os
@@ -6,25 +9,28 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from deploylab import course as courses
-from deploylab import paths, results
+from deploylab import paths, results, road, stats
 from deploylab.progress import Progress
 from deploylab.record import Run
+from tests import secrecy
 
 pytestmark = pytest.mark.machine
+STAGES = ("runserver", "nginx")
+RUN = [sys.executable, "-m", "deploylab.cli", "run", *STAGES, "--quick", "--yes"]
 ENOUGH = 8  # runs of the rounds that must be there before we pull the plug
 
 
 @pytest.fixture(scope="module")
 def killed(machine):
     """A `./lab run --quick` that was killed with runs of its rounds on disk: (session id, its run ids)."""
-    process = subprocess.Popen([sys.executable, "-m", "deploylab.cli", "run", "--quick", "--yes"], cwd=paths.ROOT,
-                               env={**os.environ, "PYTHONPATH": str(paths.ROOT)}, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(RUN, cwd=paths.ROOT, env={**os.environ, "PYTHONPATH": str(paths.ROOT)},
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline_s = time.monotonic() + 900
     session = None
     while session is None or len(session.runs("round")) < ENOUGH:
@@ -42,16 +48,17 @@ def killed(machine):
 def finished(killed):
     """The same command once more, to its end: (its JSON, what it said, its seconds)."""
     began_s = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", "deploylab.cli", "run", "--quick", "--yes", "--json"], cwd=paths.ROOT,
-                          env={**os.environ, "PYTHONPATH": str(paths.ROOT)}, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=1200)
+    done = subprocess.run([*RUN, "--json"], cwd=paths.ROOT, env={**os.environ, "PYTHONPATH": str(paths.ROOT)},
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), done.stderr, time.monotonic() - began_s
 
 
 def test_a_killed_run_leaves_no_load_and_no_lock(killed, lab):
+    ours = f"DEPLOYLAB_STATE={os.environ['DEPLOYLAB_STATE']}".encode()  # a machine beside this one may be under load
     for _ in range(30):
-        orphans = [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"deploylab.load" in _command_line(p)]
+        orphans = [p for p in Path("/proc").glob("[0-9]*") if b"deploylab.load" in _read(p / "cmdline")
+                   and ours in _read(p / "environ").split(b"\0")]
         if not orphans:
             break
         time.sleep(0.1)
@@ -71,8 +78,16 @@ def test_the_next_run_goes_on_with_the_same_session(killed, finished):
 
 def test_the_second_time_nothing_changes(finished):
     document, _, _ = finished
-    assert [stage["changed"] for stage in document["stages"]] == [0] * len(courses.load().stages)
+    assert [stage["changed"] for stage in document["stages"]] == [0] * len(STAGES)
     assert all(check["ok"] for stage in document["stages"] for check in stage["checks"])
+
+
+def test_nothing_that_the_run_left_has_a_secret_of_the_machine(machine, finished):
+    document, said, _ = finished
+    secrets = secrecy.of(machine)
+    assert not secrecy.told(secrets, json.dumps(document), said)
+    assert Path(document["report"]).is_relative_to(paths.results_dir())
+    assert secrecy.holders(secrets, paths.results_dir(), paths.state_dir() / "log") == []
 
 
 def test_every_attempt_has_one_outcome_and_none_failed(finished):
@@ -88,11 +103,44 @@ def test_every_cell_has_as_many_runs_as_there_are_rounds(finished):
                           for c in plan["cells"] for n in range(1, plan["n_rounds"] + 1))
 
 
+def test_every_contrast_of_these_stages_has_its_pairs(finished):
+    session = results.Session.open(finished[0]["session"])
+    seen = Counter(run.pair_id for run in session.runs("pair"))
+    among = road.contrasts_among(courses.load(), [courses.load().stage(name) for name in STAGES])
+    assert len(among) >= 5
+    assert seen == {f"{one.name}/{n}": 2 for one in among for n in range(1, road.QUICK_PAIRS + 1)}
+
+
+def test_a_contrast_is_of_one_thing_and_the_report_says_so(finished):
+    plan = results.Session.open(finished[0]["session"]).plan
+    for one in plan["contrasts"]:
+        assert sorted(found["name"] for found in plan["differences"][one["name"]]) == sorted(one["parts"])
+    text = Path(finished[0]["report"]).read_text(encoding="utf-8")
+    assert all(f'id="contrast-{one["name"]}"' in text for one in plan["contrasts"])
+    assert "They differ in one thing" in text and "not of its parts" not in text
+
+
+def test_threads_answer_a_waiting_page_more_often(finished):
+    """Eight or more slots against two, or one: at least twice as often, in every pair."""
+    runs = results.Session.open(finished[0]["session"]).runs("pair")
+    for name in ("threads", "worker-class"):
+        one = next(one for one in courses.load().contrasts if one.name == name)
+        found = stats.raced(one, [], runs)
+        assert found.rps.ci95[0] > 2, found.rps.verdict
+
+
+def test_what_slept_before_sleeps_again(finished, machine):
+    from deploylab.awake import answers
+
+    sleepers = [target for target in courses.load().targets if target.start and target.stage in STAGES]
+    assert sleepers and not any(answers(machine, target) for target in sleepers)
+
+
 def test_waiting_is_bounded_by_the_slots(finished):
     """Little's law: 16 slots and 50 ms give at most 320 requests a second."""
     course = courses.load()
-    for stage in course.stages:
-        if stage.slots:
+    for stage in map(course.stage, STAGES):
+        if stage.slots and "wait" in stage.views:
             ceiling_rps = course.view("wait").ceiling_rps(32, stage.slots)
             rps = [r.rps for r in rounds(finished) if (r.stage, r.view, r.concurrency) == (stage.name, "wait", 32)]
             assert 0.6 * ceiling_rps < max(rps) <= 1.05 * ceiling_rps
@@ -126,19 +174,37 @@ def test_two_commands_at_once_the_second_is_told(machine, lab):
 
 
 def test_measure_keeps_its_runs_in_turns(finished, lab):
-    names = [stage.name for stage in courses.load().stages]
-    done = lab("measure", *names, "--view", "hello", "--seconds", "0.5", "--repeats", "2", "--json")
+    done = lab("measure", *STAGES, "--view", "hello", "--seconds", "0.5", "--repeats", "2", "--json")
     assert done.returncode == 0, done.stderr
     runs = json.loads(done.stdout)
     assert [run["stage"] for run in runs] != sorted(run["stage"] for run in runs)
     assert {run["server_cpu_s"] is not None for run in runs} == {True}
 
 
+def test_compare_says_the_ratio_and_all_that_differs(finished, lab):
+    sides = ("nginx:sync", "nginx", "--view", "wait", "-c", "32", "--pairs", "2", "--seconds", "0.5")
+    document = json.loads(lab("compare", *sides, "--json").stdout)
+    assert (document["a"], document["b"], document["view"], document["pairs"]) == ("nginx:sync", "nginx", "wait", 2)
+    assert document["ratio"] > 2 and document["ci95"][0] < document["ratio"] < document["ci95"][1]
+    assert "gunicorn worker_class" in {one["name"] for one in document["differences"]} and document["one_thing"]
+    assert document["metrics"]["server_cpu_per_request_s"]["n_pairs"] == 2
+    assert [run.purpose for run in results.Session.open(document["session"]).runs()] == ["pair"] * 4
+    done = lab("compare", *STAGES, "--pairs", "1", "--seconds", "0.3")
+    assert "the worth of the step, not of its parts" in done.stdout and "environment DJANGO_DEBUG: 1 → 0" in done.stdout
+
+
+def test_compare_of_what_does_not_stand_says_how_to_have_it(machine, lab):
+    machine.check_output("supervisorctl stop deploylab-nginx-sync", sudo=True)
+    try:
+        done = lab("compare", "nginx:sync", "nginx", "--pairs", "1")
+    finally:
+        machine.check_output("supervisorctl start deploylab-nginx-sync", sudo=True)
+    assert done.returncode == 1 and "./lab goto nginx:sync" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_the_seconds_of_a_road_say_where_they_went(finished):
     progress = Progress("test")
     progress.seconds.update(box=31.0, boot=13.2)
-    from deploylab import road
-
     assert road.spent(progress) == ["Time: 44 s in all (box 31 s, boot 13 s)"]
     assert "Time:" in finished[1]
 
@@ -147,7 +213,7 @@ def rounds(finished) -> list[Run]:
     return results.Session.open(finished[0]["session"]).runs("round")
 
 
-def _command_line(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError:

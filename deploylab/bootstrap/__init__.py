@@ -5,6 +5,7 @@ the environment is in `environment`, loaded only when there is work.
 """
 
 import os
+import signal
 import sys
 import time
 
@@ -13,25 +14,35 @@ from deploylab.errors import DeployLabError, HostError
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 # Verbs that need more than the core: the extras of pyproject.toml, where it has them.
-EXTRAS = {"test": ("test",), "open": ("notebooks",), "site": ("site",)}
+EXTRAS = {"test": ("test",), "open": ("notebooks",), "record": ("notebooks",), "site": ("site",)}
 
 HELP = """\
 Usage: ./lab VERB [OPTIONS]
 
 Learn how a Django site is deployed by measuring every step on your own machine.
 
-  run                every stage: converge, check, measure; a report at the end
+  run [STAGE …]      every stage: converge, check, measure; a report at the end
+  open [LESSON]      the lessons in JupyterLab
   up, halt, destroy  start, stop, remove the machine
   status             what is there
+  doctor             is this computer ready? a cure for each thing that is missing
   goto STAGE         bring the machine to a stage and check it
+  reset STAGE        the machine as it was before that stage
   check [STAGE]      is it really so? cause and cure for each 'no'
   measure [STAGE …]  load a stage and keep its numbers
+  compare A B        two sides raced in pairs, and all that differs between them
+  sweep STAGE        how much it carries: more and more clients, then arrival rates
   ab URL             a familiar load test with honest numbers
   report             write the report of a session again
+  slides             the talk in English and Spanish, its figures from a session
+  record [LESSON …]  run the lessons and keep every answer, for readers without a machine
+  site               guides and lessons as pages to read, in English and Spanish
+  bundle             one file that brings all of it to a computer without a network
   test               the test suite
 
 Nothing is installed yet. The first verb makes .venv/ in this folder, about a minute
 with a good network; then `./lab --help` and `./lab VERB --help` know every option.
+From a bundle, without a network: ./lab run --bundle FILE
 
 Next: ./lab run
 """
@@ -39,6 +50,7 @@ Next: ./lab run
 
 def start(args: list[str]) -> int:
     """The exit status of `./lab ARGS`, if it ends before the hand-over."""
+    sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows a ? for what it lacks
     try:
         return main(args)
     except DeployLabError as error:
@@ -53,6 +65,10 @@ def main(args: list[str]) -> int:
     """Show help, or make sure of the environment and become deploylab's command line."""
     helping = wants_help(args)
     group = "core" if helping else group_of(args)
+    if (file := bundle_of(args)) and not helping:
+        from deploylab.bootstrap import environment
+
+        environment.take(file, args)
     if not is_ready(group):
         if helping:
             print(HELP, end="")
@@ -79,9 +95,15 @@ def wants_help(args: list[str]) -> bool:
 
 def group_of(args: list[str]) -> str:
     """The verb, if it needs more than the core packages, else `core`."""
-    words = [word for word, before in zip(args, ["", *args], strict=False) if before != "--machine"]
+    words = [word for word, before in zip(args, ["", *args], strict=False) if before not in ("--machine", "--bundle")]
     verb = next((word for word in words if not word.startswith("-")), "")
     return verb if verb in EXTRAS else "core"
+
+
+def bundle_of(args: list[str]) -> str:
+    """The file that `--bundle` names, "" without it."""
+    words = [word for arg in args for word in (arg.split("=", 1) if arg.startswith("--bundle=") else [arg])]
+    return words[words.index("--bundle") + 1] if "--bundle" in words[:-1] else ""
 
 
 def inside(*parts: str) -> str:
@@ -129,8 +151,11 @@ def hand_over(args: list[str]) -> int:
     environ["PYTHONPATH"] = ROOT
     sys.stdout.flush()
     sys.stderr.flush()
+    # Ctrl-C waits while the new program imports: `deploylab.cli.main` lets it in, where it becomes one message.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         os.execve(python, [python, "-P", "-m", "deploylab.cli", *args], environ)
     except OSError as error:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         what = f"{python} does not start: {error.strerror}."
         raise HostError(what, f"rm -r .venv && {command(args)}") from error

@@ -64,9 +64,10 @@ class PipWatch:
 
     def line(self, line: str) -> None:
         """Take in one of pip's lines."""
-        if found := re.match(r"Collecting ([\w.-]+)", line):
-            self.found[found[1].lower()] = None
-            self.now = f"{len(self.found)} found, looking for {found[1]}"
+        if found := re.match(r"Collecting ([\w.-]+)|Processing (?:.*/)?(\w+)-\S+\.whl", line):
+            name = found[1] or found[2]  # from an index, or from a folder
+            self.found[name.lower()] = None
+            self.now = f"{len(self.found)} found, looking for {name}"
         elif got := re.match(r"Downloading (?:.*/)?(\w+)-\S+\.(?:whl|gz) \(([\d.]+) (kB|MB|GB)\)", line):
             self.downloaded_mb += float(got[2]) * {"kB": 0.001, "MB": 1, "GB": 1000}[got[3]]
             size = f"{got[2]} {got[3]}"

@@ -1,12 +1,12 @@
 """Is the stage really what it claims to be? What it does is asked, not what its files say.
 
-Each key of `[stage.expect]` in course.toml is one check, one function in `web` or `system`.
+Each key of `[stage.expect]` in course.toml is one check, one function in `web`, `capacity`, `delivery` or `system`.
 A 'no' comes with its cause and the command that mends it.
 """
 
 from collections.abc import Callable, Iterable
 
-from deploylab.checks import system, web
+from deploylab.checks import capacity, delivery, system, web
 from deploylab.checks.base import Check, Look
 from deploylab.course import Course, Target
 from deploylab.errors import CheckError, CourseError
@@ -20,7 +20,16 @@ CHECKS: dict[str, Callable[[Look], Check]] = {
     "database": web.database,
     "processes": web.processes,
     "threads": web.threads,
+    "process_is": capacity.process_is,
+    "max_request_workers": capacity.max_request_workers,
+    "database_connections": capacity.database_connections,
     "static_by": web.static_by,
+    "hashed": delivery.hashed,
+    "compressed": delivery.compressed,
+    "whoami": web.whoami,
+    "cached_by": delivery.cached_by,
+    "fresh": delivery.fresh,
+    "remembers": system.remembers,
     "app_socket": web.app_socket,
     "services": system.services,
     "config_test": system.config_test,

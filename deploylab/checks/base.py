@@ -1,5 +1,6 @@
 """What all checks share: the answer they give, and the eyes they look with."""
 
+import re
 import shlex
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -59,7 +60,7 @@ class Look:
     @property
     def slug(self) -> str:
         """The target's name as files on the machine bear it."""
-        return self.target.name.replace(":", "-")
+        return self.target.slug
 
     @property
     def goto(self) -> str:
@@ -79,18 +80,34 @@ class Look:
         lines = [text.strip() for text in self.sh(command).out.splitlines() if text.strip()]
         return lines[-1] if lines else ""
 
+    def configured(self, directives: str) -> str:
+        """The lines of the target's configuration files that set one of these, for a cause.
+
+        Args:
+            directives: a regular expression, searched before a line's comment.
+        """
+        found = self.sh(f"grep -HnE '^[^#;]*({directives})' {words(self.target.configuration)} /dev/null").out
+        lines = [re.sub(r"^/\S*/(\S+?:\d+:)\s*", r"\1 ", line) for line in found.splitlines() if ":" in line]
+        return f"configured is {'; '.join(lines) or 'nothing'}"
+
     def view(self, kind: str) -> View:
-        """A view of this target: "page" (from Django), "static" or "wait"."""
+        """A view of this target: "page" (from Django), "file" (a static one) or "wait"."""
         wanted = {"page": lambda v: not v.path.startswith("/static/") and not v.wait_s,
-                  "static": lambda v: v.path.startswith("/static/"), "wait": lambda v: v.wait_s}[kind]
+                  "file": lambda v: v.path.startswith("/static/"), "wait": lambda v: v.wait_s}[kind]
         return next(view for view in self.course.app.views.values() if wanted(view))
 
-    def get(self, path: str) -> Answer:
-        """The target's answer, as a browser on the host gets it."""
+    def get(self, path: str, **headers: str) -> Answer:
+        """The target's answer, as a browser on the host gets it.
+
+        Args:
+            headers: sent too; `_` in a name stands for `-`.
+        """
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
         with requests.Session() as session:
             session.trust_env = False  # no proxy stands between the host and its own machine
             try:
-                got = session.get(self.machine.url(self.target, path), timeout=TIMEOUT_S, allow_redirects=False)
+                got = session.get(self.machine.url(self.target, path), timeout=TIMEOUT_S, allow_redirects=False,
+                                  headers=sent)
                 return Answer(got.status_code, got.headers, got.text)
             except requests.RequestException as error:
                 word = "timed out" if isinstance(error, requests.Timeout) else "no connection"
@@ -113,6 +130,8 @@ class Look:
                     pid, _, thread = answer.headers.get("X-Process", "").partition("/")
                     if pid.isdigit():
                         seen.setdefault(int(pid), set()).add(int(thread or 0))
+                if not seen:
+                    break  # nobody answers, and each further round would wait as long
                 now = sum(len(threads) for threads in seen.values())
                 same = same + 1 if now == before else 0
                 if same == 2 and now >= self.expect.get("processes", 1) * self.expect.get("threads", 1):

@@ -1,24 +1,28 @@
 """Checks on the machine itself: services, sockets, files, data."""
 
+import fnmatch
 import re
 import shlex
 
 from deploylab import provision
 from deploylab.checks.base import Check, Look, words
+from deploylab.machine import heard
 
 
 def services(look: Look) -> Check:
-    """Each service runs, and will run again after a reboot."""
+    """Each service runs, and will run again after a reboot, unless it is one that sleeps."""
     units = look.expect["services"]
     name = f"services {', '.join(units)}"
     for unit in units:
         seen = " ".join(look.sh(f"systemctl is-active {unit}; systemctl is-enabled {unit}").out.split()[:2])
-        if seen != "active enabled":
+        sleeper = unit in look.target.start.split()  # it is woken when it is needed, and not by a reboot
+        if seen != ("active disabled" if sleeper else "active enabled"):
             said = look.last(f"journalctl -q --no-pager -o cat -n 3 -u {unit}")
             return Check(name, False, f"{unit} is {seen.replace(' ', ' and ') or 'not installed'}",
                          f"its log ends: {said}" if said else "its log is empty",
                          look.cure(f"sudo systemctl enable --now {unit}"))
-    return Check(name, True, "running, and enabled at boot")
+    sleepers = [f"{unit} sleeps until it is needed" for unit in units if unit in look.target.start.split()]
+    return Check(name, True, f"running; {', '.join(sleepers)}" if sleepers else "running, and enabled at boot")
 
 
 def config_test(look: Look) -> Check:
@@ -27,20 +31,23 @@ def config_test(look: Look) -> Check:
     done = look.sh(command)
     said = [line for line in done.out.splitlines() if line.strip()]
     if done.ok:
-        return Check(f"`{command}`", True, said[-1] if said else "no complaint")
-    reason = next((line for line in said if re.search("emerg|error|Syntax", line)), said[0] if said else "no word")
-    return Check(f"`{command}`", False, f"status {done.status}", reason, look.cure(f"sudo {command}"))
+        return Check(f"`{command}`", True, said[-1] if said and re.search(r"\w", said[-1]) else "no complaint")
+    first = next((i for i, line in enumerate(said) if re.search("emerg|error|Syntax|Symbol|Expected", line)), 0)
+    # Where Apache names a line, the reason follows in the next one.
+    reason = " ".join(said[first:first + 2] if said and said[first].endswith(":") else said[first:first + 1])
+    return Check(f"`{command}`", False, f"status {done.status}", reason or "no word", look.cure(f"sudo {command}"))
 
 
 def listens(look: Look) -> Check:
-    """The stage's processes listen where they should, and nowhere else."""
-    wanted, name = set(look.expect["listens"]), "listens only where it should"
+    """The stage's processes listen where they should, and nowhere else; `*` stands for what changes at each start."""
+    wanted = [heard(look.machine, where) for where in look.expect["listens"]]
+    name = "listens only where it should"
     seen = _listening(look)
     text = ", ".join(sorted(seen)) or "nowhere"
-    if extra := sorted(seen - wanted):
+    if extra := sorted(where for where in seen if not any(fnmatch.fnmatchcase(where, pattern) for pattern in wanted)):
         holder = _holder(look, extra[0])
         return Check(name, False, f"it also listens on {', '.join(extra)}", f"{holder} opened it", look.cure())
-    if missing := sorted(wanted - seen):
+    if missing := sorted(pattern for pattern in wanted if not fnmatch.filter(seen, pattern)):
         return Check(name, False, f"nothing of the stage listens on {missing[0]}", *look.trouble)
     return Check(name, True, text)
 
@@ -57,6 +64,18 @@ def data(look: Look) -> Check:
                    app.data_command)
 
 
+def remembers(look: Look) -> Check:
+    """What the application puts into its cache it finds again. A cache that cannot be reached is no error to it."""
+    wanted, stage = look.expect["remembers"], look.target.stage
+    name = "the cache keeps what it is given" if wanted else "no cache keeps anything"
+    own = words(f"{key}={value}" for key, value in look.target.environment.items())
+    code = "from django.core.cache import cache; cache.set('deploylab', 'kept', 60); print(cache.get('deploylab'))"
+    said = look.last(f"deploylab-manage {stage} {own} shell --no-imports -c {shlex.quote(code)}")
+    if (said == "kept") == wanted:
+        return Check(name, True, "put in, and found again" if wanted else "put in, and not found again")
+    return Check(name, False, f"put in, and then: {said or 'nothing'}", *_cache_server(look))
+
+
 def private(look: Look) -> Check:
     """Secrets are for root and the application, not for every user of the machine."""
     name = "secrets are private"
@@ -69,23 +88,39 @@ def private(look: Look) -> Check:
     return Check(name, True, f"{len(look.expect['private'])} files, readable by root and the application")
 
 
+def _cache_server(look: Look) -> tuple[str, str]:
+    """(cause, cure) of a cache that does not answer."""
+    for unit in look.expect.get("services", ()):
+        if (state := look.last(f"systemctl is-active {unit}")) != "active":
+            return f"{unit} is {state}", look.cure(f"sudo systemctl start {unit}")
+    listed = [path for path in look.target.configuration if path.endswith(".env")]
+    server = look.last("; ".join(f". {path}" for path in listed) + "; echo $DJANGO_CACHE_SERVER")
+    path = server.removeprefix("unix:").partition("?")[0].replace("//", "")
+    application = "setpriv --reuid deploylab --regid deploylab --init-groups"
+    if path.startswith("/") and not look.sh(f"{application} test -w {path}").ok:
+        rights = look.last(f"stat -c '%A %U:%G' {path}")
+        return f"the application runs as deploylab and may not write to {path} ({rights})", look.cure()
+    return f"nobody answers at {server or 'an address that is not set'}", look.cure()
+
+
 def _manage(look: Look, name: str, command: str, wanted: bool, mend: str) -> Check:
     """A check by a management command that ends with status 0 when all is well."""
-    stage = look.target.stage
-    done = look.sh(f"deploylab-manage {stage} {command}")
+    own = (f"{key}={value}" for key, value in look.target.environment.items())
+    manage = f"deploylab-manage {words([look.target.stage, *own])}"
+    done = look.sh(f"{manage} {command}")
     said = [line for line in done.out.splitlines() if line.strip()]
     last = said[-1] if said else ""
     if done.ok == wanted:
         return Check(name, True, "yes" if wanted else "no, as it should be")
     return Check(name, False, f"`{command}` ended with status {done.status}", last[-300:] or "it said nothing",
-                 look.cure(f"sudo deploylab-manage {stage} {mend}"))
+                 look.cure(f"sudo {manage} {mend}"))
 
 
 def _listening(look: Look) -> set[str]:
     """Addresses and socket files that the stage's processes hold, without the ports of other stages."""
     patterns = "; ".join(f"pgrep -f {shlex.quote(pattern)}" for pattern in look.target.processes)
     pids = set(look.sh(patterns).out.split())
-    others = [t.port for t in look.course.targets if t.port != look.target.port]
+    others = [t.port for t in look.course.all_targets if t.port != look.target.port]
     shared = {str(port) for port in (*others, provision.CALIBRATION_PORT)}
     found = set()
     for line in look.sh("ss -Hltnxp").out.splitlines():

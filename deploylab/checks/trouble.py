@@ -1,6 +1,8 @@
 """Why does the page not come? Looks from the outside in: port, services, socket, log."""
 
+import re
 import shlex
+from collections import Counter
 
 from deploylab.checks.base import Look
 
@@ -9,7 +11,7 @@ Found = tuple[str, str]  # cause, cure
 
 def look_for(look: Look) -> Found:
     """The cause that was found on the machine, and the command that mends it."""
-    for question in (_services, _port, _program, _socket, _database):
+    for question in (_services, _port, _program, _socket, _queue, _database):
         if found := question(look):
             return found
     return _log(look)
@@ -39,13 +41,26 @@ def _port(look: Look) -> Found | None:
     return None
 
 
+def ended(look: Look) -> str:
+    """What the application server said in the last minute of workers that did not end by themselves; "" if nothing."""
+    logs = " ".join(f"/var/log/deploylab/{name}.log" for name in _programs(look))
+    lately = "awk -v since=\"[$(date -d '-1 minute' '+%F %T')\" '$0 >= since'"  # each line begins with its time
+    ill = "WORKER TIMEOUT|was sent SIG|exited with code"
+    return look.last(f"tail -q -n 50 {logs} 2>/dev/null | {lately} | grep -E '{ill}'")
+
+
+def _programs(look: Look) -> list[str]:
+    """supervisord's programs that serve this target, without `deploylab-`."""
+    return re.findall(r"deploylab-([\w-]+)", " ".join(look.target.processes)) or [look.slug]
+
+
 def _program(look: Look) -> Found | None:
-    """supervisord has a program of this stage that does not run."""
-    name = f"deploylab-{look.slug}"
-    state = look.last(f"supervisorctl status 2>/dev/null | grep -E '^{name} ' | grep -v RUNNING")
+    """supervisord has a program that serves this target and does not run."""
+    names = "|".join(_programs(look))
+    state = look.last(f"supervisorctl status 2>/dev/null | grep -E '^deploylab-({names}) ' | grep -v RUNNING")
     if not state:
         return None
-    said = look.last(f"tail -n 5 /var/log/deploylab/{look.slug}.log")
+    said = look.last(f"tail -n 5 /var/log/deploylab/{state.split()[0].removeprefix('deploylab-')}.log")
     return f"supervisord says {' '.join(state.split()[:2])}; the program's log ends: {said}", \
         look.cure(f"sudo supervisorctl start {state.split()[0]}")
 
@@ -64,6 +79,28 @@ def _socket(look: Look) -> Found | None:
     return None
 
 
+def _queue(look: Look) -> Found | None:
+    """Nobody takes connections from the application server's socket: every slot is held, and by whom."""
+    path = look.expect.get("app_socket", "")
+    n_waiting = int((look.last(f"ss -Hxl src {path}").split() or ["", "", "0"])[2]) if path.startswith("/") else 0
+    if not n_waiting:
+        return None
+    holders = Counter(re.findall(r'\("([^"]+)",pid=(\d+)', "\n".join(_callers(look, path))))
+    if not holders:
+        return f"{n_waiting} connections wait at {path}, and nobody takes them", look.cure()
+    (program, pid), n_held = holders.most_common(1)[0]
+    return (f"{n_waiting} connections wait at {path}, and nobody takes them; most connections to it, {n_held}, are "
+            f"of process {pid}, {program}", look.cure(f"sudo kill {pid}"))
+
+
+def _callers(look: Look, path: str) -> list[str]:
+    """Of each connection to a socket file, the row of whoever called."""
+    ends = [line.split(None, 8) for line in look.sh("ss -Hxap").out.splitlines()]
+    # A row: type, state, two queues, here with its number, there with its number, who.
+    theirs = {end[7] for end in ends if len(end) > 7 and end[4] == path}
+    return [end[8] for end in ends if len(end) > 8 and end[5] in theirs]
+
+
 def _database(look: Look) -> Found | None:
     """The application cannot reach its database."""
     said = look.last(f"deploylab-manage {look.target.stage} migrate --check")
@@ -73,8 +110,9 @@ def _database(look: Look) -> Found | None:
 
 
 def _log(look: Look) -> Found:
-    """The last word of the logs, where nothing else was found."""
-    front = look.expect.get("server", "")
-    files = f"/var/log/{front}/error.log /var/log/deploylab/{look.slug}.log"
+    """The last word of the logs, where nothing else was found: those that the target's processes hold open."""
+    patterns = "; ".join(f"pgrep -f {shlex.quote(pattern)}" for pattern in look.target.processes)
+    held = f"for pid in $({patterns}); do readlink /proc/$pid/fd/* | grep '^/var/log/.*error'; done"
+    files = f"$({held}; echo /var/log/deploylab/{look.slug}.log)"
     said = look.last(f"ls -tr {files} 2>/dev/null | tail -n 1 | xargs -r tail -n 1")
     return (f"the newest log ends: {said[-300:]}" if said else "no log says why"), look.cure()

@@ -1,10 +1,14 @@
 """Checks by behaviour: what the target answers."""
 
 import json
+from typing import Any
 
+from deploylab.checks import trouble
 from deploylab.checks.base import Check, Look
 
 NOWHERE = "/deploylab-asks-for-what-is-not-there/"
+STATIC_BY = {"front": "the server in front", "app": "the application server", "view": "a view of the application",
+             "nobody": "nobody"}
 
 
 def server(look: Look) -> Check:
@@ -40,18 +44,13 @@ def debug(look: Look) -> Check:
 
 def database(look: Look) -> Check:
     """The serving process says which kind of database it talks to."""
-    wanted = look.expect["database"]
-    name = f"the database is {wanted}"
-    answer = look.get(look.course.app.whoami)
-    try:
-        vendor = json.loads(answer.text)["database"]
-    except (ValueError, KeyError, TypeError):
-        return Check(name, False, _seen(look, look.course.app.whoami), *look.trouble)
-    if vendor == wanted:
-        return Check(name, True, f"the server's own word: {vendor}")
-    setting = look.last(f"grep -n DATABASE {_environment(look)}")
-    cause = f"{_environment(look)} has {setting or 'no DATABASE'}"
-    return Check(name, False, f"the server's own word: {vendor}", cause, look.cure())
+    return _own_word(look, f"the database is {look.expect['database']}", {"database": look.expect["database"]})
+
+
+def whoami(look: Look) -> Check:
+    """The serving process says what it was set to: caches, connections, whatever course.toml lists."""
+    wanted = look.expect["whoami"]
+    return _own_word(look, ", ".join(f"{key} is {_shown(value)}" for key, value in wanted.items()), wanted)
 
 
 def processes(look: Look) -> Check:
@@ -68,22 +67,23 @@ def threads(look: Look) -> Check:
 
 
 def static_by(look: Look) -> Check:
-    """Static files come from the server in front, or from the application server."""
-    by, view = look.expect["static_by"], look.view("static")
-    name = f"static files by {'the server in front' if by == 'front' else 'the application server'}"
+    """Static files come from the server in front, the application server, a view of the application, or nobody."""
+    by, view = look.expect["static_by"], look.view("file")
+    name = f"static files by {STATIC_BY[by]}"
     answer = look.get(view.path)
     seen = f"GET {view.path} gave {answer.status or answer.text}"
+    if by == "nobody" and answer.status in (200, 404):
+        return Check(name, answer.status == 404, seen, "the application server serves static files", look.cure())
     if answer.status != 200 or not answer.text.rstrip().endswith(view.marker):
         return Check(name, False, seen, *look.trouble)
-    socket = look.expect.get("app_socket")
-    if by != "front" or not socket:
-        return Check(name, True, f"{seen} from {answer.headers.get('Server', '')}")
-    status = look.last(_ask(socket, view.path))
-    if status == "404":
-        return Check(name, True, f"{seen}; the application server itself says 404")
-    return Check(name, False, f"{seen}; the application server itself says {status}, not 404",
-                 "the application server serves static files too" if status == "200" else
-                 f"it does not answer on {socket}", look.cure())
+    # Every answer that a view makes names its process.
+    of_a_view = "X-Process" in answer.headers
+    seen += f" from {'a view of the application' if of_a_view else answer.headers.get('Server', '')}"
+    if of_a_view != (by == "view") and by in ("front", "view"):
+        return Check(name, False, seen, look.configured("DJANGO_SERVE_STATIC|Alias|alias|ProxyPass"), look.cure())
+    if by == "front" and (socket := look.expect.get("app_socket")):
+        return _without_front(look, name, seen, socket)
+    return Check(name, True, seen)
 
 
 def app_socket(look: Look) -> Check:
@@ -95,6 +95,37 @@ def app_socket(look: Look) -> Check:
     return Check(name, False, "no answer" if status == "000" else status, *look.trouble)
 
 
+def _without_front(look: Look, name: str, seen: str, socket: str) -> Check:
+    """A check that the application server itself has no static files."""
+    status = look.last(_ask(socket, look.view("file").path))
+    if status == "404":
+        return Check(name, True, f"{seen}; the application server itself says 404")
+    return Check(name, False, f"{seen}; the application server itself says {status}, not 404",
+                 "the application server serves static files too" if status == "200" else
+                 f"it does not answer on {socket}", look.cure())
+
+
+def _own_word(look: Look, name: str, wanted: dict[str, Any]) -> Check:
+    """A check on the JSON in which the application tells of itself."""
+    answer = look.get(look.course.app.whoami)
+    try:
+        said = json.loads(answer.text)
+        seen = {key: said[key] for key in wanted}
+    except (ValueError, KeyError, TypeError):
+        return Check(name, False, _seen(look, look.course.app.whoami), *look.trouble)
+    text = f"the server's own word: {', '.join(_shown(value) for value in seen.values())}"
+    if seen == wanted:
+        return Check(name, True, text)
+    words = "|".join(key.upper() for key in wanted if seen[key] != wanted[key])
+    setting = look.sh(f"grep -nE '^[^#]*({words})' {_environment(look)}").out.strip().replace("\n", "; ")
+    cause = f"{_environment(look)} has {setting or 'no ' + words}; a server reads it when it starts"
+    return Check(name, False, text, cause, look.cure())
+
+
+def _shown(value: Any) -> str:
+    return (" and ".join(value) or "none") if isinstance(value, list) else str(value)
+
+
 def _count(look: Look, name: str, wanted: int, seen: int, what: str) -> Check:
     """A check that so many of something answered, and neither fewer nor more."""
     text = f"different {what} that answered: {seen}"
@@ -102,10 +133,9 @@ def _count(look: Look, name: str, wanted: int, seen: int, what: str) -> Check:
         return Check(name, True, text)
     if not seen:
         return Check(name, False, text, *look.trouble)
-    files = f"/etc/deploylab/*{look.slug}.*"
-    configured = look.sh(f"grep -nE '^[^#;]*(workers|threads|processes) *=' {files} | cut -d/ -f4-").out.split("\n")
-    found = "; ".join(line for line in configured if line)
-    cause = f"configured is {found or 'nothing'}; a server reads it when it starts"
+    cause = f"{look.configured('(workers|threads|processes) *=')}; a server reads it when it starts"
+    if said := trouble.ended(look):
+        cause = f"workers end and are replaced; the log: {said}"
     return Check(name, False, f"{text}, {wanted} expected", cause, look.cure())
 
 
@@ -125,7 +155,9 @@ def _seen(look: Look, path: str) -> str:
 
 
 def _environment(look: Look) -> str:
-    return f"/etc/deploylab/{look.target.stage}.env"
+    """The file that course.toml lists; its stage's, if it lists none."""
+    listed = [path for path in look.target.configuration if path.endswith(".env")]
+    return listed[0] if listed else f"/etc/deploylab/{look.target.stage}.env"
 
 
 def _on(flag: bool) -> str:

@@ -5,22 +5,22 @@ from typing import Annotated
 import typer
 
 from deploylab.cli import app
-from deploylab.cli.options import Json, Yes, ensure_machine, print_json
+from deploylab.cli.options import Bundle, Json, Kind, Yes, agreed, ensure_machine, print_json
 
 
 @app.command()
-def up(yes: Yes = False) -> None:
+def up(yes: Yes = False, machine: Kind = None, bundle: Bundle = None) -> None:
     """Bring the machine up; make it if there is none.
 
-    Example: `./lab up`
+    Example: `./lab up`, in a container `./lab up --machine local`, without a network `./lab up --bundle FILE`
     """
     from deploylab.machine import lock
     from deploylab.progress import Progress
 
     progress = Progress("up")
     with lock.held("up"):
-        machine = ensure_machine(yes, progress)
-    progress.say(f"The machine is up at {machine.host}. Next: ./lab goto runserver")
+        made = ensure_machine(yes, progress)
+    progress.say(f"The machine is up at {made.host}. Next: ./lab goto runserver")
 
 
 @app.command()
@@ -46,16 +46,18 @@ def destroy(yes: Yes = False) -> None:
 
     Example: `./lab destroy --yes`
     """
-    from deploylab.machine import choose, lock, open_machine
+    from deploylab.machine import choose, lock, lost, open_machine
     from deploylab.progress import Progress
 
     saved = choose.saved()
-    if saved is None:
+    machine = open_machine(saved) if saved else lost()
+    if machine is None:
         print("There is no machine.")
         return
-    machine = open_machine(saved)
-    if not yes and not typer.confirm(f"Destroy {machine.name} and all that is on it?"):
-        raise typer.Exit(1)
+    question = ("Take away all that the lab put on this computer?" if machine.kind == "local"
+                else f"Destroy {machine.name} and all that is on it?")
+    if not yes:
+        agreed(question, "./lab destroy --yes")
     with lock.held("destroy"):
         machine.destroy(Progress("destroy"))
         choose.forget()

@@ -1,4 +1,4 @@
-"""goto, check: one stage at a time."""
+"""goto, reset, check: one stage at a time."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -6,13 +6,15 @@ from typing import Annotated
 import typer
 
 from deploylab.cli import app
-from deploylab.cli.options import Json, Yes, ensure_machine, print_json
+from deploylab.cli.options import Json, Kind, Yes, agreed, choose_machine, ensure_machine, print_json
 
 
 @app.command()
 def goto(
-    stage: Annotated[str, typer.Argument(help="A stage of the course, for example `nginx`.")],
+    stage: Annotated[str, typer.Argument(help="STAGE, or STAGE:VARIANT for one of its variants too.")],
+    variants: Annotated[bool, typer.Option("--variants", help="All variants of the stage too.")] = False,
     yes: Yes = False,
+    machine: Kind = None,
     as_json: Json = False,
 ) -> None:
     """Bring the machine to a stage, from any state, and check it. The second time nothing changes.
@@ -25,21 +27,57 @@ def goto(
     from deploylab.progress import Progress
 
     course = courses.load()
-    wanted = course.stage(stage)
+    wanted = course.target(stage)
+    whole = course.stage(wanted.stage)
+    too = whole.variants if variants else [wanted] if wanted.variant else []
     progress = Progress("goto")
     with lock.held(f"goto {stage}"):
-        machine = ensure_machine(yes, progress)
-        ready = road.prepare(machine, course, wanted, progress)
+        there = ensure_machine(yes, progress)
+        ready = road.prepare(there, course, whole, progress, too)
     if as_json:
         print_json(ready.as_json())
     if not ready.ok:
         raise road.not_ready(ready)
-    progress.say(f"{wanted.title}: {machine.url(wanted)}")
+    progress.say(f"{wanted.title}: {there.url(wanted)}")
+    if wanted.start:
+        progress.say(f"It sleeps until it is measured. To wake it by hand, on the machine: sudo {wanted.start}")
+
+
+@app.command("reset")
+def reset_verb(
+    stage: Annotated[str, typer.Argument(help="STAGE: the machine as it was before it.")],
+    yes: Yes = False,
+) -> None:
+    """Make the machine what it was before a stage, to take that step by hand. All that is on it goes.
+
+    Example: `./lab reset nginx`
+    """
+    from deploylab import course as courses
+    from deploylab import reset, units
+    from deploylab.machine import choose, lock, open_machine
+    from deploylab.progress import Progress
+
+    course, progress = courses.load(), Progress("reset")
+    wanted = course.stage(stage)
+    names = ", ".join(one.name for one in reset.earlier(course, wanted))
+    with lock.held(f"reset {stage}"):
+        if choose.saved() and not yes:
+            what = ("Take away all that the lab put on this computer" if choose.saved().kind == "local"
+                    else "Destroy the machine and all that is on it")
+            agreed(f"{what}, and make it what it was before {stage}?",
+                   f"./lab reset {stage} --yes")
+        choice = choose_machine(yes, progress)
+        choose.save(choice)
+        machine = open_machine(choice)
+        reset.reset(machine, course, wanted, progress)
+    progress.say(f"After {units.seconds(sum(progress.seconds.values()))} the machine is what it was before {stage}. "
+                 f"On it: {names or 'nothing'}.")
+    progress.say(f"By hand: {machine.login}\nOr: ./lab goto {stage}")
 
 
 @app.command()
 def check(
-    stage: Annotated[str | None, typer.Argument(help="One stage, or all that stand.")] = None,
+    stage: Annotated[str | None, typer.Argument(help="STAGE or STAGE:VARIANT; all that stand if none.")] = None,
     as_json: Json = False,
 ) -> None:
     """Ask whether a stage really is what it claims to be: cause and cure for each 'no'.
@@ -48,6 +86,7 @@ def check(
     """
     from deploylab import checks, overview
     from deploylab import course as courses
+    from deploylab.awake import awake
     from deploylab.errors import CheckError
     from deploylab.machine import current
 
@@ -59,7 +98,10 @@ def check(
         targets = [target for target in course.targets if target.name in standing]
     if not targets:
         raise CheckError("No stage stands on the machine yet.", f"./lab goto {course.stages[0].name}")
-    seen = {target.name: checks.verify(machine, course, target) for target in targets}
+    seen = {}
+    for target in targets:
+        with awake(machine, [target]):
+            seen[target.name] = checks.verify(machine, course, target)
     if as_json:
         print_json({"stages": {name: [asdict(one) for one in found] for name, found in seen.items()}})
     else:

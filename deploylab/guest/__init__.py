@@ -1,1 +1,28 @@
 """Small programs that run on the guest: standard library only, sent over ssh, answering in JSON."""
+
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from deploylab.errors import MachineError
+
+
+def ask(machine, program: ModuleType, call: str, timeout_s: float = 60) -> Any:
+    """What a function of a guest's program gives back there, run as root. Nothing is left on the guest.
+
+    Args:
+        machine: a `deploylab.machine.Machine`.
+        program: a module of this package.
+        call: a call of one of its functions, as text: `look()`. Its arguments stand on no command line.
+
+    Raises:
+        MachineError: it failed there, or the machine did not answer.
+    """
+    text = Path(str(program.__file__)).read_text(encoding="utf-8")
+    done = machine.run("python3 -", sudo=True, timeout_s=timeout_s,
+                       stdin=f"{text}\nimport json\nprint(json.dumps({call}))\n".encode())
+    if not done.ok:
+        name = program.__name__.rpartition(".")[2]
+        raise MachineError(f"The machine could not be asked ({name}): {done.out.strip()[-300:]}", "./lab status --deep")
+    return json.loads(done.out)

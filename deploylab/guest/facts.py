@@ -11,6 +11,7 @@ PROGRAMS = {
     "python": ["python3", "-V"],
     "nginx": ["/usr/sbin/nginx", "-v"],
     "apache": ["/usr/sbin/apache2", "-v"],
+    "mod_wsgi": ["dpkg-query", "-W", "-f", "${Version}", "libapache2-mod-wsgi-py3"],
     "mariadb": ["/usr/sbin/mariadbd", "--version"],
     "supervisor": ["supervisord", "--version"],
     "gunicorn": ["/srv/deploylab/venv/bin/gunicorn", "--version"],

@@ -1,15 +1,18 @@
 """Prints what the server's processes have used so far, as JSON. Runs on the guest, as root.
 
-    sample.py [--memory] PATTERN …
+    sample.py [--memory] [--counters] PATTERN …
 
 Two samples, before and after a load, give its cost. Each PATTERN is a regular
 expression searched in command lines; a process that matches one is the server's,
-and so are its children.
+and so are its children. With --counters the database and the cache server among
+them are asked what they have counted.
 """
 
 import json
 import os
 import re
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -97,6 +100,72 @@ def sample(patterns, memory):
     return total
 
 
+STATEMENTS = ("Com_select", "Com_insert", "Com_update", "Com_delete")  # our own question is none of these
+
+
+def database(command):
+    """What MariaDB has carried out so far."""
+    names = ", ".join(f"'{name}'" for name in STATEMENTS)
+    out = subprocess.run(["mariadb", "-N", "-e", f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})"],
+                         capture_output=True, text=True, timeout=5, check=True).stdout
+    return {"db_queries": sum(int(line.split()[1]) for line in out.splitlines())}
+
+
+def memcached(command):
+    """How often memcached has found what it was asked for, and how often not."""
+    at = re.search(r" -s (\S+)", command)
+    told = ask(at[1] if at else ("127.0.0.1", 11211), b"stats\r\n", rb"END\r\n$")
+    return lookups(told, "get_hits", "get_misses")
+
+
+def redis(command):
+    """The same of Redis. What it prints of itself in the list of processes says where it listens."""
+    at = re.search(r" (?:unixsocket:(\S+)|(\S+):(\d+))", command)
+    told = ask(at[1] or (at[2].replace("*", "127.0.0.1"), int(at[3])), b"INFO stats\r\n", rb"\r\n\r\n$|^-")
+    return lookups(told, "keyspace_hits", "keyspace_misses")
+
+
+def lookups(told, hits, misses):
+    """The two figures, from lines such as `STAT get_hits 12` or `keyspace_hits:12`."""
+    found = {name: int(re.search(rf"\b{name}[ :](\d+)", told)[1]) for name in (hits, misses)}
+    return {"cache_hits": found[hits], "cache_misses": found[misses]}
+
+
+def ask(address, question, end):
+    """What a server answers, up to where the answer ends."""
+    with socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET) as connection:
+        connection.settimeout(2)
+        connection.connect(address)
+        connection.sendall(question)
+        told = b""
+        while not re.search(end, told) and (more := connection.recv(65536)):
+            told += more
+    return told.decode(errors="replace")
+
+
+COUNTING = {"mariadbd": database, "mysqld": database, "memcached": memcached, "redis-server": redis}
+
+
+def counters(patterns):
+    """What the servers among the processes have counted, by name; one that does not answer is left out."""
+    everything, found = processes(), {}
+    for pid in server_pids(patterns):
+        line = everything.get(pid, (0, ""))[1]
+        counting = COUNTING.get(line.partition(" ")[0].rpartition("/")[2])
+        try:
+            found |= counting(line) if counting else {}
+        except (OSError, subprocess.SubprocessError, ValueError, TypeError):  # TypeError: another answer than that
+            continue
+    return found
+
+
+def look(patterns, memory, counting):
+    """A whole sample. Asking costs the servers a little: before a load it comes first, after it last (`memory`)."""
+    first = counters(patterns) if counting and not memory else {}
+    total = sample(patterns, memory)
+    return {**total, **(counters(patterns) if counting and memory else first)}
+
+
 if __name__ == "__main__":
-    arguments = [a for a in sys.argv[1:] if a != "--memory"]
-    print(json.dumps(sample(arguments, "--memory" in sys.argv)))
+    arguments = [a for a in sys.argv[1:] if a not in ("--memory", "--counters")]
+    print(json.dumps(look(arguments, "--memory" in sys.argv, "--counters" in sys.argv)))

@@ -8,12 +8,13 @@ slow it down. From Python:
     result = load.run(load.LoadSpec(url="http://127.0.0.1:8003/test/", concurrency=10, duration_s=3))
 
 Read the modules in this order: `spec` (what to do), `head` and `parser` (what an answer is),
-`connection` (one TCP connection), `closed` and `open` (when to send), `engine` (the event loop),
-`attempts` (what is kept), `summary` and `flags` (what it means).
+`connection` (one TCP connection) with `renew` (its socket again), `closed` and `open` (when to send), `visit` with
+`browser` and `references` (a page with all it refers to), `engine` (the event loop), `attempts` (what is kept),
+`summary` and `flags` (what it means).
 """
 
-from deploylab.load.client import Load, Progress, run, start
+from deploylab.load.client import Load, Progress, run, run_until_stopped, start
 from deploylab.load.flags import explain, in_doubt
 from deploylab.load.spec import LoadSpec
 
-__all__ = ["Load", "LoadSpec", "Progress", "explain", "in_doubt", "run", "start"]
+__all__ = ["Load", "LoadSpec", "Progress", "explain", "in_doubt", "run", "run_until_stopped", "start"]

@@ -17,7 +17,7 @@ from deploylab.errors import DeployLabError, LoadError
 from deploylab.load.engine import PROGRESS_NS, Engine
 from deploylab.load.guard import resolve
 from deploylab.load.spec import LoadSpec
-from deploylab.load.summary import notes, percentile, summarise
+from deploylab.load.summary import percentile, summarise
 from deploylab.units import NS_PER_S
 
 SAMPLE = 200  # answers that the median of a progress event is taken from
@@ -36,7 +36,7 @@ def main() -> int:
         result = summarise(spec, seen)
         if spec.attempts_path:
             _write_attempts(spec, seen, result.started_utc)
-        _tell("result", **asdict(result), notes=notes(seen))
+        _tell("result", **asdict(result))
     except DeployLabError as error:
         _tell("error", kind=type(error).__name__, what=error.what, next_step=error.next_step)
         return error.exit_status
@@ -102,8 +102,9 @@ def _write_attempts(spec: LoadSpec, seen: Any, started_utc: str) -> None:
                             opened_ns=seen.opened_ns - seen.zero_ns,
                             closed_ns=None if seen.closed_ns is None else seen.closed_ns - seen.zero_ns)
     except OSError as error:
-        raise LoadError(f"Cannot write the attempts to {spec.attempts_path}: {error}",
-                        "make room, or name another file") from error
+        raise LoadError(f"Cannot write the attempts to {spec.attempts_path}: {error.strerror}. "
+                        "This run is lost; those before it are safe.",
+                        f"df -h {os.path.dirname(spec.attempts_path)}   make room, then the same command") from error
 
 
 def _tell(event: str, **fields: Any) -> None:

@@ -62,14 +62,17 @@ class Attempts:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(path.name + ".part")
         first = {"columns": COLUMNS, "outcomes": OUTCOMES, "none": NONE, "n": len(self), **head}
-        with gzip.open(unfinished, "wb", compresslevel=1) as file:
-            file.write(json.dumps(first).encode() + b"\n")
-            for name in COLUMNS:
-                values = self.column(name)
-                if name.endswith("_ns"):
-                    values = array("q", [NONE if v == NONE else v - zero_ns for v in values])
-                file.write(_little_endian(values).tobytes())
-        os.replace(unfinished, path)
+        try:
+            with gzip.open(unfinished, "wb", compresslevel=1) as file:
+                file.write(json.dumps(first).encode() + b"\n")
+                for name in COLUMNS:
+                    values = self.column(name)
+                    if name.endswith("_ns"):
+                        values = array("q", [NONE if v == NONE else v - zero_ns for v in values])
+                    file.write(_little_endian(values).tobytes())
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, array]]:

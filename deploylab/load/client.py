@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 
-from deploylab import errors
+from deploylab import errors, stopping
 from deploylab.errors import LoadError
 from deploylab.load.spec import LoadSpec
 from deploylab.paths import ROOT
@@ -47,7 +48,6 @@ class Load:
     def __init__(self, spec: LoadSpec):
         self.spec = spec
         self.result: LoadResult | None = None
-        self.notes: dict[str, int] = {}  # n_cache_hits, n_cache_misses, n_slow_held
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as this object)
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
@@ -86,7 +86,6 @@ class Load:
             if kind == "progress":
                 yield Progress(**{name: event[name] for name in names})
             elif kind == "result":
-                self.notes = event.pop("notes")
                 self.result = LoadResult(**event)
             elif kind == "error":
                 self.close()
@@ -150,5 +149,18 @@ def run(spec: LoadSpec, on_progress: Callable[[Progress], object] | None = None)
     Example:
         >>> run(LoadSpec(url="http://127.0.0.1:8003/", n_requests=1000, concurrency=10)).rps  # doctest: +SKIP
     """
-    with start(spec) as load:
+    with start(spec) as load, stopping.ended_by(load.stop):
         return load.wait(on_progress)
+
+
+def run_until_stopped(spec: LoadSpec, on_progress: Callable[[Progress], object] | None = None) -> LoadResult:
+    """As `run`, but one that this thread is asked to stop (`deploylab.stopping`) gives what it has, flagged `stopped`.
+
+    Raises: as `run`.
+    """
+    with start(spec) as load:
+        with suppress(KeyboardInterrupt), stopping.ended_by(load.stop):
+            load.wait(on_progress)
+        if load.result is None:
+            raise KeyboardInterrupt
+        return load.result

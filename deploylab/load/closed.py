@@ -1,6 +1,6 @@
 """The closed loop: c clients, each asks again as soon as its answer is in."""
 
-from deploylab.load.connection import CODE, Connection
+from deploylab.load.connection import CODE, IDLE, OVER, Connection
 from deploylab.load.wire import Wire
 from deploylab.units import NS_PER_MS
 
@@ -34,8 +34,12 @@ class ClosedLoop:
         for _ in range(self.concurrency):
             self._next(kept.pop() if kept else None, now, now)
 
-    def done(self, connection: Connection | None, now: int, outcome: int) -> None:
+    def done(self, connection: Connection, now: int, outcome: int) -> None:
         """An attempt ended: its client begins the next."""
+        self._free(connection if connection.state in (IDLE, OVER) else None, now, outcome)
+
+    def _free(self, connection: Connection | None, now: int, outcome: int) -> None:
+        """A client has nothing to wait for."""
         if outcome == CONNECT:
             self._pausing.append((now + PAUSE_NS, now))
         else:
@@ -65,4 +69,7 @@ class ClosedLoop:
             return
         if self.n_left is not None:
             self.n_left -= 1
+        self._ask(connection, due_ns, ready_ns)
+
+    def _ask(self, connection: Connection | None, due_ns: int, ready_ns: int) -> None:
         (connection or Connection(self.wire)).request(due_ns, ready_ns)

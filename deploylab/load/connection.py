@@ -12,6 +12,7 @@ from deploylab.load.attempts import NONE, OUTCOMES
 from deploylab.load.head import BadResponse
 from deploylab.load.parser import Parser
 from deploylab.load.poller import FAILED, HANGUP, READ, WRITE
+from deploylab.load.renew import renew
 from deploylab.load.wire import Wire
 
 clock = time.monotonic_ns  # one clock for everything; on Linux all processes share it
@@ -28,8 +29,8 @@ OWN_FAULTS = {errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, er
 NOT_YET = {errno.EAGAIN, errno.EINPROGRESS, errno.EALREADY, errno.ENOTCONN}
 
 
-# What a connection is doing.
-CLOSED, CONNECTING, SENDING, WAITING, IDLE, LEAVING = range(6)
+# What a connection is doing. OVER: the server has closed its side; our socket may serve for another connection.
+CLOSED, CONNECTING, SENDING, WAITING, IDLE, OVER, LEAVING = range(7)
 
 
 class Connection:
@@ -54,17 +55,23 @@ class Connection:
             due_ns: when it should have left.
             ready_ns: when it could have left.
         """
+        if self.state == OVER:
+            self.hung_up = False
+            self.parser.reset()
+            if not renew(self.sock):
+                self.close()
         self.due_ns = due_ns
         self.ready_ns = ready_ns
         self.first_byte_ns = self.connected_ns = NONE
         self.unsent = self.wire.next_request()
         self.broken = 0      # the errno of a failed send, while an answer may still be there to read
         self.start_ns = clock()
+        self.reused = self.state == IDLE
         if self.sock is None:
-            self.reused = False
             self._open()
+        elif self.state == OVER:
+            self._connect()
         else:
-            self.reused = True
             self.state = SENDING
             self.parser.reset()
             self._send()
@@ -99,6 +106,7 @@ class Connection:
             self.wire.poller.forget(self.fd)
             self.sock.close()
             self.sock = None
+            self.watched = 0
         self.state = CLOSED
         self.wire.connections.discard(self)
         self.wire.leaving.pop(self, None)
@@ -109,9 +117,8 @@ class Connection:
         return self.state in (CONNECTING, SENDING, WAITING)
 
     def _open(self) -> None:
-        target = self.wire.target
         try:
-            self.sock = sock = socket.SocketType(target.family, socket.SOCK_STREAM | NON_BLOCKING)
+            self.sock = sock = socket.SocketType(self.wire.target.family, socket.SOCK_STREAM | NON_BLOCKING)
         except OSError as error:
             self._connect_failed(error.errno)
             return
@@ -120,8 +127,11 @@ class Connection:
             sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.wire.connections.add(self)
+        self._connect()
+
+    def _connect(self) -> None:
         self.state = CONNECTING
-        code = sock.connect_ex(target.address)
+        code = self.sock.connect_ex(self.wire.target.address)
         if code and code not in NOT_YET:
             self._connect_failed(code)
             return
@@ -222,10 +232,13 @@ class Connection:
                                 self.first_byte_ns, now, outcome, parser.n_bytes, parser.cache))
         if parser.keep and self.wire.keepalive and self.state == WAITING and not (self.broken or self.hung_up):
             self.state = IDLE
-            self.wire.load.done(self, now, outcome)
+        elif self.hung_up and self.watched == READ:
+            self.state = OVER
         else:
             self._leave()
-            self.wire.load.done(None, now, outcome)
+        self.wire.load.done(self, now, outcome)
+        if self.state == OVER:  # nobody asks again at once
+            self.close()
 
     def _leave(self) -> None:
         """Let the server close first, else this host fills with sockets in TIME_WAIT."""
@@ -253,4 +266,4 @@ class Connection:
         self.wire.attempts.add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns,
                                 self.first_byte_ns, now, code, parser.n_bytes, parser.cache))
         self.close()
-        self.wire.load.done(None, now, code)
+        self.wire.load.done(self, now, code)

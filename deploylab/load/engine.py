@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from deploylab.errors import LoadError
 from deploylab.load import host
 from deploylab.load.attempts import Attempts
+from deploylab.load.browser import Kept
 from deploylab.load.closed import ClosedLoop
 from deploylab.load.connection import Connection, clock
 from deploylab.load.guard import Target
@@ -18,8 +19,9 @@ from deploylab.load.open import OpenLoop, arrivals
 from deploylab.load.poller import READ, Poller
 from deploylab.load.request import requests
 from deploylab.load.slow import SlowClients
-from deploylab.load.spec import CLOSED, OPEN, LoadSpec
+from deploylab.load.spec import CLOSED, OPEN, RETURNING, LoadSpec
 from deploylab.load.summary import Seen
+from deploylab.load.visit import Visit, VisitLoop
 from deploylab.load.wire import Wire
 from deploylab.units import NS_PER_MS, NS_PER_S
 
@@ -50,16 +52,18 @@ class Engine:
         self.seed = random.SystemRandom().randrange(2**32) if spec.seed is None else spec.seed
         self.attempts = Attempts()
         self.poller = Poller()
-        self.wire = Wire(target=target, poller=self.poller, attempts=self.attempts,
+        # Of a visitor the attempts are whole visits; those of single requests are no part of the result.
+        self.wire = Wire(target=target, poller=self.poller, attempts=Attempts() if spec.visitor else self.attempts,
                          next_request=requests(spec, target, self.seed), keepalive=spec.keepalive,
                          marker=(spec.marker or "").encode(), no_body=spec.method.upper() == "HEAD",
                          expect_status=spec.expect_status)
+        self.copies: dict[str, Kept] = {}  # what a returning visitor has
         self.slow = SlowClients(self.poller, target, spec.slow_clients)
         self.timeout_ns = int(spec.timeout_s * NS_PER_S)
         self.opened_ns = self.closed_ns = None
         self.next_progress_ns = 0
         self.hard_stop_ns = None
-        self.cpu_marks = {}
+        self.cpu_marks = {}   # (processor time, time waited for a processor) when the window opens and closes
         if stop_fd is not None:
             with suppress(PermissionError):  # a plain file as standard input cannot be watched, and never ends
                 self.poller.watch(stop_fd, READ, _End(self, stop_fd))
@@ -79,6 +83,8 @@ class Engine:
         self._hold_slow_clients()
         gc.disable()  # nothing here makes cycles, and a collection would pause the load
         try:
+            if self.spec.visitor == RETURNING:
+                self._visit_once()
             return self._measure(concurrency, pinned)
         finally:
             gc.enable()
@@ -103,17 +109,20 @@ class Engine:
             raise LoadError(
                 f"The run is void: {self.wire.void}. This computer ran out of ports or open files; the server "
                 "is not to blame.", "wait a minute, then use fewer clients or keep-alive (-k)")
-        in_flight = [c for c in self.wire.connections if c.busy and self._belongs(c)]
+        load = self.wire.load
+        cpu_s, wait_s = self._processor()
+        busy = load.on_their_way if self.spec.visitor else [c for c in self.wire.connections if c.busy]
         return Seen(attempts=self.attempts, zero_utc=zero_utc, opened_ns=self.opened_ns,
-                    closed_ns=self.closed_ns, client_cpu_s=self._cpu_s(), concurrency=concurrency,
+                    closed_ns=self.closed_ns, client_cpu_s=cpu_s, client_wait_s=wait_s, concurrency=concurrency,
                     seed=self.seed if self.spec.mode == OPEN or self.spec.paths else None,
                     pinned=pinned, shared_core=self.shared_core,
-                    stopped=self.hard_stop_ns is not None, n_unfinished=len(in_flight),
-                    n_slow_held=self.slow.fewest, **extra)
+                    stopped=self.hard_stop_ns is not None, n_unfinished=sum(map(self._belongs, busy)),
+                    n_slow_held=self.slow.fewest, visits=load.counts if self.spec.visitor else {}, **extra)
 
     def _closed(self, concurrency: int, zero_ns: int) -> dict:
-        spec, load = self.spec, ClosedLoop(self.wire, concurrency)
-        self.wire.load = load
+        spec = self.spec
+        load = self.wire.load = (VisitLoop(self.wire, spec, self.attempts, concurrency, self.copies) if spec.visitor
+                                 else ClosedLoop(self.wire, concurrency))
         warm_ns, long_ns = int(spec.warmup_s * NS_PER_S), int((spec.duration_s or 0) * NS_PER_S)
         if spec.n_requests is None:  # warm-up and window in one go
             self.opened_ns, self.closed_ns = zero_ns + warm_ns, zero_ns + warm_ns + long_ns
@@ -203,18 +212,28 @@ class Engine:
     def _mark_cpu(self, now: int, last: bool = False) -> None:
         """Read the processor time once when the window opens, and once when it closes."""
         if self.opened_ns is not None and now >= self.opened_ns and "opened" not in self.cpu_marks:
-            self.cpu_marks["opened"] = time.process_time_ns()
+            self.cpu_marks["opened"] = _used()
         if "closed" not in self.cpu_marks and (self.closed_ns is not None and now >= self.closed_ns):
-            self.cpu_marks["closed"] = time.process_time_ns()
+            self.cpu_marks["closed"] = _used()
         if last and "opened" in self.cpu_marks:
-            self.cpu_marks.setdefault("closed", time.process_time_ns())
+            self.cpu_marks.setdefault("closed", _used())
 
-    def _cpu_s(self) -> float:
-        marks = self.cpu_marks
-        return (marks["closed"] - marks["opened"]) / NS_PER_S if len(marks) == 2 else 0.0
+    def _processor(self) -> tuple[float, float | None]:
+        """Processor time in the window, and time waited for one, in seconds."""
+        if len(self.cpu_marks) < 2:
+            return 0.0, None
+        (cpu, wait), (cpu_later, wait_later) = (self.cpu_marks[mark] for mark in ("opened", "closed"))
+        return (cpu_later - cpu) / NS_PER_S, None if wait is None else (wait_later - wait) / NS_PER_S
 
-    def _belongs(self, connection: Connection) -> bool:
-        return self.opened_ns <= connection.due_ns < (self.closed_ns or connection.due_ns + 1)
+    def _belongs(self, attempt: Connection | Visit) -> bool:
+        return self.opened_ns <= attempt.due_ns < (self.closed_ns or attempt.due_ns + 1)
+
+    def _visit_once(self) -> None:
+        """The visit that fills a returning visitor's cache; it is counted nowhere."""
+        load = self.wire.load = VisitLoop(self.wire, self.spec, Attempts(), 1, self.copies, fill=True)
+        load.begin(clock(), n_requests=1)
+        self._loop(load)
+        self.hard_stop_ns = self.opened_ns = self.closed_ns = None  # a stop is carried out by what comes next
 
     def _hold_slow_clients(self) -> None:
         until_ns = clock() + SETTLE_NS
@@ -236,6 +255,10 @@ class Engine:
         for connection in [*self.wire.connections, *self.wire.leaving]:
             connection.close()
         self.poller.close()
+
+
+def _used() -> tuple[int, int | None]:
+    return time.process_time_ns(), host.waited_ns()
 
 
 class _End:

@@ -1,16 +1,23 @@
 """Why a number is in doubt. A flag is a word, or a word with a figure: `client_cpu=0.93`."""
 
+from math import sqrt
+
 from deploylab.record import LoadResult
+from deploylab.words import INFORMATION
 
 CPU_SHARE = 0.8       # of one core; above it, the generator itself waits for its processor
+WAIT_SHARE = 0.1      # of the window; above it, an answer often lay there before the generator could look at it
 LAG_SHARE = 0.25      # of the median latency; above it, the generator's lag is part of what is seen
 CEILING_SHARE = 0.7   # of what this generator reaches against a server that does nothing
 FAILED_SHARE = 0.01   # above it, no 99th percentile exists
 UNSENT_SHARE = 0.01
+RATE_SHARE = 0.9      # of the rate asked for; below it, a queue was growing
 
 SENTENCES = {
     "client_cpu": "The load generator used {} of its core, so it may have been the bottleneck: "
                   "use fewer clients, or a view that costs the server more.",
+    "client_wait": "For {} of the time the load generator was ready and had no processor, so it saw answers late. "
+                   "Close other programs, or give the load its own core.",
     "sender_lag": "The generator sent late: its lag was {} of the median latency. "
                   "Close other programs, give the load its own core, or lower the rate.",
     "ceiling": "This is {} of all that this generator reaches against a server that does nothing; "
@@ -19,28 +26,32 @@ SENTENCES = {
                   "compare ratios within one run, not figures.",
     "shared_core": "The load and the server shared the only core, so each slowed the other: "
                    "compare ratios within one run, not figures.",
+    "shared_cores": "The load ran on the server's own cores and used {} of them: compare ratios within one run, "
+                    "or take a computer with a third core.",
+    "other_programs": "Other programs used {} of the cores meanwhile: close them, and measure again.",
     "many_failures": "{} of the attempts failed: read the errors before the latency. "
                      "`./lab check` says what is wrong with the server.",
     "no_answers": "Not one good answer came back. `./lab check` says what is wrong with the server.",
     "unsent": "{} of the requests that were due never left: the server did not keep up with this rate, "
               "or there were too few connections. Lower the rate, or raise the connections.",
+    "behind": "Good answers came at {} of the rate that was asked for, so a queue was growing, and the latency "
+              "depends on how long the load lasts. Lower the rate.",
     "stopped": "Somebody stopped this load before its end: measure again.",
     "unfinished": "{} requests were on their way when the load was stopped; they are counted nowhere.",
     "slow_clients": "{} half-sent requests were held beside the load, as was asked for.",
 }
-# These describe the load; they do not put its numbers in doubt.
-INFORMATION = {"slow_clients"}
 
 
 def explain(flag: str) -> str:
     """What a flag means, its likely cause and what to try, in a sentence or two.
 
     Example:
-        >>> explain("client_cpu=93 %")[:43]
+        >>> explain("client_cpu=93%")[:43]
         'The load generator used 93 % of its core, s'
     """
     word, _, figure = flag.partition("=")
-    return SENTENCES.get(word, "The engine raised the flag " + flag + ".").replace("{}", figure or "a part")
+    figure = figure.replace("%", " %") or "a part"
+    return SENTENCES.get(word, "The engine raised the flag " + flag + ".").replace("{}", figure)
 
 
 def in_doubt(flags: list[str]) -> bool:
@@ -66,13 +77,19 @@ def raise_flags(result: LoadResult, *, stopped: bool = False, n_unfinished: int 
     """
     raised = []
     cpu = result.client_cpu_s / result.duration_s if result.duration_s else 0.0
-    if cpu > CPU_SHARE:
+    if result.n_ok and cpu > CPU_SHARE:  # where nothing good came back there is no number to doubt
         raised.append(f"client_cpu={cpu:.0%}")
-    lag, p50 = result.sender_lag_ns.get("p99"), result.latency_ns.get("p50")
+    wait = (result.client_wait_s or 0.0) / result.duration_s if result.duration_s else 0.0
+    if result.n_ok and wait > WAIT_SHARE:
+        raised.append(f"client_wait={wait:.0%}")
+    p50 = result.latency_ns.get("p50")
+    # With fewer than 1,000 requests there is no 99th percentile, and a late generator is still a late one.
+    lag = next((ns for p in ("p99", "p90") if (ns := result.sender_lag_ns.get(p)) is not None), None)
     if lag is not None and p50 is not None and lag > LAG_SHARE * p50:
         raised.append(f"sender_lag={lag / p50:.0%}")
-    if result.ceiling_rps and result.rps > CEILING_SHARE * result.ceiling_rps:
-        raised.append(f"ceiling={result.rps / result.ceiling_rps:.0%}")
+    requests_per_s = result.rps * result.notes.get("requests_per_visit", 1)
+    if result.ceiling_rps and requests_per_s > CEILING_SHARE * result.ceiling_rps:
+        raised.append(f"ceiling={requests_per_s / result.ceiling_rps:.0%}")
     if pinned is False:
         raised.append("not_pinned")
     elif shared_core:
@@ -83,6 +100,8 @@ def raise_flags(result: LoadResult, *, stopped: bool = False, n_unfinished: int 
         raised.append(f"many_failures={result.n_errors / result.n_sent:.1%}")
     if result.n_unsent and result.n_unsent > UNSENT_SHARE * result.n_due:
         raised.append(f"unsent={result.n_unsent / result.n_due:.1%}")
+    if not stopped and _behind(result):
+        raised.append(f"behind={result.rps / result.target_rps:.0%}")
     if stopped:
         raised.append("stopped")
     if n_unfinished:
@@ -91,3 +110,15 @@ def raise_flags(result: LoadResult, *, stopped: bool = False, n_unfinished: int 
         held = f"{n_slow_held} of {slow_clients}" if n_slow_held < slow_clients else str(slow_clients)
         raised.append(f"slow_clients={held}")
     return raised
+
+
+def _behind(result: LoadResult) -> bool:
+    """Whether an open loop's good answers came at a lower rate than was asked for, by more than chance and failures.
+
+    Source: the number of Poisson arrivals in a window has the square root of its mean as standard deviation.
+    """
+    if not result.target_rps or not result.n_ok or not result.duration_s:
+        return False
+    wanted_rps = result.target_rps * result.n_ok / result.n_sent
+    chance_rps = 3 * sqrt(wanted_rps / result.duration_s)
+    return result.rps < min(RATE_SHARE * wanted_rps, wanted_rps - chance_rps)

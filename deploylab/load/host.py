@@ -29,6 +29,18 @@ def n_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def waited_ns() -> int | None:
+    """How long this process was ready to run and had no processor, since it began; None where the system does not say.
+
+    Source: the Linux kernel's Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat, second field.
+    """
+    try:
+        with open("/proc/self/schedstat") as file:
+            return int(file.read().split()[1])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
 def sharpen_timers() -> None:
     """Linux may wake a sleeper 50 µs late to save power; ask for the exact time."""
     with suppress(OSError), open("/proc/self/timerslack_ns", "w") as file:

@@ -7,7 +7,7 @@ that should have been sent meanwhile all show their wait.
 import random
 from array import array
 
-from deploylab.load.connection import Connection
+from deploylab.load.connection import IDLE, Connection
 from deploylab.load.wire import Wire
 from deploylab.units import NS_PER_S
 
@@ -28,7 +28,7 @@ def arrivals(rate_per_s: float, *, seed: int, even: bool = False, duration_s: fl
 
     Source: the gaps of a Poisson process are exponential with mean 1/rate.
     """
-    gap = random.Random(seed).expovariate
+    gap = random.Random(seed).expovariate  # noqa: S311 (arrivals, with a seed)
     end_s = float("inf") if duration_s is None else duration_s
     limit = float("inf") if n_requests is None else n_requests
     due, at_s = array("q"), 0.0 if even else gap(rate_per_s)
@@ -64,12 +64,12 @@ class OpenLoop:
         """The schedule starts now."""
         self._zero_ns, self.until_ns = now, until_ns
 
-    def done(self, connection: Connection | None, now: int, outcome: int) -> None:
+    def done(self, connection: Connection, now: int, outcome: int) -> None:
         """An attempt ended: its connection is free for another."""
         if self.n_busy == self.max_connections:
             self._free_ns = self.woken_ns
         self.n_busy -= 1
-        if connection is not None:
+        if connection.state == IDLE:
             self._idle.append(connection)
 
     def turn(self, now: int) -> int | None:

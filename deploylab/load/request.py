@@ -22,15 +22,20 @@ def requests(spec: LoadSpec, target: Target, seed: int) -> Callable[[], bytes]:
         return repeat(request_bytes(spec, target, target.path)).__next__
     made = [request_bytes(spec, target, split(f"http://{target.host}{path}")[2]) for path in spec.paths]
     weights = [1 / k**spec.zipf for k in range(1, len(made) + 1)]
-    return cycle(random.Random(seed).choices(made, weights, k=DRAWS)).__next__
+    return cycle(random.Random(seed).choices(made, weights, k=DRAWS)).__next__  # noqa: S311 (pages, with a seed)
 
 
-def request_bytes(spec: LoadSpec, target: Target, path: str) -> bytes:
-    """One request for one path."""
+def request_bytes(spec: LoadSpec, target: Target, path: str, more: dict[str, str] | None = None) -> bytes:
+    """One request for one path.
+
+    Args:
+        more: headers of this request, beside the spec's.
+    """
     body = (spec.body or "").encode()
     headers = {"Host": target.host, "User-Agent": "deploylab", "Accept": "*/*"}
-    given = {name.lower() for name in spec.headers}
-    headers = {name: value for name, value in headers.items() if name.lower() not in given} | spec.headers
+    own = spec.headers | (more or {})
+    given = {name.lower() for name in own}
+    headers = {name: value for name, value in headers.items() if name.lower() not in given} | own
     if body or spec.method.upper() in ("POST", "PUT", "PATCH"):
         headers["Content-Length"] = str(len(body))
     if not spec.keepalive:

@@ -10,6 +10,9 @@ from deploylab.errors import LoadError
 CLOSED = "closed"  # c clients, each waits for its answer before it asks again
 OPEN = "open"      # requests are due at a rate, whether or not the server keeps up
 
+FIRST = "first"          # a visitor who was never here
+RETURNING = "returning"  # one who comes back with a browser's cache
+
 OPEN_CONNECTIONS = 1000  # at most, where the spec does not say
 OURS = {"connection", "content-length", "transfer-encoding", "expect", "upgrade"}  # the engine's own headers
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # Source: RFC 9110, 5.6.2
@@ -42,6 +45,7 @@ class LoadSpec:
     timeout_s: float = 30.0           # one per attempt, from connect to the last byte
     marker: str | None = None         # what a good body ends with, white space aside
     expect_status: int | None = None  # the one good status, say 304; None: any 2xx
+    visitor: str | None = None        # FIRST or RETURNING: each attempt is a visit, with all the page refers to
     slow_clients: int = 0             # half-sent requests held open beside the load
     attempts_path: str | None = None  # where every attempt is written
     cpus: tuple[int, ...] | None = None  # cores to run on
@@ -107,6 +111,7 @@ def _check(spec: LoadSpec) -> None:
     _need(status is None or _whole(status) and 200 <= status <= 599, "expect_status", "200 to 599", status)
     _need(spec.cpus is None or bool(spec.cpus) and all(_whole(c) and c >= 0 for c in spec.cpus),
           "cpus", "a list of core numbers", spec.cpus)
+    _need(spec.visitor in (None, FIRST, RETURNING), "visitor", "'first' or 'returning'", spec.visitor)
     _check_request(spec)
     _check_together(spec)
 
@@ -135,6 +140,9 @@ def _check_together(spec: LoadSpec) -> None:
     if spec.mode == CLOSED and (spec.rate_per_s is not None or spec.even):
         raise LoadError("A closed loop has no rate: its clients wait for their answers.",
                         "leave out --rate and --even, or ask for mode 'open'")
+    if spec.visitor and (spec.mode == OPEN or spec.paths or spec.expect_status or spec.body or spec.method != "GET"):
+        raise LoadError("A visitor asks for one page after another and waits for each: there is no rate, and no "
+                        "method, body, status or list of paths to choose.", "leave those out, or the visitor")
 
 
 def _whole(value: Any) -> bool:

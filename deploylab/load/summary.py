@@ -1,7 +1,8 @@
 """From attempts to a LoadResult. Nothing here looks at a clock or a socket."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from statistics import mean
 
 from deploylab.errors import LoadError
 from deploylab.load import flags
@@ -28,6 +29,7 @@ class Seen:
     opened_ns: int           # the window
     closed_ns: int | None    # None: it ends with the last answer (a number of requests was asked for)
     client_cpu_s: float
+    client_wait_s: float | None = None  # ready, and without a processor; None: the system does not say
     seed: int | None
     n_due: int | None = None
     concurrency: int
@@ -36,6 +38,7 @@ class Seen:
     stopped: bool = False
     n_unfinished: int = 0    # attempts given up when a person stopped the load; counted nowhere
     n_slow_held: int = 0
+    visits: dict[str, list[int]] = field(default_factory=dict)  # what each visit counted, beside its attempt
 
 
 def summarise(spec: LoadSpec, seen: Seen) -> LoadResult:
@@ -83,9 +86,11 @@ def summarise(spec: LoadSpec, seen: Seen) -> LoadResult:
         latency_from="due" if spec.mode == OPEN else "start",
         sender_lag_ns=lag,
         client_cpu_s=seen.client_cpu_s,
+        client_wait_s=seen.client_wait_s,
         ceiling_rps=spec.ceiling_rps,
         seed=seen.seed,
         attempts_file=spec.attempts_path,
+        notes=notes(spec, seen, rows),
     )
     result.flags.extend(flags.raise_flags(
         result, stopped=seen.stopped, n_unfinished=seen.n_unfinished, pinned=seen.pinned,
@@ -93,16 +98,20 @@ def summarise(spec: LoadSpec, seen: Seen) -> LoadResult:
     return result
 
 
-def notes(seen: Seen) -> dict[str, int]:
-    """What else the attempts say, beside the LoadResult.
-
-    Returns:
-        `n_cache_hits` and `n_cache_misses`: good answers of the window whose X-Cache header says so;
-        `n_slow_held`: the fewest half-sent requests that were held at once.
-    """
-    rows = _belonging(seen)
+def notes(spec: LoadSpec, seen: Seen, rows: dict) -> dict[str, float]:
+    """What else was seen, by the names of `record.NOTES`; what could not be seen is not there."""
     good = [cache for cache, code in zip(rows["cache"], rows["outcome"], strict=True) if not code]
-    return {"n_cache_hits": good.count(HIT), "n_cache_misses": good.count(MISS), "n_slow_held": seen.n_slow_held}
+    n_hits, n_misses = good.count(HIT), good.count(MISS)
+    caches = {"n_cache_hits": n_hits, "n_cache_misses": n_misses} if n_hits or n_misses else {}
+    slow = {"n_slow_held": seen.n_slow_held} if spec.slow_clients else {}
+    return caches | slow | _per_visit(seen, rows)
+
+
+def _per_visit(seen: Seen, rows: dict) -> dict[str, float]:
+    """Means over the good visits."""
+    good = [i for i, code in enumerate(rows["outcome"]) if not code]
+    columns = {**{name: rows[name] for name in seen.visits}, "bytes": rows["bytes"]} if seen.visits and good else {}
+    return {f"{name}_per_visit": round(mean(column[i] for i in good), 3) for name, column in columns.items()}
 
 
 def percentile(ordered: list[int], thousandths: int) -> int:
@@ -147,9 +156,9 @@ def latencies(values: list[int], n_failed: int = 0) -> dict[str, int | None]:
 
 
 def spread(values: list[int]) -> dict[str, int | None]:
-    """Median, 99th percentile and greatest, by the same rule."""
+    """Median, 90th and 99th percentile and greatest, by the same rule."""
     every = latencies(values)
-    return {name: every[name] for name in ("p50", "p99", "max")}
+    return {name: every[name] for name in ("p50", "p90", "p99", "max")}
 
 
 def _from(spec: LoadSpec) -> str:
@@ -161,8 +170,9 @@ def _belonging(seen: Seen) -> dict:
     names = ("ready_ns", "end_ns", "outcome", "bytes", "cache", "start_ns", "due_ns")
     end_ns = seen.closed_ns or float("inf")
     inside = [seen.opened_ns <= due < end_ns for due in seen.attempts.column("due_ns")]
-    return {name: [v for v, belongs in zip(seen.attempts.column(name), inside, strict=True) if belongs]
-            for name in names}
+    columns = {name: seen.attempts.column(name) for name in names} | seen.visits
+    return {name: [v for v, belongs in zip(column, inside, strict=True) if belongs]
+            for name, column in columns.items()}
 
 
 def _n_ended(seen: Seen, closed_ns: int) -> int:

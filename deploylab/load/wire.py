@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Load(Protocol):
     """Who decides what a connection does next: the closed or the open loop."""
 
-    def done(self, connection: "Connection | None", now: int, outcome: int) -> None:
-        """An attempt ended; the connection can carry another one, or is None."""
+    def done(self, connection: "Connection", now: int, outcome: int) -> None:
+        """An attempt ended; the connection can carry another one where its state is IDLE."""
 
 
 @dataclass(kw_only=True)

@@ -2,18 +2,28 @@
 
 from deploylab.errors import MachineError
 from deploylab.machine import choose
-from deploylab.machine.base import Completed, Machine
+from deploylab.machine.base import Completed, Machine, heard
+from deploylab.machine.local import LocalMachine
 from deploylab.machine.vagrant import VagrantMachine
 
-__all__ = ["Completed", "Machine", "VagrantMachine", "current", "open_machine", "standing"]
+__all__ = ["Completed", "LocalMachine", "Machine", "OwnMachine", "VagrantMachine", "current",
+           "heard", "lost", "open_machine", "standing"]
+
+OwnMachine = VagrantMachine | LocalMachine  # one with a life cycle
 
 
-def open_machine(choice: choose.Choice) -> VagrantMachine:
+def open_machine(choice: choose.Choice) -> OwnMachine:
     """A handle on the machine of that kind, whether or not it runs."""
-    return VagrantMachine(choice.provider)
+    return LocalMachine() if choice.kind == "local" else VagrantMachine(choice.provider)
 
 
-def current() -> VagrantMachine:
+def lost() -> VagrantMachine | None:
+    """This clone's machine where `.lab/` was deleted and so knows of none: LXC's guests bear the clone's name."""
+    machine = VagrantMachine("lxc")
+    return machine if machine.is_lost() else None
+
+
+def current() -> OwnMachine:
     """A handle on the machine that this clone uses, which runs.
 
     Raises:
@@ -30,7 +40,7 @@ def current() -> VagrantMachine:
     return machine
 
 
-def standing() -> VagrantMachine | None:
+def standing() -> OwnMachine | None:
     """A handle on the machine that this clone uses if it runs, else None."""
     saved = choose.saved()
     machine = open_machine(saved) if saved else None

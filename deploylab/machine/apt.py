@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
+from deploylab import bundled
 from deploylab.errors import HostError
 from deploylab.progress import Progress
 
@@ -23,24 +24,26 @@ def available(packages: Sequence[str]) -> bool:
     """Whether this distribution offers every one of these packages."""
     if not shutil.which("apt-get"):
         return False
-    plan = _run(["apt-get", "-s", "install", "--no-install-recommends", *packages])
+    apt = ["apt-get", *bundled.apt_options(), *WAIT]
+    plan = _run([*apt, "-s", "install", "--no-install-recommends", *packages])
     if plan.returncode:  # the lists may never have been fetched
-        _run([*_root(), "apt-get", *WAIT, "update", "-q"])
-        plan = _run(["apt-get", "-s", "install", "--no-install-recommends", *packages])
+        _run([*_root(), *apt, "update", "-q"])
+        plan = _run([*apt, "-s", "install", "--no-install-recommends", *packages])
     return plan.returncode == 0
 
 
 def install(packages: Sequence[str], progress: Progress) -> None:
-    """Install packages; mends a dpkg that was interrupted before.
+    """Install packages, from the bundle where one is in use; mends a dpkg that was interrupted before.
 
     Raises:
         HostError: apt failed; the message holds its last lines.
     """
     _stream([*_root(), "dpkg", "--configure", "-a"], progress)
-    _stream([*_root(), "apt-get", *WAIT, "update", "-q"], progress)
-    plan = _run(["apt-get", "-s", "install", "--no-install-recommends", *packages]).stdout
+    apt = ["apt-get", *bundled.apt_options(), *WAIT]
+    _stream([*_root(), *apt, "update", "-q"], progress)
+    plan = _run([*apt, "-s", "install", "--no-install-recommends", *packages]).stdout
     n_steps = 2 * len(re.findall(r"^Inst ", plan, re.MULTILINE))  # each is unpacked, then set up
-    command = [*_root(), "apt-get", *WAIT, "install", "-y", "--no-install-recommends", *packages]
+    command = [*_root(), *apt, "install", "-y", "--no-install-recommends", *packages]
     _stream(command, progress, n_steps)
 
 

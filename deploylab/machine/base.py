@@ -22,6 +22,15 @@ class Completed:
         return self.status == 0
 
 
+def heard(machine: "Machine", text: str) -> str:
+    """A text that says where servers listen, with the address of this machine: loopback where it is this computer.
+
+    Example:
+        heard(machine, "0.0.0.0:8000")
+    """
+    return text.replace("0.0.0.0:", f"{machine.address}:")
+
+
 class Machine(Protocol):
     """A handle on one server.
 
@@ -29,11 +38,13 @@ class Machine(Protocol):
         kind: "vagrant", "local" or "recorded".
         provider: what runs it ("lxc", "virtualbox", …), "" where that means nothing.
         host: the address or name under which this host reaches it.
+        address: where its servers listen for visitors: 0.0.0.0, or 127.0.0.1 where the machine is this computer.
     """
 
     kind: str
     provider: str
     host: str
+    address: str
 
     def url(self, target: Target, path: str = "/") -> str:
         """The URL of a path of a stage or variant, as seen from this host."""

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from deploylab import paths
+from deploylab import bundled, paths
 from deploylab.errors import HostError
 from deploylab.progress import Progress
 
@@ -31,7 +31,7 @@ def key() -> Path:
 
 def recipe_hash() -> str:
     """Changes when the box would come out differently."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(bundled.identity().encode())
     for file in sorted(RECIPE.iterdir()):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
@@ -73,7 +73,8 @@ def _make_key() -> None:
 
 def _build(progress: Progress) -> None:
     root = [] if os.geteuid() == 0 else ["sudo"]
-    command = [*root, str(RECIPE / "build.sh"), settings()["suite"], f"{key()}.pub", str(path()), *_mirror()]
+    source = [str(bundled.folder())] if bundled.in_use() else mirror()
+    command = [*root, str(RECIPE / "build.sh"), settings()["suite"], f"{key()}.pub", str(path()), *source]
     tail: list[str] = []
     # A session of its own, so that Ctrl-C reaches it through us, and mmdebstrap cleans up.
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -89,7 +90,13 @@ def _build(progress: Progress) -> None:
                         f"look at {progress.log_path}, then ./lab up")
 
 
-def _mirror() -> list[str]:
+def packages() -> list[str]:
+    """What the box is built of, beside what every Debian has."""
+    lines = (RECIPE / "packages.txt").read_text(encoding="utf-8").splitlines()
+    return [line.partition("#")[0].strip() for line in lines if line.partition("#")[0].strip()]
+
+
+def mirror() -> list[str]:
     """Source lines for the guest, from the Debian mirrors this host uses itself.
 
     Empty on a host that has none (Ubuntu): mmdebstrap then knows the default.

@@ -8,9 +8,9 @@ import platform
 import shutil
 from dataclasses import dataclass, replace
 
-from deploylab import paths
+from deploylab import durable, paths
 from deploylab.errors import HostError
-from deploylab.machine import apt, lxc
+from deploylab.machine import apt, local, lxc
 
 # What each provider needs beside Vagrant itself: a program, and the plug-in's files if it is not built in.
 PROVIDERS = {
@@ -45,28 +45,49 @@ class Choice:
 
 
 def choose() -> Choice:
-    """The machine this computer can have: the saved choice, else the first that works.
+    """The machine this computer can have: the saved one, what DEPLOYLAB_MACHINE names, or the first that works.
 
     Raises:
         HostError: nothing works here; the message says what to install on this platform.
     """
-    before = saved()
+    before, kind = saved(), os.environ.get("DEPLOYLAB_MACHINE", "auto")
+    if before and kind not in ("auto", "recorded", before.kind):
+        raise HostError(f"The machine of this clone is of the kind {before.kind}.",
+                        f"./lab destroy, then ./lab up --machine {kind}")
     if before:
-        return replace(before, install=_missing(before.provider))
+        return replace(before, install=_missing(before.kind, before.provider))
+    if kind == "local":
+        return _local("--machine or DEPLOYLAB_MACHINE says so")
+    try:
+        return _vagrant()
+    except HostError as error:
+        # Never on somebody's own computer unasked: it writes into /etc.
+        here = local.is_container()
+        if kind == "vagrant" or not here or local.lacks():
+            raise
+        return _local(f"{here}, and {error.what[0].lower()}{error.what[1:].rstrip('.')}")
+
+
+def _vagrant() -> Choice:
+    """Vagrant with the first provider that works, or that can be installed."""
     usable = usable_providers()
     wanted = os.environ.get("VAGRANT_DEFAULT_PROVIDER", "")
     if wanted in usable:
         return Choice("vagrant", wanted, "VAGRANT_DEFAULT_PROVIDER says so")
     if usable:
-        return Choice("vagrant", usable[0], f"Vagrant and {usable[0]} are installed", _missing(usable[0]))
+        return Choice("vagrant", usable[0], f"Vagrant and {usable[0]} are installed", _missing("vagrant", usable[0]))
     return _installable()
+
+
+def _local(why: str) -> Choice:
+    return Choice("local", "", why, _missing("local", ""))
 
 
 def save(choice: Choice) -> None:
     """Keep a choice for the next commands of this clone."""
     path = paths.state_dir() / "machine.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"kind": choice.kind, "provider": choice.provider}))
+    durable.replace(path, json.dumps({"kind": choice.kind, "provider": choice.provider}).encode())
 
 
 def forget() -> None:
@@ -85,14 +106,16 @@ def usable_providers() -> list[str]:
 
 def saved() -> Choice | None:
     """The choice that an earlier command kept, or None."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads((paths.state_dir() / "machine.json").read_text())
         return Choice(kept["kind"], kept["provider"], "used before")
     return None
 
 
-def _missing(provider: str) -> tuple[str, ...]:
-    """Packages of the LXC road that are not installed; other providers are a person's own business."""
+def _missing(kind: str, provider: str) -> tuple[str, ...]:
+    """Packages that the kit installs and that are not there; other providers are a person's own business."""
+    if kind == "local":
+        return local.missing()
     return tuple(apt.missing(lxc.PACKAGES)) if provider == "lxc" else ()
 
 

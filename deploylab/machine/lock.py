@@ -18,7 +18,7 @@ def held(verb: str) -> Iterator[None]:
     The kernel gives the lock back when the process ends, however it ends: there is no stale lock.
 
     Args:
-        verb: what the holder does, for the message that others get.
+        verb: what the holder does, for the message that others get: of the command line, or `lab.…` of a notebook.
 
     Raises:
         Busy: another process holds it; the message names it.
@@ -29,7 +29,7 @@ def held(verb: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Busy(_holder(file), "wait for it, or end it with Ctrl-C where it runs") from None
+            raise Busy(_holder(file), "wait for it, or stop it where it runs") from None
         file.truncate(0)
         json.dump({"verb": verb, "pid": os.getpid(), "since": f"{datetime.now():%H:%M}"}, file)
         file.flush()
@@ -42,6 +42,7 @@ def _holder(file) -> str:
     file.seek(0)
     try:
         holder = json.load(file)
-        return f"`./lab {holder['verb']}` has been using the machine since {holder['since']} (pid {holder['pid']})."
+        name = holder["verb"] if holder["verb"].startswith("lab.") else f"./lab {holder['verb']}"
+        return f"`{name}` has been using the machine since {holder['since']} (pid {holder['pid']})."
     except (ValueError, KeyError):
         return "Another `./lab` command is using the machine."

@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 from deploylab.errors import HostError
-from deploylab.machine import owned
 
 # What Debian and Ubuntu need for Vagrant with LXC, and for building the box. `git`, `ssh` and
 # `sudo` are what a bare system lacks; vagrant-lxc calls sudo even when it is root.
@@ -18,6 +17,8 @@ PACKAGES = (
 LXC_NET = "/usr/libexec/lxc/lxc-net"
 BRIDGE = "lxcbr0"
 NETWORK_UP = Path("/run/lxc/network_up")
+OURS = Path("/run/lxc/deploylab")  # a clone brought the bridge up. It goes with the bridge, at the latest at a reboot
+LOCKS = Path("/run/lxc/lock")
 DNSMASQ_PID = Path("/run/lxc/dnsmasq.pid")
 
 
@@ -28,11 +29,10 @@ def kernel_lacks() -> str:
     """
     if os.geteuid() != 0 and not _quiet(["sudo", "-n", "true"]):
         return "LXC needs root, and `sudo` asks for a password here (run `sudo -v` first)"
-    root = [] if os.geteuid() == 0 else ["sudo"]
-    if not _quiet([*root, "unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--net", "true"]):
+    if not _quiet([*root(), "unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--net", "true"]):
         return "this kernel or container does not allow new namespaces"
     if shutil.which("ip") and not _quiet(
-            [*root, "unshare", "--net", "ip", "link", "add", "name", "deploylab0", "type", "bridge"]):
+            [*root(), "unshare", "--net", "ip", "link", "add", "name", "deploylab0", "type", "bridge"]):
         return "this kernel has no network bridges"
     if not os.path.ismount("/sys/fs/cgroup"):
         return "control groups are not mounted"
@@ -50,7 +50,8 @@ def ensure_network() -> None:
     """
     if Path(f"/sys/class/net/{BRIDGE}").exists() and _dnsmasq_lives():
         return
-    owned.add("network", BRIDGE)
+    _quiet([*root(), "mkdir", "-p", str(OURS.parent)])
+    _quiet([*root(), "touch", str(OURS)])
     if NETWORK_UP.exists():
         _lxc_net("stop")
     done = _lxc_net("start")
@@ -60,12 +61,53 @@ def ensure_network() -> None:
 
 
 def remove_network() -> None:
-    """Take the bridge away if the kit brought it up and nothing hangs on it any more."""
-    if BRIDGE not in owned.all_things().get("network", []):
-        return
-    if not list(Path(f"/sys/class/net/{BRIDGE}/brif").glob("*")):
+    """Take the bridge away if the kit brought it up and nothing hangs on it any more.
+
+    Every clone on this computer uses the same one, and the last to go takes it away, whoever brought it up. A guest
+    that is shut down does not hang on it; its clone brings the bridge back with it.
+    """
+    if OURS.exists() and not list(Path(f"/sys/class/net/{BRIDGE}/brif").glob("*")):
         _lxc_net("stop")
-    owned.remove("network", BRIDGE)
+        _quiet([*root(), "rm", "-f", str(OURS)])
+
+
+def root() -> list[str]:
+    """What stands before a command that needs root's rights."""
+    return [] if os.geteuid() == 0 else ["sudo"]
+
+
+def disk(guest: str) -> Path:
+    """The folder that is a guest's disk."""
+    said = subprocess.run(["lxc-config", "lxc.lxcpath"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return Path(said.stdout.strip() or "/var/lib/lxc", guest, "rootfs")
+
+
+def exists(guest: str) -> bool:
+    """Whether there is a guest of that name, running or not, whole or not."""
+    return shutil.which("lxc-config") is not None and disk(guest).parent.exists()
+
+
+def thaw(guest: str) -> None:
+    """Let a frozen guest go on: Vagrant takes it for one that boots, and waits. Nothing happens if it is not frozen."""
+    _quiet([*root(), "lxc-unfreeze", "-n", guest])
+
+
+def kill(guest: str) -> None:
+    """End a guest at once, as a pulled plug does. Nothing happens if it does not run."""
+    _quiet([*root(), "lxc-stop", "-k", "-n", guest])
+
+
+def destroy(guest: str) -> None:
+    """Take away what is left of a guest that Vagrant does not know of, or knows no more.
+
+    Vagrant learns of a container when it is made, so one that was half made is nobody's. And LXC leaves a file that it
+    locks.
+    """
+    folder = disk(guest).parent
+    if folder.exists():
+        _quiet([*root(), "lxc-destroy", "-f", "-n", guest])
+        _quiet([*root(), "rm", "-rf", "--one-file-system", str(folder)])  # one without a configuration is none to LXC
+    _quiet([*root(), "rm", "-f", str(LOCKS / folder.parent.relative_to("/") / f".{guest}")])
 
 
 def _dnsmasq_lives() -> bool:
@@ -76,9 +118,8 @@ def _dnsmasq_lives() -> bool:
 
 
 def _lxc_net(verb: str) -> subprocess.CompletedProcess:
-    root = [] if os.geteuid() == 0 else ["sudo"]
     # No inherited pipe: dnsmasq stays and would hold it open. A folder that stays, too.
-    return subprocess.run([*root, LXC_NET, verb], capture_output=False, stdin=subprocess.DEVNULL, cwd="/",
+    return subprocess.run([*root(), LXC_NET, verb], capture_output=False, stdin=subprocess.DEVNULL, cwd="/",
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
 
 

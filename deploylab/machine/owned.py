@@ -1,9 +1,11 @@
 """What the kit made on the host outside its folder: `.lab/owned.json`. `destroy` removes exactly that."""
 
 import json
+import shlex
 from pathlib import Path
 
-from deploylab import paths
+from deploylab import durable, paths
+from deploylab.errors import HostError
 
 
 def _path() -> Path:
@@ -11,11 +13,18 @@ def _path() -> Path:
 
 
 def all_things() -> dict[str, list[str]]:
-    """Everything the kit made, by kind: `container`, `network`, `package`."""
+    """Everything the kit made, by kind: `container`, `copy`.
+
+    Raises:
+        HostError: the file is damaged.
+    """
     try:
         return json.loads(_path().read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
+    except ValueError as error:
+        raise HostError(f"{_path()} is damaged; it lists what was made on this computer.",
+                        f"rm {shlex.quote(str(_path()))}, then the same command") from error
 
 
 def add(kind: str, *names: str) -> None:
@@ -35,6 +44,4 @@ def remove(kind: str, name: str) -> None:
 def _write(things: dict[str, list[str]]) -> None:
     path = _path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(things, indent=1), encoding="utf-8")
-    part.replace(path)
+    durable.replace(path, json.dumps(things, indent=1).encode())

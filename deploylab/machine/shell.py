@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 
+from deploylab import stopping
 from deploylab.errors import MachineError
 from deploylab.machine.base import Completed
 
@@ -48,16 +49,19 @@ def run(start: Sequence[str], command: str, *, sudo: bool = False, stdin: bytes 
         >>> run(["sh", "-c"], "echo one; exit 3").status
         3
     """
+    stopping.check()
     remote = command_line(command, sudo=sudo, watched=stdin is None)
     process = subprocess.Popen([*start, remote], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, start_new_session=True)
     try:
         if stdin is not None:
-            return _with_input(process, command, stdin, timeout_s)
-        out = _stream(process, on_line, timeout_s, command)
-        return Completed(command, process.wait(), out)
+            with stopping.ended_by(lambda: _kill(process)):
+                return _with_input(process, command, stdin, timeout_s)
+        with stopping.ended_by(process.stdin.close):  # the watched command goes with it
+            out = _stream(process, on_line, timeout_s, command)
+            return Completed(command, process.wait(), out)
     finally:
-        _end(process)
+        _end(process, 0 if stdin else 3)
 
 
 def command_line(command: str, *, sudo: bool = False, watched: bool = True) -> str:
@@ -103,15 +107,19 @@ def _stream(process: subprocess.Popen, on_line, timeout_s: float | None, command
     return b"".join(chunks).decode(errors="replace")
 
 
-def _end(process: subprocess.Popen) -> None:
-    """Close the standard input, which ends the remote group; then be sure the local side is gone."""
+def _end(process: subprocess.Popen, grace_s: float) -> None:
+    """Close the standard input, which ends a watched group; then be sure the local side is gone."""
     for stream in (process.stdin, process.stdout):
         if stream:
             with contextlib.suppress(OSError):
                 stream.close()
     try:
-        process.wait(timeout=3)
+        process.wait(grace_s)
     except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill(process)
         process.wait()
+
+
+def _kill(process: subprocess.Popen) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -3,22 +3,22 @@
 import contextlib
 import hashlib
 import os
-import shlex
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploylab.errors import CommandError, HostError, MachineError
+from deploylab.errors import HostError, MachineError
 from deploylab.machine import shell
 from deploylab.machine.base import Completed, OnLine
+from deploylab.machine.reach import Reach
 
 CONNECTION_LOST = 255  # ssh's own exit status; a command of ours never ends with it
 
 
 @dataclass(frozen=True)
-class Ssh:
+class Ssh(Reach):
     """How to reach a machine: what `vagrant ssh-config` says.
 
     Example:
@@ -62,25 +62,6 @@ class Ssh:
                                "./lab up")
         return done
 
-    def check_output(self, command: str, *, sudo: bool = False) -> str:
-        """See `Machine.check_output`."""
-        done = self.run(command, sudo=sudo)
-        if not done.ok:
-            raise CommandError(f"On the machine, `{command}` ended with status {done.status}:\n"
-                               f"{done.out.strip()[-1000:]}")
-        return done.out
-
-    def put(self, content: bytes, path: str, *, mode: str = "0644", owner: str = "root:root") -> None:
-        """See `Machine.put`."""
-        target, part = shlex.quote(path), shlex.quote(f"{path}.part")
-        user, _, group = owner.partition(":")
-        command = (f"set -e; umask 077; mkdir -p -m 0755 \"$(dirname {target})\"; cat > {part}; "
-                   f"chown {user}:{group} {part}; chmod {mode} {part}; mv {part} {target}")
-        done = self.run(command, sudo=True, stdin=content)
-        if not done.ok:
-            raise CommandError(f"Could not write {path} on the machine: {done.out.strip()[-300:]}",
-                               "./lab status --deep")
-
     def inventory(self) -> tuple[str, dict[str, Any]]:
         """How pyinfra reaches it: a host name and its data."""
         return "web", {
@@ -93,6 +74,12 @@ class Ssh:
         with contextlib.suppress(OSError):
             subprocess.run(["ssh", *self.options, "-O", "exit", self.destination],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+
+
+def remove_control_dir() -> None:
+    """Take away the folder of connection sockets, unless another machine has one there."""
+    with contextlib.suppress(OSError):
+        control_dir().rmdir()
 
 
 def control_dir() -> Path:

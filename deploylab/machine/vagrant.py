@@ -3,26 +3,27 @@
 import contextlib
 import json
 import os
+import shlex
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
-
-import vagrant
 
 from deploylab import paths
 from deploylab.course import Target
 from deploylab.errors import HostError, MachineError
 from deploylab.guest import facts as guest_facts
-from deploylab.machine import box, lxc, owned
+from deploylab.machine import box, copies, lxc, owned
 from deploylab.machine.base import Completed, OnLine
-from deploylab.machine.ssh import Ssh
+from deploylab.machine.bindings import Vagrant, environment, forget_home, make_file_cm
+from deploylab.machine.ssh import Ssh, remove_control_dir
 from deploylab.progress import Progress
 
 VM = "web"
 SSH_PORT = 22
+GREETING_S = 5  # a guest under load takes its time
 
 
 class VagrantMachine:
@@ -33,6 +34,7 @@ class VagrantMachine:
     """
 
     kind = "vagrant"
+    address = "0.0.0.0"  # noqa: S104 - every one of the guest's own, or this host could not reach it
 
     def __init__(self, provider: str):
         self.provider = provider
@@ -50,14 +52,22 @@ class VagrantMachine:
         """
         if self.provider == "lxc":
             lxc.ensure_network()  # also under a guest that runs: without it, the guest's address expires
+        if self.is_lost():
+            progress.say("This clone has a machine of which .lab/ no longer knows. A new one takes its place.")
+        if _unfinished_path().exists() or self.is_lost():
+            self.discard(progress)
         if self.answers():
             return
         if self.provider == "lxc":
+            lxc.thaw(self.name)
+            if self.answers():
+                return
             with progress.phase("box", "Vagrant box of Debian 13"):
                 built = box.ensure(progress)
                 self._add_box(force=built)
             owned.add("container", self.name)
-        with progress.phase("boot", f"Vagrant machine on {self.provider}"):
+        made = self._id_path().exists()
+        with progress.phase("boot", f"Vagrant machine on {self.provider}"), nullcontext() if made else _unfinished():
             self._stream(self._vagrant(progress).up(provider=self.provider, stream_output=True), progress)
             self.forget()
             self.wait()
@@ -70,18 +80,33 @@ class VagrantMachine:
 
     def destroy(self, progress: Progress) -> None:
         """Take away the guest and all that the kit made for it on this host."""
+        self.discard(progress)
+        forget_home()
+        remove_control_dir()
+        if self.provider == "lxc":
+            copies.remove_all()
+            lxc.remove_network()
+
+    def discard(self, progress: Progress) -> None:
+        """Take away the guest alone; `up` then makes a new one."""
         self.close()
-        with progress.phase("destroy", "Destroying the machine"), self._calling("destroy"):
-            self._vagrant(progress).destroy()
-            owned.remove("container", self.name)
+        with progress.phase("destroy", "Destroying the machine"), self._calling("destroy"), _unfinished():
             if self.provider == "lxc":
-                lxc.remove_network()
+                lxc.kill(self.name)  # no need to shut down in order what is thrown away
+            self._vagrant(progress).destroy()
+            if self.provider == "lxc":
+                lxc.destroy(self.name)
+            owned.remove("container", self.name)
         self.forget()
 
     def state(self) -> str:
         """Vagrant's word for it: "running", "stopped", "not_created" …"""
         with self._calling("status"):
             return next((s.state for s in self._vagrant().status() if s.name == VM), "not_created")
+
+    def is_lost(self) -> bool:
+        """Whether there is a guest of its name of which Vagrant knows nothing, because its state was deleted."""
+        return self.provider == "lxc" and not self._id_path().exists() and lxc.exists(self.name)
 
     @property
     def name(self) -> str:
@@ -100,6 +125,21 @@ class VagrantMachine:
         if self._ssh is None:
             self._ssh = Ssh(**(_saved_ssh_config() or self._ask_ssh_config()))
         return self._ssh
+
+    @property
+    def ssh_config(self) -> Path:
+        """For a person's own `ssh -F`, under the name `web`: what `vagrant ssh-config` says."""
+        return paths.state_dir() / "ssh_config"
+
+    @property
+    def login(self) -> str:
+        """The command with which a person logs in, for a shell in the current folder."""
+        return f"ssh -F {shlex.quote(os.path.relpath(self.ssh_config))} {VM}"
+
+    @property
+    def login_words(self) -> list[str]:
+        """The same for a program that runs in whatever folder."""
+        return ["ssh", "-F", str(self.ssh_config), VM]
 
     @property
     def host(self) -> str:
@@ -131,9 +171,9 @@ class VagrantMachine:
                 **json.loads(self.run("python3 -", stdin=source).out)}
 
     def answers(self) -> bool:
-        """Whether its ssh port takes a connection, asked in a fraction of a second."""
+        """Whether its sshd greets, asked in a fraction of a second."""
         saved = _saved_ssh_config()
-        return bool(saved) and _connects(saved["host"], saved["port"])
+        return bool(saved) and _greets(saved["host"], saved["port"])
 
     def wait(self) -> None:
         """Return when the guest's services have come up, or at the latest after half a minute."""
@@ -148,16 +188,21 @@ class VagrantMachine:
     def forget(self) -> None:
         """Drop what is known of the guest's address."""
         _ssh_config_path().unlink(missing_ok=True)
+        self.ssh_config.unlink(missing_ok=True)
         self._ssh, self._host = None, ""
 
     # -- Vagrant ------------------------------------------------------------------
 
-    def _vagrant(self, progress: Progress | None = None) -> vagrant.Vagrant:
+    def _id_path(self) -> Path:
+        """Where Vagrant notes the guest that it made."""
+        return paths.state_dir() / "machines" / "machines" / VM / self.provider / "id"
+
+    def _vagrant(self, progress: Progress | None = None) -> Vagrant:
         """A new handle each time: it caches the ssh-config, which changes with every start."""
         log = progress.log_path if progress else paths.state_dir() / "log" / "vagrant.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        to_log = vagrant.make_file_cm(str(log))
-        return vagrant.Vagrant(root=str(paths.ROOT), env=environment(), out_cm=to_log, err_cm=to_log)
+        to_log = make_file_cm(str(log))
+        return Vagrant(root=str(paths.ROOT), env=environment(), out_cm=to_log, err_cm=to_log)
 
     def _add_box(self, *, force: bool) -> None:
         name = box.settings()["name"]
@@ -182,19 +227,22 @@ class VagrantMachine:
             raise MachineError(f"`vagrant {verb}` ended with status {error.returncode}.{_last_lines(log)}",
                                f"look at {log}, then ./lab up (or ./lab destroy to begin anew)") from error
         except (FileNotFoundError, RuntimeError) as error:  # python-vagrant: no executable
-            raise HostError("There is no `vagrant` command on this computer.", "./lab up --yes") from error
+            raise HostError("There is no `vagrant` command in PATH.",
+                            "./lab up --yes   installs it; where it is there, put its folder into PATH") from error
 
     def _ask_ssh_config(self) -> dict[str, Any]:
         handle = self._vagrant()
         try:
-            conf = handle.conf(vm_name=VM)
+            text = handle.ssh_config(vm_name=VM)
         except subprocess.CalledProcessError as error:
             raise MachineError("The machine does not run.", "./lab up") from error
+        conf = handle.conf(text)
         config = {"host": conf["HostName"], "port": int(conf["Port"]), "user": conf["User"],
                   "key": conf["IdentityFile"].strip('"')}
         path = _ssh_config_path()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(config))
+        self.ssh_config.write_text(text)
         return config
 
     def _private_address(self) -> str:
@@ -203,17 +251,23 @@ class VagrantMachine:
         Hypervisors forward ssh from a loopback port; the site has an address of its own.
         """
         for address in self.check_output("hostname -I").split():
-            if ":" not in address and _connects(address, SSH_PORT):
+            if ":" not in address and _greets(address, SSH_PORT):
                 return address
         raise MachineError("The guest runs, but none of its addresses can be reached from this host.",
                            "./lab halt, then ./lab up; a VPN may hide the guest's network")
 
 
-def environment() -> dict[str, str]:
-    """The environment for calls of vagrant: all its state lies below `.lab/`."""
-    state = paths.state_dir()
-    return {**os.environ, "VAGRANT_HOME": str(state / "vagrant"), "VAGRANT_DOTFILE_PATH": str(state / "machines"),
-            "DEPLOYLAB_STATE": str(state), "VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
+@contextmanager
+def _unfinished() -> Iterator[None]:
+    """A note that the guest is half made or half gone, which stays if the block is broken off."""
+    _unfinished_path().parent.mkdir(parents=True, exist_ok=True)
+    _unfinished_path().touch()
+    yield
+    _unfinished_path().unlink()
+
+
+def _unfinished_path() -> Path:
+    return paths.state_dir() / "unfinished"
 
 
 def _ssh_config_path() -> Path:
@@ -227,9 +281,11 @@ def _saved_ssh_config() -> dict[str, Any] | None:
         return None
 
 
-def _connects(host: str, port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
-        return True
+def _greets(host: str, port: int) -> bool:
+    """Whether sshd greets there. The kernel of a frozen guest still takes connections, and so does a forwarded port."""
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1) as connection:
+        connection.settimeout(GREETING_S)
+        return connection.recv(4) == b"SSH-"
     return False
 
 

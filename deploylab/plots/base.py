@@ -12,7 +12,7 @@ from functools import cached_property
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from deploylab import words
 from deploylab.course import Course
@@ -22,6 +22,7 @@ from deploylab.record import Run
 INK = "#1b1b1f"    # in the SVG it becomes the colour of the text around it, light or dark
 GRID = "#c9c9cf"   # in the SVG it becomes --grid, where the page sets one
 PANEL_WIDTH_IN = 4.7
+DOTS = 110         # of a page for an inch of a figure: ten-point letters come out a little over its own
 LOOK = {
     "font.size": 10, "axes.titlesize": 11,
     "axes.edgecolor": GRID, "axes.labelcolor": INK, "axes.spines.top": False, "axes.spines.right": False,
@@ -45,6 +46,7 @@ class Plot:
         how_to_read: what the marks mean.
         measured: the load, the number of runs, the machine, and what is in doubt.
         alt: what it shows with the numbers, for who does not see it.
+        data: the same numbers as a table, its first row the heads of the columns; () for none.
     """
 
     name: str
@@ -53,10 +55,28 @@ class Plot:
     measured: str
     alt: str
     figure: Figure
+    data: tuple[tuple[str, ...], ...] = ()
 
     @property
     def caption(self) -> str:
         return f"{self.how_to_read} {self.measured}"
+
+    @property
+    def table(self) -> str:
+        """The data as an HTML table, folded; empty where there are none."""
+        if not self.data:
+            return ""
+        rows = ["".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
+                for tag, row in zip(["th", *["td"] * len(self.data)], self.data, strict=False)]
+        return f"<details><summary>The numbers</summary><table><tr>{'</tr><tr>'.join(rows)}</tr></table></details>"
+
+    @property
+    def markdown_table(self) -> str:
+        """The data as a Markdown table; empty where there are none."""
+        if not self.data:
+            return ""
+        head, *rows = (f"| {' | '.join(row)} |" for row in self.data)
+        return "\n".join([head, f"|{' --- |' * len(self.data[0])}", *rows])
 
     @cached_property
     def svg(self) -> str:
@@ -68,11 +88,17 @@ class Plot:
         """The same as PNG on white, 200 dots an inch."""
         return _render(self.figure, "png")
 
+    @cached_property
+    def sketch(self) -> bytes:
+        """A coarse PNG, made in a third of the time: for a plot that the next one will replace."""
+        return _render(self.figure, "png", dpi=90)
+
     def _repr_html_(self) -> str:
         """How a notebook shows it: the picture with its alternative and its caption."""
         data = base64.b64encode(self.png).decode()
-        return (f'<figure><img style="max-width:100%" alt="{html.escape(self.alt, quote=True)}" '
-                f'src="data:image/png;base64,{data}"><figcaption>{html.escape(self.caption)}</figcaption></figure>')
+        wide = round(self.figure.get_figwidth() * DOTS)  # its letters then are as large as those around it
+        return (f'<figure><img style="width:{wide}px;max-width:100%" alt="{html.escape(self.alt, quote=True)}" '
+                f'src="data:image/png;base64,{data}"><figcaption>{html.escape(self.caption)}</figcaption></figure>{self.table}')
 
 
 def style(course: Course, stage: str) -> tuple[str, str]:
@@ -123,6 +149,14 @@ def plain_ticks(ax: Axes) -> None:
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
+def plain_log_y(ax: Axes) -> None:
+    """A logarithmic upright axis with whole figures; in between, 2 and 5, so that a short one has figures too."""
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.10g}"))
+
+
 def dots(ax: Axes, x: Sequence[float], y: Sequence[float], runs: Sequence[Run], colour: str, marker: str) -> None:
     """One small mark a run; hollow where the load generator put the run in doubt."""
     for hollow in (False, True):
@@ -130,6 +164,15 @@ def dots(ax: Axes, x: Sequence[float], y: Sequence[float], runs: Sequence[Run], 
         if mine:
             ax.plot(*zip(*mine, strict=True), marker, ms=4.5, mec=colour, mew=0.9, ls="none", alpha=0.8,
                     mfc="none" if hollow else colour)
+
+
+def mean(ax: Axes, x: float, ci95: tuple[float, float] | None, y: float, colour: str, marker: str,
+         hollow: bool = False) -> None:
+    """One large mark for all runs, with the interval of their mean; hollow where they are mostly in doubt."""
+    if ci95:
+        ax.plot(ci95, (y, y), color=INK, lw=1.6, solid_capstyle="butt", marker="|", ms=7, zorder=3)
+    ax.plot(x, y, marker, ms=8, mfc="none" if hollow else colour, mec=colour if hollow else INK, mew=0.8, ls="none",
+            zorder=4, clip_on=False)
 
 
 def mostly_doubtful(runs: Sequence[Run]) -> bool:
@@ -160,19 +203,25 @@ def measured_as(runs: Sequence[Run], recorded: bool = False) -> str:
     return f"{mark}Load: {words.loads(runs)}. {words.count(len(runs), 'run')}. Machine: {machines}."
 
 
+def mark_recorded(figure: Figure) -> None:
+    """Write on the figure itself that it was not measured here: it may be seen without its caption."""
+    figure.text(0.985, 0.975, "RECORDED", ha="right", va="top", fontsize=9, weight="bold", color=INK,
+                bbox={"facecolor": "none", "edgecolor": INK, "lw": 0.8, "pad": 2.5})
+
+
 def sentence(*parts: str) -> str:
     """The parts that are not empty, as one text."""
     return " ".join(part for part in parts if part)
 
 
-def _render(figure: Figure, kind: str) -> bytes:
+def _render(figure: Figure, kind: str, dpi: int = 200) -> bytes:
     out = io.BytesIO()
     with matplotlib.rc_context({**LOOK, "svg.hashsalt": "deploylab"}):
         if kind == "svg":
             figure.savefig(out, format="svg", transparent=True,
                            metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
         else:
-            figure.savefig(out, format="png", dpi=200, facecolor="white")
+            figure.savefig(out, format="png", dpi=dpi, facecolor="white")
     return out.getvalue()
 
 

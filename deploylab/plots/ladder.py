@@ -70,7 +70,8 @@ def latency(runs: Sequence[Run], course: Course, *, cells: Sequence[Column] | No
     return Plot(
         name="latency", title=_title("Latency", cells), figure=figure,
         how_to_read="Latency of the good answers: the large mark is the 50th percentile, the short line the 95th, the "
-                    f"arrow the 99th; each the median over the runs, counted from the request's {counted_from}.",
+                    f"arrow the 99th; each the median over the runs, counted from the request's {counted_from}. "
+                    "One that is missing had too few answers, or too many failures.",
         measured=base.sentence(base.hollow_note(runs), base.measured_as(runs, recorded)),
         alt=_alt("Latency", cells, shown, summaries, _latency_words),
     )
@@ -95,7 +96,7 @@ def _throughput_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequenc
         good = [run for run in mine if run.rps]
         base.dots(ax, [run.rps for run in good], [y - 0.28 + 0.1 * (i % 2) for i, _ in enumerate(good)], good,
                   colour, marker)
-        _mean(ax, summary.rps, summary.rps_ci95, y + 0.12, colour, marker, base.mostly_doubtful(mine))
+        base.mean(ax, summary.rps, summary.rps_ci95, y + 0.12, colour, marker, base.mostly_doubtful(mine))
     ceilings = [course.view(cell[0]).ceiling_rps(cell[1], course.stage(one.cell.stage).slots) for one in rows]
     for y, ceiling_rps in enumerate(ceilings):
         if ceiling_rps is not None:
@@ -103,15 +104,7 @@ def _throughput_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequenc
     seen = [run.rps for run in runs if (run.view, run.concurrency) == cell]
     ends = [min(one.rps_ci95[1], 1.6 * max(seen)) for one in rows if one.rps_ci95]  # a wider one runs off the axis
     _scale(ax, [*seen, *ends, *(c for c in ceilings if c)])
-    base.label(ax, _cell_title(cell), "requests a second")
-
-
-def _mean(ax: Axes, x: float, ci95: tuple[float, float] | None, y: float, colour: str, marker: str,
-          hollow: bool = False) -> None:
-    if ci95:
-        ax.plot(ci95, (y, y), color=INK, lw=1.6, solid_capstyle="butt", marker="|", ms=7, zorder=3)
-    ax.plot(x, y, marker, ms=8, mfc="none" if hollow else colour, mec=colour if hollow else INK, mew=0.8, ls="none",
-            zorder=4, clip_on=False)
+    base.label(ax, _cell_title(cell), f"{course.view(cell[0]).unit} a second")
 
 
 def _latency_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequence[Run], course: Course) -> None:

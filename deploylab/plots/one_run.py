@@ -41,7 +41,7 @@ def one_run(run: LoadResult, attempts: Mapping[str, Sequence[int]] | None = None
         measured=base.sentence(f"Load: {words.load(run)}. 1 run: it has no interval.",
                                f"In doubt: {_doubts(run)}." if in_doubt(run.flags) else "",
                                f"Machine: {words.machine(machine)}." if machine else ""),
-        alt=f"{_title(run)}. {units.rate(run.rps)}; {words.failures(run.errors, run.n_sent)}; "
+        alt=f"{_title(run)}. {units.rate(run.rps, run.unit)}; {words.failures(run.errors, run.n_sent)}; "
             + ", ".join(f"{p} {units.ms(run.latency_ns.get(p))}" for p in ("p50", "p95", "p99")) + ".",
     )
 

@@ -6,15 +6,16 @@ from itertools import groupby
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator
 
-from deploylab import words
+from deploylab import units, words
 from deploylab.course import Course
 from deploylab.load import in_doubt
 from deploylab.plots import base
 from deploylab.plots.base import GRID, INK, Plot
-from deploylab.record import Run
+from deploylab.record import Comparison, Run
 from deploylab.stats import Step, cell_of, summarise
 
-TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
+TICKS = tuple(round(n * 10.0 ** power, 4) for power in range(-4, 5) for n in (1, 2, 5))
+CROWDED = 1000  # largest over smallest: from here on an axis has figures at powers of ten alone
 
 
 def ratios(steps: Sequence[Step], runs: Sequence[Run], course: Course, *, columns: int = 1,
@@ -34,13 +35,13 @@ def ratios(steps: Sequence[Step], runs: Sequence[Run], course: Course, *, column
     for ax, (_, some) in zip(axes, groups, strict=False):
         _panel(ax, some, course)
     for ax in axes:
-        _ratio_axis(ax, steps)
+        ratio_axis(ax, [step.rps for step in steps])
     before = f" against {steps[0].before.stage}" if len(groups) == 1 else ""
     return Plot(
         name="ratios", figure=figure,
         title=f"What {groups[0][0]} changed{before}" if len(groups) == 1 else "What each step changed",
         how_to_read="Throughput as a ratio to the stage before, with its 95 % interval, from pairs of runs of the same "
-                    "round. Right of 1: more requests a second; an interval that holds 1: no difference seen. "
+                    "round. Right of 1: more answers a second; an interval that holds 1: no difference seen. "
                     "The ratio is the worth of the whole step, not of one part.",
         measured=base.sentence(
             base.hollow_note(runs) if any(map(_in_doubt, steps)) else "", base.measured_as(runs, recorded)),
@@ -76,16 +77,19 @@ def _short(step: Step) -> str:
     return f"{words.factor(found.ratio)} ({words.interval(found.ci95)})"
 
 
-def _ratio_axis(ax: Axes, steps: Sequence[Step]) -> None:
-    ends = [x for step in steps if step.rps.ratio for x in (step.rps.ratio, *(step.rps.ci95 or ()))]
+def ratio_axis(ax: Axes, found: Sequence[Comparison], line: bool = True) -> None:
+    """A logarithmic axis that holds these ratios with their intervals, and a line at 1."""
+    ends = [x for one in found if one.ratio for x in (one.ratio, *(one.ci95 or ()))]
     low, high = min([*ends, 0.5]) / 1.15, max([*ends, 2]) * 1.15
+    ax.set_xlim(low, high)  # first: a logarithmic axis complains of the limits that one single mark gave it
     ax.set_xscale("log")
-    ax.set_xlim(low, high)
-    ax.xaxis.set_major_locator(FixedLocator([tick for tick in TICKS if low <= tick <= high]))
+    ticks = TICKS[::3] if high / low > CROWDED else TICKS
+    ax.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
     base.plain_ticks(ax)
     ax.tick_params(axis="x", which="minor", length=0)
-    ax.axvline(1, color=INK, lw=1)
-    ax.set_xlabel("ratio of requests a second (log scale)")
+    if line:
+        ax.axvline(1, color=INK, lw=1)
+    ax.set_xlabel("ratio of throughput (log scale)")
 
 
 def run_order(runs: Sequence[Run], course: Course, *, recorded: bool = False) -> Plot:
@@ -123,4 +127,7 @@ def run_order(runs: Sequence[Run], course: Course, *, recorded: bool = False) ->
         measured=base.sentence(base.hollow_note(runs), base.measured_as(runs, recorded)),
         alt=f"{len(shown)} runs in order of time, each against the mean of its own stage and view: from "
             f"{words.factor(low)} to {words.factor(high)} of it.",
+        data=(("run", "round", "stage", "view", "clients", "answered", "of its mean"),
+              *((str(i), str(run.round or "–"), words.target(run.stage, run.variant), run.view, str(run.concurrency),
+                 units.rate(run.rps, run.unit), words.factor(relative)) for i, run, relative in shown)),
     )

@@ -40,7 +40,7 @@ def html(session: Session, course: Course) -> str:
     environment.filters.update(
         ms=units.ms, rate=units.rate, size=units.size, seconds=units.seconds, factor=words.factor,
         interval=words.interval, percent=words.percent, failures=words.failures, explain=explain,
-        count=words.count, span=sentences.span, cpu=sentences.cpu, pair=sentences.pair,
+        half_width=words.half_width, count=words.count, span=sentences.span, cpu=sentences.cpu, pair=sentences.pair,
     )
     environment.globals.update(show_ms=units.ms, show_rate=units.rate, show_cpu=sentences.cpu, show_size=units.size)
     return environment.get_template("report.html.j2").render(content.collect(session, course))

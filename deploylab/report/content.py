@@ -7,7 +7,7 @@ from typing import Any
 from deploylab import plots, stats, units, words
 from deploylab.course import Course
 from deploylab.record import Run
-from deploylab.report import sentences
+from deploylab.report import contrasts, sentences
 from deploylab.results import Session
 
 
@@ -21,15 +21,17 @@ def collect(session: Session, course: Course) -> dict[str, Any]:
         ResultsError: the results cannot be read.
     """
     all_runs, problems = session.read()
-    runs, strays = _of_one_machine([run for run in all_runs if run.purpose == "round" and run.variant is None])
+    runs, strays = of_one_machine([run for run in all_runs if run.purpose == "round" and run.variant is None])
+    pairs, more_strays = of_one_machine([run for run in all_runs if run.purpose == "pair"])
     steps = stats.steps(runs, course)
     plan = session.plan
     return {
-        "session": session, "plan": plan, "course": course, "runs": runs, "problems": problems + strays,
+        "session": session, "plan": plan, "course": course, "runs": runs, "problems": problems + strays + more_strays,
         "n_planned": plan.get("n_rounds", 0) * len(plan.get("cells", [])),
         "machine": runs[0].machine if runs else plan.get("machine") or {},
         "machine_line": words.machine((runs[0].machine if runs else plan.get("machine")) or {}),
         "steps": _by_stage(steps, runs, course, session.recorded), "n_ratios": len(steps),
+        "contrasts": contrasts.collect(plan, pairs, course, session.recorded),
         "cells": _cells(runs, course, session.recorded),
         "order": plots.run_order(runs, course, recorded=session.recorded) if runs else None,
         "flags": _flags(runs), "how": _how(runs, plan), "converge": plan.get("converge") or [],
@@ -37,7 +39,7 @@ def collect(session: Session, course: Course) -> dict[str, Any]:
     }
 
 
-def _of_one_machine(runs: list[Run]) -> tuple[list[Run], list[str]]:
+def of_one_machine(runs: list[Run]) -> tuple[list[Run], list[str]]:
     """The runs of the machine that most of them were made on, and a sentence about the others."""
     by_machine: dict[str, list[Run]] = {}
     for run in runs:
@@ -68,27 +70,46 @@ def _by_stage(steps: Sequence[stats.Step], runs: Sequence[Run], course: Course,
 def _box(step: stats.Step) -> dict[str, Any]:
     said, sure = sentences.in_short(step)
     return {"step": step, "kind": sentences.outcome(step), "where": sentences.where(step), "said": said, "sure": sure,
-            "note": sentences.note(step), "sentences": sentences.full(step),
+            "note": sentences.note(step), "figures": sentences.beside(step), "sentences": sentences.full(step),
             "warnings": list(dict.fromkeys(text for found in step.ratios.values() for text in found.warnings
                                            if found.ratio is not None))}
 
 
 def _cells(runs: Sequence[Run], course: Course, recorded: bool) -> list[dict[str, Any]]:
-    """One entry for each view and load: its two plots and the summaries behind them."""
+    """One entry for each view and load: its two plots, and the summaries behind them and of what stands aside."""
     summaries = stats.summarise(runs)
     ladder = [stage.stage for stage in stats.on_ladder(course)]
+    names = [*ladder, *dict.fromkeys(run.stage for run in runs if run.stage not in ladder)]
     out = []
     for view, concurrency in stats.cells_of(runs, course):
-        chosen = [summaries[cell] for name in ladder
+        one = {"cells": [(view, concurrency)], "recorded": recorded}
+        chosen = [summaries[cell] for name in names
                   if (cell := stats.Cell(name, None, view, concurrency)) in summaries]
-        if chosen:
-            one = [(view, concurrency)]
-            out.append({
-                "view": course.view(view), "concurrency": concurrency, "summaries": chosen,
-                "ladder": plots.ladder(runs, course, cells=one, recorded=recorded),
-                "latency": plots.latency(runs, course, cells=one, recorded=recorded),
-            })
+        drawn = any(summary.cell.stage in ladder for summary in chosen)
+        out.append({
+            "view": course.view(view), "concurrency": concurrency, "summaries": chosen,
+            "aside": [summary.cell.stage for summary in chosen if summary.cell.stage not in ladder],
+            "warned": _warned(chosen),
+            "noted": _noted([run for run in runs if (run.view, run.concurrency) == (view, concurrency)]),
+            "ladder": plots.ladder(runs, course, **one) if drawn else None,
+            "latency": plots.latency(runs, course, **one) if drawn else None,
+        })
     return out
+
+
+def _noted(runs: Sequence[Run]) -> dict[str, str]:
+    """By stage, what its runs saw beside their figures: requests of a visit, hits of a cache."""
+    said = {name: words.noted([run for run in runs if run.stage == name]) for name in {run.stage for run in runs}}
+    return {name: text for name, text in sorted(said.items()) if text}
+
+
+def _warned(summaries: Sequence[stats.Summary]) -> dict[str, list[str]]:
+    """Each warning once, with the stages that it is about."""
+    said: dict[str, list[str]] = {}
+    for summary in summaries:
+        for text in summary.warnings:
+            said.setdefault(text, []).append(summary.cell.stage)
+    return said
 
 
 def _flags(runs: Sequence[Run]) -> list[dict[str, Any]]:

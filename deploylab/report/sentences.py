@@ -6,14 +6,14 @@ from statistics import median
 
 from deploylab import units, words
 from deploylab.load import in_doubt
-from deploylab.stats import Step, Summary
+from deploylab.stats import Raced, Step, Summary
 
 GAIN, LOSS, NONE, UNKNOWN = "gain", "loss", "none", "unknown"
 SYMBOLS = {GAIN: "▲", LOSS: "▼", NONE: "○", UNKNOWN: "–"}
 
 
-def outcome(step: Step) -> str:
-    """What a step did to throughput: a gain, a loss, no difference seen, or unknown."""
+def outcome(step: Step | Raced) -> str:
+    """What a step, or side B of a contrast, did to throughput: a gain, a loss, no difference seen, or unknown."""
     found = step.rps
     if found.ratio is None or found.ci95 is None:
         return UNKNOWN
@@ -34,10 +34,10 @@ def in_short(step: Step) -> tuple[str, str]:
         return "no ratio", _why_none(step)
     if found.ci95 is None:
         return f"{words.factor(found.ratio)} times", "one pair: no interval"
-    head, _, tail = words.change(found.ratio, found.ci95).partition(" (")
+    head, _, tail = words.change(found.ratio, found.ci95, unit=found.unit).partition(" (")
     if outcome(step) == NONE:
         return "none seen", tail.rstrip(")")
-    return head.removesuffix(" requests a second").removesuffix(" as many"), tail.rstrip(")")
+    return head.removesuffix(f" {found.unit} a second").removesuffix(" as many"), tail.rstrip(")")
 
 
 def note(step: Step) -> str:
@@ -49,8 +49,20 @@ def note(step: Step) -> str:
     return "; ".join(parts)
 
 
+def beside(step: Step) -> list[str]:
+    """The other figures of a small box: requests and bytes of a visit, else the latency; what a cache answered."""
+    a, b = step.a, step.b
+    out = [f"p50 {pair(a.latency_ns['p50'], b.latency_ns['p50'], units.ms)}"]
+    if a.requests_per_visit is not None and b.requests_per_visit is not None:
+        out = [f"{a.requests_per_visit:g} → {b.requests_per_visit:g} requests",
+               pair(a.bytes_per_visit, b.bytes_per_visit, units.size)]
+    return out if b.hit_ratio is None else [*out, f"{words.percent(b.hit_ratio)} from a cache"]
+
+
 def headline(steps: Sequence[Step]) -> list[str]:
-    """What one stage bought, in a few sentences: gains first, then losses, then nothing.
+    """What one stage bought, in a few sentences: the largest gain first, then losses, then nothing.
+
+    The other gains stand in the boxes above.
 
     Args:
         steps: all views of one stage, at least one.
@@ -62,7 +74,7 @@ def headline(steps: Sequence[Step]) -> list[str]:
         return f"{step.cell.view} with {words.count(step.cell.concurrency, 'client')}" if many else step.cell.view
 
     found = {kind: [step for step in steps if outcome(step) == kind] for kind in SYMBOLS}
-    out = _gains(sorted(found[GAIN], key=lambda step: -step.rps.ratio), name)
+    out = _most(found[GAIN], name)
     out += [f"A loss on {name(step)}: {_change(step)}." for step in sorted(found[LOSS], key=lambda s: s.rps.ratio)]
     if found[NONE]:
         views = ", ".join(f"{name(step)} ({in_short(step)[1]})" for step in found[NONE])
@@ -103,7 +115,8 @@ def full(step: Step) -> list[str]:
                f"{words.failures(step.a.errors, step.a.n_sent)} on {step.before.stage}.")
     for metric in ("server_cpu_per_request_s", "server_pss_bytes"):
         if (found := step.ratios[metric]).ratio is not None:
-            out.append(f"{_capital(words.METRICS[metric][0])}: {words.change(found.ratio, found.ci95, metric)}.")
+            said = words.change(found.ratio, found.ci95, metric, found.unit)
+            out.append(f"{_capital(words.METRICS[metric][0])}: {said}.")
     return out
 
 
@@ -130,14 +143,9 @@ def span(summary: Summary) -> str:
     return " to ".join(units.three_figures(end) for end in summary.rps_ci95)
 
 
-def _gains(steps: list[Step], name: Callable[[Step], str]) -> list[str]:
-    if not steps:
-        return []
-    most, *others = steps
-    out = [f"Most on {name(most)}: {_change(most)}."]
-    if others:
-        out.append("Gains also on " + ", ".join(f"{name(step)} ({in_short(step)[0]})" for step in others) + ".")
-    return out
+def _most(steps: list[Step], name: Callable[[Step], str]) -> list[str]:
+    most = max(steps, key=lambda step: step.rps.ratio, default=None)
+    return [f"Most on {name(most)}: {_change(most)}."] if most else []
 
 
 def _memory(summaries: list[Summary]) -> float | None:
@@ -155,7 +163,7 @@ def _failed(steps: Sequence[Step]) -> str:
 
 
 def _change(step: Step) -> str:
-    return words.change(step.rps.ratio, step.rps.ci95)
+    return words.change(step.rps.ratio, step.rps.ci95, unit=step.rps.unit)
 
 
 def _why_none(step: Step) -> str:

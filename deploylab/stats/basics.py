@@ -5,8 +5,6 @@ from math import exp, log, sqrt
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from scipy.stats import t as student_t
-
 from deploylab import words
 from deploylab.errors import DeployLabError
 from deploylab.record import Run
@@ -36,7 +34,11 @@ METRICS: dict[str, Callable[[Run], float | None]] = {
     # The price of an answer: without a good one there is nothing to price.
     "server_cpu_per_request_s": lambda run: run.server_cpu_per_request_s if run.n_ok else None,
     "server_pss_bytes": lambda run: run.server_pss_bytes,
+    "bytes_per_answer": lambda run: run.bytes / run.n_ok if run.n_ok else None,
+    "requests_per_visit": lambda run: run.notes.get("requests_per_visit"),
+    "bytes_per_visit": lambda run: run.notes.get("bytes_per_visit"),
 }
+COUNTS = ("bytes_per_answer", "requests_per_visit", "bytes_per_visit")  # not timed: equal ones are no suspicion
 
 
 def cell_of(run: Run) -> Cell:
@@ -63,8 +65,23 @@ def log_interval(values: Sequence[float]) -> tuple[float, tuple[float, float] | 
     centre, n = fmean(logs), len(logs)
     if n < 2:
         return exp(centre), None
-    half = float(student_t.ppf(0.975, n - 1)) * stdev(logs) / sqrt(n)
+    half = student_t(n) * stdev(logs) / sqrt(n)
     return exp(centre), (exp(centre - half), exp(centre + half))
+
+
+def student_t(n: int) -> float:
+    """How many standard errors a 95 % interval of n values reaches to each side.
+
+    Args:
+        n: how many values, 2 or more.
+
+    Example:
+        >>> round(student_t(5), 3)
+        2.776
+    """
+    from scipy.special import stdtrit  # when first asked: who reckons nothing need not wait for scipy
+
+    return float(stdtrit(n - 1, 0.975))
 
 
 def autocorrelation(values: Sequence[float]) -> float | None:
@@ -95,18 +112,21 @@ def drifts(r1: float | None, n: int) -> bool:
     return r1 is not None and r1 > 2 / sqrt(n)
 
 
-def require_alike(runs: Sequence[Run]) -> None:
+def require_alike(runs: Sequence[Run], *, but: Sequence[str] = ()) -> None:
     """Nothing, if all runs had the same view, load and machine.
+
+    Args:
+        but: what may differ: "view", where two views of one server are meant to be compared.
 
     Raises:
         DeployLabError: they differ; the message says in what.
     """
     for name, figure in _SAME.items():
         seen = list(dict.fromkeys(figure(run) for run in runs))
-        if len(seen) > 1:
+        if len(seen) > 1 and name not in but:
             raise DeployLabError(
                 f"These runs do not go together: their {name} differs: {' and '.join(map(str, seen[:3]))}.",
-                "measure both under the same load, in turns: ./lab measure A B",
+                "measure both under the same load, in turns: ./lab compare A B",
             )
 
 
@@ -116,6 +136,8 @@ _SAME: dict[str, Callable[[Run], object]] = {
     "concurrency": lambda run: words.count(run.concurrency, "client"),
     "arrival rate": lambda run: run.target_rps,
     "keep-alive": lambda run: "on" if run.keepalive else "off",
+    "number of slow clients": lambda run: next((flag.split()[-1].rpartition("=")[2] for flag in run.flags
+                                                if words.flag_name(flag) == "slow_clients"), "0"),
     "duration": lambda run: f"{run.duration_s:.1f} s",
     "machine": lambda run: words.machine(run.machine) + f", kernel {run.machine.get('kernel')}",
 }

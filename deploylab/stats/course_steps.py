@@ -28,7 +28,7 @@ class Step:
 
 def on_ladder(course: Course) -> tuple[Stage, ...]:
     """The stages that follow each other; a stage with no Django in it (`ladder = false`) stands aside."""
-    return tuple(stage for stage in course.stages if getattr(stage, "ladder", True))
+    return tuple(stage for stage in course.stages if stage.ladder)
 
 
 def cells_of(runs: Sequence[Run], course: Course) -> list[tuple[str, int]]:

@@ -8,18 +8,21 @@ from deploylab import words
 from deploylab.errors import DeployLabError
 from deploylab.record import Comparison, Run
 from deploylab.stats.basics import (
+    COUNTS,
     FAILURES_TO_WARN,
     METRICS,
     autocorrelation,
     drifts,
     log_interval,
     require_alike,
+    student_t,
 )
 
 Pair = tuple[list[Run], list[Run]]
 
 
-def compare(a_runs: Sequence[Run], b_runs: Sequence[Run], metric: str = "rps") -> Comparison:
+def compare(a_runs: Sequence[Run], b_runs: Sequence[Run], metric: str = "rps", *,
+            of_views: bool = False) -> Comparison:
     """How B stands to A in one figure: log ratios pair by pair, with a t interval.
 
     A pair is what A and B measured under the same `pair_id`, or else in the same round of the same session.
@@ -28,6 +31,7 @@ def compare(a_runs: Sequence[Run], b_runs: Sequence[Run], metric: str = "rps") -
     Args:
         a_runs, b_runs: in order of time, each side of one cell.
         metric: a key of METRICS.
+        of_views: the two sides are two views, of one server perhaps; otherwise that is a mistake.
 
     Raises:
         DeployLabError: the runs differ in view, load or machine, or the metric is unknown.
@@ -41,22 +45,49 @@ def compare(a_runs: Sequence[Run], b_runs: Sequence[Run], metric: str = "rps") -
     """
     if metric not in METRICS:
         raise DeployLabError(f"There is no metric '{metric}'. They are: {', '.join(METRICS)}.")
-    require_alike([*a_runs, *b_runs])
-    a_name, b_name = _name(a_runs, "A"), _name(b_runs, "B")
+    for runs in (a_runs, b_runs):
+        require_alike(runs)
+    require_alike([*a_runs, *b_runs], but=("view",) if of_views else ())
+    a_name, b_name = _name(a_runs, "A", of_views), _name(b_runs, "B", of_views)
     pairs = _pairs(a_runs, b_runs)
     ratios = [ratio for pair in pairs if (ratio := _ratio(pair, metric)) is not None]
     ratio, ci95 = log_interval(ratios) if ratios else (None, None)
     half_width = sqrt(ci95[1] / ci95[0]) - 1 if ci95 else None
+    unit = "visits" if any(run.unit == "visits" for run in (*a_runs, *b_runs)) else "requests"
     return Comparison(
-        a=a_name, b=b_name, view=next((run.view for run in (*a_runs, *b_runs)), ""), metric=metric,
+        a=a_name, b=b_name, view=" and ".join(dict.fromkeys(run.view for run in (*a_runs, *b_runs))), metric=metric,
         n_pairs=len(ratios), ratio=ratio, ci95=ci95, half_width=half_width,
-        verdict=_verdict(f"{b_name} against {a_name}", pairs, metric, ratio, ci95, half_width, len(ratios)),
-        warnings=_warnings(pairs, ratios, metric, len(a_runs), len(b_runs)),
+        verdict=_verdict(f"{b_name} against {a_name}", pairs, metric, ratio, ci95, half_width, len(ratios), unit),
+        unit=unit, warnings=_warnings(pairs, ratios, metric, len(a_runs), len(b_runs)),
     )
 
 
-def _name(runs: Sequence[Run], otherwise: str) -> str:
-    names = list(dict.fromkeys(words.target(run.stage, run.variant) for run in runs))
+def pairs_needed(found: Comparison, half_width: float) -> int | None:
+    """How many pairs as steady as these would bring the half-width to that; None where there is no interval.
+
+    Args:
+        half_width: as a factor minus one: 0.05 for 5 %.
+
+    Example:
+        >>> found = Comparison(a="a", b="b", view="page", metric="rps", n_pairs=5, ratio=1.0, ci95=(0.8, 1.25),
+        ...                    half_width=0.25, verdict="")
+        >>> pairs_needed(found, 0.25), pairs_needed(found, 0.10)
+        (5, 17)
+
+    Source: as `log_interval`, solved for n with the spread that was seen.
+    """
+    if not found.half_width or found.n_pairs < 2:
+        return None
+    spread = log(1 + found.half_width) * sqrt(found.n_pairs) / student_t(found.n_pairs)
+    n = 2
+    while student_t(n) * spread / sqrt(n) > log(1 + half_width) + 1e-12:
+        n += max(1, n // 50)  # a count in thousands need not be exact
+    return n
+
+
+def _name(runs: Sequence[Run], otherwise: str, with_view: bool = False) -> str:
+    names = list(dict.fromkeys(words.target(run.stage, run.variant) + (f" {run.view}" if with_view else "")
+                               for run in runs))
     if len(names) > 1:
         raise DeployLabError(f"One side of a comparison holds several servers: {', '.join(names)}.",
                              "give the runs of one stage or variant to each side")
@@ -89,14 +120,15 @@ def _ratio(pair: Pair, metric: str) -> float | None:
 
 
 def _verdict(names: str, pairs: list[Pair], metric: str, ratio: float | None,
-             ci95: tuple[float, float] | None, half_width: float | None, n_used: int) -> str:
+             ci95: tuple[float, float] | None, half_width: float | None, n_used: int,
+             unit: str) -> str:
     if ratio is None:
         return f"{names}: no ratio, because {_why_none(pairs, metric)}"
     left_out = f" in {n_used} of {len(pairs)} pairs" if n_used < len(pairs) else ""
-    said = f"{names}{left_out}: {words.change(ratio, ci95, metric)}"
+    said = f"{names}{left_out}: {words.change(ratio, ci95, metric, unit)}"
     if half_width is None:
         return f"{said}; one pair cannot say how far it would move"
-    return f"{said}; half-width {words.percent(half_width)}"
+    return f"{said}; half-width {words.half_width(half_width)}"
 
 
 def _why_none(pairs: list[Pair], metric: str) -> str:
@@ -114,7 +146,7 @@ def _by_side(pairs: list[Pair]) -> tuple[list[Run], list[Run]]:
 
 def _warnings(pairs: list[Pair], ratios: list[float], metric: str, n_a: int, n_b: int) -> list[str]:
     out = []
-    if len(ratios) < len(pairs):
+    if 0 < len(ratios) < len(pairs):
         out.append(f"{len(pairs) - len(ratios)} of {words.count(len(pairs), 'pair')} left out: "
                    f"one side had no {words.METRICS[metric][0]}; the ratio is of the others only")
     sides = _by_side(pairs)
@@ -122,16 +154,16 @@ def _warnings(pairs: list[Pair], ratios: list[float], metric: str, n_a: int, n_b
         out.append(f"{words.count(single, 'run')} without a partner left out")
     for runs in sides:
         out += _side_warnings(runs)
-    if len(ratios) > 1 and max(ratios) == min(ratios):
+    if len(ratios) > 1 and max(ratios) == min(ratios) and metric not in COUNTS:
         out.append("every pair gave exactly the same ratio: that is a copy or a coarse figure, not precision")
-    if drifts(autocorrelation([log(ratio) for ratio in ratios]), len(ratios)):
+    if metric not in COUNTS and drifts(autocorrelation([log(ratio) for ratio in ratios]), len(ratios)):
         out.append("a pair resembles the one before it: the interval is too narrow")
     return out + _differences([run for runs in sides for run in runs])
 
 
 def _side_warnings(runs: Sequence[Run]) -> list[str]:
     name = _name(runs, "")
-    out = [f"{name}: {text}" for text in words.flags_in(runs)]
+    out = [f"{name}: {text}" for text in words.flags_in(runs, but=words.INFORMATION)]
     sent, failed = sum(run.n_sent for run in runs), sum(run.n_errors for run in runs)
     if sent and failed / sent > FAILURES_TO_WARN:
         out.append(f"{name}: {words.percent(failed / sent)} of its requests failed; "

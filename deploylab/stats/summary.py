@@ -7,7 +7,16 @@ from statistics import fmean, median, stdev
 
 from deploylab import words
 from deploylab.record import Run
-from deploylab.stats.basics import METRICS, Cell, autocorrelation, cell_of, drifts, log_interval, require_alike
+from deploylab.stats.basics import (
+    COUNTS,
+    METRICS,
+    Cell,
+    autocorrelation,
+    cell_of,
+    drifts,
+    log_interval,
+    require_alike,
+)
 
 CV_TO_WARN = 0.2  # above it, a run repeats itself badly enough to say so
 
@@ -28,6 +37,10 @@ class Summary:
     errors: dict[str, int]              # summed over the runs
     server_cpu_per_request_s: float | None  # median over the runs
     server_pss_bytes: float | None      # median over the runs
+    bytes_per_answer: float | None      # median over the runs
+    hit_ratio: float | None             # good answers from a cache, of those of all runs; None: no cache spoke
+    requests_per_visit: float | None    # median over the runs; None: no visits
+    bytes_per_visit: float | None
     flags: dict[str, int]               # each flag's name, and how many runs carry it
     warnings: list[str] = field(default_factory=list)
 
@@ -72,8 +85,9 @@ def _summary(cell: Cell, runs: list[Run]) -> Summary:
         latency_ns={p: _median_of([run.latency_ns.get(p) for run in runs]) for p in ("p50", "p95", "p99")},
         n_sent=sum(run.n_sent for run in runs),
         errors=_sum_errors(runs),
-        server_cpu_per_request_s=_median_of([METRICS["server_cpu_per_request_s"](run) for run in runs]),
-        server_pss_bytes=_median_of([run.server_pss_bytes for run in runs]),
+        **{name: _median_of([METRICS[name](run) for run in runs])
+           for name in ("server_cpu_per_request_s", "server_pss_bytes", *COUNTS)},
+        hit_ratio=_hit_ratio(runs),
         flags={name: flags.count(name) for name in sorted(set(flags))},
     )
     summary.warnings.extend(_warnings(summary, runs))
@@ -84,6 +98,11 @@ def _median_of(values: Sequence[float | None]) -> float | None:
     """The median of those there are; None where more than half are missing."""
     there = [value for value in values if value is not None]
     return median(there) if 2 * len(there) >= len(values) and there else None
+
+
+def _hit_ratio(runs: Sequence[Run]) -> float | None:
+    spoke = [run for run in runs if run.hit_ratio is not None]
+    return sum(run.hit_ratio * run.n_ok for run in spoke) / sum(run.n_ok for run in spoke) if spoke else None
 
 
 def _sum_errors(runs: Sequence[Run]) -> dict[str, int]:

@@ -1,9 +1,10 @@
 #!/bin/bash
 # Builds a Vagrant box for the LXC provider: a small Debian with systemd and sshd.
 #
-#   build.sh SUITE PUBLIC_KEY_FILE OUTPUT.box [APT_SOURCE_LINE ...]
+#   build.sh SUITE PUBLIC_KEY_FILE OUTPUT.box [APT_SOURCE_LINE ... | BUNDLE]
 #
-# Without source lines mmdebstrap takes the distribution's own default mirror.
+# Without source lines mmdebstrap takes the distribution's own default mirror. BUNDLE is the
+# folder of a bundle in use (`./lab bundle`): then no network is asked.
 # Needs root, and about 400 MB for a moment.
 set -euo pipefail
 
@@ -13,13 +14,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d "$(dirname "$output")/build.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# What a guest needs to boot, to be reached and to be converged. All the rest is
-# the business of the stages.
-packages=(
-    systemd systemd-sysv systemd-resolved dbus   # boots like a real server
-    openssh-server sudo iproute2 procps          # reached and looked into
-    ca-certificates python3 curl                 # converged and checked
-)
+packages=$(sed 's/#.*//' "$here/packages.txt" | xargs | tr ' ' ,)
+bundle=
+if [ -d "${1:-}" ]; then
+    bundle=$1
+    set -- "deb [trusted=yes] copy:${bundle// /%20}/guest-packages ./"   # digests were compared
+fi
 
 hook_dir=$work/hook
 mkdir -p "$hook_dir"
@@ -30,12 +30,12 @@ cp "$here/customize.sh" "$hook_dir/"
 mirror=()
 [ $# -gt 0 ] && mirror=(-)
 printf '%s\n' "$@" | mmdebstrap --mode=root --variant=minbase \
-    --include="$(IFS=,; echo "${packages[*]}")" \
+    --include="$packages" \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook="set -e; cp $(printf %q "$hook_dir")/authorized_keys \"\$1/tmp/\"" \
-    --customize-hook="set -e; bash $(printf %q "$hook_dir")/customize.sh \"\$1\"" \
+    --customize-hook="set -e; bash $(printf %q "$hook_dir")/customize.sh \"\$1\" $(printf %q "$bundle")" \
     "$suite" "$work/rootfs" "${mirror[@]}"
 
 # The plug-in strips two path components, so the members must begin with ./rootfs/.

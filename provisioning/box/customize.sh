@@ -1,7 +1,8 @@
 #!/bin/bash
-# Runs on the host, inside the box build, with the guest's root folder as argument.
+# Runs on the host, inside the box build, with the guest's root folder as argument, and the folder
+# of a bundle where one is in use.
 set -euo pipefail
-root=$1
+root=$1 bundle=${2:-}
 
 # Vagrant's user. It may do everything, as on every Vagrant box; only the
 # key of this clone opens the door, and passwords do not.
@@ -56,4 +57,13 @@ WantedBy=multi-user.target
 UNIT
 chroot "$root" systemctl enable ssh-host-keys.service
 : > "$root/etc/machine-id"
+
+# From a bundle: the machine carries its packages with it, and asks nobody else for any.
+if [ "$bundle" ]; then
+    carried=/usr/share/deploylab
+    install -d "$root$carried"
+    cp -r "$bundle/guest-packages" "$bundle/guest-wheels" "$root$carried/"
+    chmod -R a+rX "$root$carried"
+    echo "deb [trusted=yes] file:$carried/guest-packages ./" > "$root/etc/apt/sources.list"
+fi
 echo 'LANG=C.UTF-8' > "$root/etc/default/locale"

@@ -6,4 +6,4 @@ from provisioning.lab import Lab
 
 def deploy(lab: Lab) -> None:
     common.machine(lab)
-    front.nginx(f"deploylab-{lab.stage}", lab.port)
+    front.nginx(lab, lab.stage)

@@ -1,11 +1,14 @@
 """What every stage stands on: the machine itself, its user, its folders, our helper programs."""
 
+from pathlib import Path
+
 import jinja2
 
 from provisioning import operations
 from provisioning.lab import FILES, Lab
 
 LIB = operations.LIB
+File = tuple[bytes, str, str]  # content, mode, group
 
 
 def place(path: str, *, mode: str = "644", group: str = "root", **values) -> None:
@@ -14,29 +17,38 @@ def place(path: str, *, mode: str = "644", group: str = "root", **values) -> Non
     Args:
         values: for a template, a file whose name in `files/` ends in `.j2`.
     """
-    content = (FILES / f"{path.lstrip('/')}{'.j2' if values else ''}").read_bytes()
-    if values:
-        template = jinja2.Template(content.decode(), undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-        content = template.render(**values).encode()
+    source = FILES / path.lstrip("/")
+    content = source.read_bytes() if source.exists() else rendered(path, **values)
     operations.placed(name=f"File {path}", files={path: (content, mode, group)})
 
 
-def known(folder: str) -> list[str]:
-    """The names of all files that the lab may put into a folder of the machine, for any stage."""
-    return sorted(path.name.removesuffix(".j2") for path in (FILES / folder.lstrip("/")).iterdir())
+def rendered(path: str, root: Path = FILES, **values) -> bytes:
+    """A template from `files/`, or from another such folder, with its values."""
+    text = (root / f"{path.lstrip('/')}.j2").read_text()
+    template = jinja2.Template(text, undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True)
+    return template.render(**values).encode()
 
 
 def machine(lab: Lab) -> None:
     """The ground: helpers, trust, folders, a user without a shell."""
-    programs = {f"{LIB}/{source.name}": (source.read_bytes(), "755" if source.stat().st_mode & 0o100 else "644", "root")
-                for source in sorted((FILES / LIB.lstrip("/")).iterdir())}
-    operations.placed(name="Helper programs", files=programs)
+    helpers()
     operations.ensure(name="Nothing of an interrupted converge still runs",
                       holds=f"{LIB}/leftovers --check {lab.mark}", otherwise=f"{LIB}/leftovers {lab.mark}")
     network(lab)
     operations.account("deploylab", "/srv/deploylab")
     for path in ("/etc/deploylab", "/srv/deploylab", "/var/log/deploylab"):
         operations.folder(path)
+
+
+def helpers() -> None:
+    """Our programs that converging and checking work with."""
+    programs = {f"{LIB}/{source.name}": (source.read_bytes(), "755" if source.stat().st_mode & 0o100 else "644", "root")
+                for source in sorted((FILES / LIB.lstrip("/")).iterdir())}
+    operations.placed(name="Helper programs", files=programs)
+
+
+def sockets() -> None:
+    """The folder for sockets and pid files, now and after every boot."""
     place("/etc/tmpfiles.d/deploylab.conf")
     operations.folder("/run/deploylab", "750", "deploylab:www-data")
 

@@ -11,8 +11,9 @@ def deploy(lab: Lab) -> None:
     operations.owned(lab.folder, "deploylab")
     app.data(lab, start_over=f"mv -f {lab.folder}/db.sqlite3* /var/backups/deploylab/")
     server(lab, lab.stage, lab.port)
-    # One request at a time: while a page waits, everybody waits.
-    server(lab, f"{lab.stage}-nothreading", lab.ports["nothreading"], "--nothreading ")
+    if "nothreading" in lab.variants:
+        # One request at a time: while a page waits, everybody waits.
+        server(lab, f"{lab.stage}-nothreading", lab.port_of("nothreading"), "--nothreading ")
 
 
 def server(lab: Lab, name: str, port: int, options: str = "") -> None:
@@ -21,5 +22,6 @@ def server(lab: Lab, name: str, port: int, options: str = "") -> None:
     --noreload: no second process that watches the files. 0.0.0.0: it answers on every address
     of the machine, or the host could not reach it.
     """
-    command = f"{operations.VENV}/bin/python {lab.folder}/app/manage.py runserver --noreload {options}0.0.0.0:{port}"
-    operations.kept(name, lab.stage, port, command, app.read_at_start(lab, production=False))
+    command = f"runserver --noreload {options}0.0.0.0:{port}"
+    operations.kept(name, port, f"deploylab-manage {lab.stage} {command}",
+                    f"{operations.VENV}/bin/python manage.py {command}", app.read_at_start(lab, production=False))

@@ -1,4 +1,4 @@
-"""Settings from environment variables: three helpers, each names the variable when it complains."""
+"""Settings from environment variables: small helpers, each names the variable when it complains."""
 
 import os
 
@@ -40,3 +40,32 @@ def number(name: str, default: int = 0) -> int:
 def words(name: str, default: str = "") -> list[str]:
     """The parts of a list separated by commas; blanks around a part do not count."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def choice(name: str, *allowed: str) -> str:
+    """One of the allowed words; the first where nothing is set.
+
+    Raises:
+        ImproperlyConfigured: another word.
+    """
+    value = text(name) or allowed[0]
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} is '{value}'. Use {_any_of(allowed)}.")
+    return value
+
+
+def choices(name: str, *allowed: str) -> list[str]:
+    """Any of the allowed words, commas between, in the order in which they are allowed.
+
+    Raises:
+        ImproperlyConfigured: another word among them.
+    """
+    chosen = words(name)
+    for word in chosen:
+        if word not in allowed:
+            raise ImproperlyConfigured(f"{name} has '{word}'. Use {_any_of(allowed)}, commas between, or nothing.")
+    return [word for word in allowed if word in chosen]
+
+
+def _any_of(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"

@@ -1,7 +1,7 @@
 """Settings of one machine. Copy to `local_settings.py` beside this file; git ignores the copy.
 
-It is read at the end of settings.py, so what stands here wins over the environment. It is how
-guide II gives Apache its database: mod_wsgi does not pass Apache's variables to Python.
+It is read at the end of settings.py, so what stands here wins over the environment. The course uses the
+environment; many sites use such a file, and guide II tries one.
 """
 
 # Who asks for the site: the machine's name or address, without the port.

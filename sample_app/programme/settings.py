@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "compressor",
 ]
 
 MIDDLEWARE = [
@@ -121,9 +122,7 @@ MYSQL = {
 }
 
 DATABASE_CHOICES = {"sqlite": SQLITE, "mysql": MYSQL}
-DATABASE = env.text("DJANGO_DATABASE", "sqlite")
-if DATABASE not in DATABASE_CHOICES:
-    raise ImproperlyConfigured(f"DJANGO_DATABASE is '{DATABASE}'. Use sqlite or mysql.")
+DATABASE = env.choice("DJANGO_DATABASE", *DATABASE_CHOICES)
 DATABASES = {"default": DATABASE_CHOICES[DATABASE]}
 
 # How long a connection stays open for the next request, in seconds; 0 opens one per request.
@@ -132,10 +131,77 @@ DATABASES["default"]["CONN_MAX_AGE"] = env.number("DJANGO_CONN_MAX_AGE")
 # A kept connection may have died in the meantime; ask before using it.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = DATABASES["default"]["CONN_MAX_AGE"] > 0
 
+# --- Cache -----------------------------------------------------------------------------------
+
+CACHE = env.choice("DJANGO_CACHE", "none", "memcached", "redis")
+# What it is for; programme/caching.py says what the three are. Without a cache: nothing.
+CACHE_LEVELS = [] if CACHE == "none" else env.choices("DJANGO_CACHE_LEVELS", "fragment", "data", "view")
+
+MEMCACHED = {
+    "BACKEND": "programme.caches.MemcachedCache",
+    "LOCATION": env.text("DJANGO_CACHE_SERVER", "127.0.0.1:11211"),
+    "OPTIONS": {
+        # Seconds that a page waits for it. A cache that is slower than this is of no use.
+        "connect_timeout": 0.5,
+        "timeout": 0.5,
+        "no_delay": True,  # over TCP: send the last packet at once
+        # A server that is gone is a miss, not an error; it is asked again after 5 seconds, not 60.
+        "ignore_exc": True,
+        "retry_attempts": 0,
+        "dead_timeout": 5,
+    },
+}
+
+REDIS = {
+    "BACKEND": "programme.caches.RedisCache",
+    "LOCATION": env.text("DJANGO_CACHE_SERVER", "redis://127.0.0.1:6379/0"),
+    "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},  # seconds
+}
+
+DUMMY = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+
+# Two sites that share a server must not share entries. A release that changes what is stored wants
+# another prefix too, or it reads what the old one wrote.
+CACHE_STORE = {"none": DUMMY, "memcached": MEMCACHED, "redis": REDIS}[CACHE] | {
+    "KEY_PREFIX": env.text("DJANGO_CACHE_PREFIX", "programme"),
+}
+# Never LocMemCache on a server: each process would have a cache of its own.
+CACHES = {"default": CACHE_STORE} | {
+    level: CACHE_STORE if level in CACHE_LEVELS else DUMMY for level in ["fragment", "data", "view"]
+}
+
 # --- Static files ----------------------------------------------------------------------------
 
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text("DJANGO_STATIC_ROOT") or BASE_DIR / "staticfiles"
+
+# hashed: every name holds a hash of its file's content, so that a browser may keep it for ever. What
+# changes gets a new name. It needs `collectstatic`, then `compress`, before the site starts.
+STATIC_FILES = env.choice("DJANGO_STATIC_FILES", "plain", "hashed")
+STATIC_STORAGES = {
+    "plain": "django.contrib.staticfiles.storage.StaticFilesStorage",
+    "hashed": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage",
+}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": STATIC_STORAGES[STATIC_FILES]},
+}
+
+# Style sheets and scripts, each kind in one file, without comments and blanks. The files are made
+# by `compress`, never by a page.
+COMPRESS_ENABLED = STATIC_FILES == "hashed" and not DEBUG  # with DEBUG on, names have no hash
+COMPRESS_OFFLINE = True
+COMPRESS_OUTPUT_DIR = "bundles"
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "compressor.finders.CompressorFinder",
+]
+COMPRESS_PARSER = "compressor.parser.HtmlParser"  # the same everywhere, whether lxml is there or not
+COMPRESS_CSS_HASHING_METHOD = None  # names inside the sheets have their hash already
+
+# Django itself serves /static/, DEBUG off. Only to measure what that costs: each file takes a
+# worker's thread, goes through Python and comes without an ETag.
+SERVE_STATIC = env.flag("DJANGO_SERVE_STATIC")
 
 # --- Log: everything to stderr; who started the process decides where that goes ----------------
 

@@ -2,8 +2,10 @@
 
 from datetime import date
 
+from django.conf import settings
 from django.contrib import admin
-from django.urls import path, register_converter
+from django.urls import path, re_path, register_converter
+from django.views.static import serve
 
 from programme import views
 
@@ -40,3 +42,7 @@ urlpatterns = [
     path("whoami/", views.whoami, name="whoami"),
     path("healthz/", views.healthz, name="healthz"),
 ]
+
+if settings.SERVE_STATIC:
+    # Django's manual says of this view: not for production. It is here for a comparison.
+    urlpatterns.append(re_path(r"^static/(?P<path>.*)$", serve, {"document_root": settings.STATIC_ROOT}))

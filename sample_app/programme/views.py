@@ -6,7 +6,6 @@ import socket
 import threading
 import time
 from datetime import date as Date
-from itertools import groupby
 
 from django.conf import settings
 from django.db import connection
@@ -18,17 +17,16 @@ from django.urls import reverse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
 
+from programme.caching import forget_comments, public
 from programme.forms import CommentForm
 from programme.models import Comment, Day, Edition, Speaker, Talk, Track
+from programme.reading import DayPage, TalkPage, day_of, newest_day
 
 logger = logging.getLogger(__name__)
 
-# Anybody's cache may keep these pages for half a minute: they are the same for every visitor.
-public = cache_control(public=True, max_age=30)
 # These must be made anew each time, or a measurement would measure a cache.
 no_store = cache_control(no_store=True)
 
-COMMENTS_SHOWN = 40
 RESULTS_SHOWN = 40
 WAIT_S = 0.05
 PRIMES_BELOW = 20_000
@@ -40,39 +38,20 @@ PRIMES_BELOW = 20_000
 @require_safe
 @public
 def home(request: HttpRequest) -> HttpResponse:
-    """The first day of the newest edition, whatever today's date: the same work at every measurement."""
-    day = Day.objects.select_related("edition").order_by("-edition__year", "number").first()
-    if day is None:
+    newest = newest_day()
+    if newest is None:
         return render(request, "programme/empty.html")
-    return _day_page(request, day)
+    return _day_page(request, newest)
 
 
 @require_safe
 @public
 def day(request: HttpRequest, date: Date) -> HttpResponse:
-    return _day_page(request, get_object_or_404(Day.objects.select_related("edition"), date=date))
+    return _day_page(request, day_of(date))
 
 
 def _day_page(request: HttpRequest, day: Day) -> HttpResponse:
-    """One day's programme, in 8 queries with the one that found the day."""
-    counts = dict(
-        Comment.objects.filter(talk__day=day).order_by().values_list("talk").annotate(Count("id"))
-    )
-    talks = list(day.talks.select_related("track", "room").prefetch_related("speakers"))
-    for talk in talks:
-        talk.n_comments = counts.get(talk.pk, 0)
-    context = {
-        "day": day,
-        "days": day.edition.days.all(),
-        "slots": [(starts, list(group)) for starts, group in groupby(talks, key=lambda talk: talk.starts)],
-        # A query that groups forgets the order in the model's Meta.
-        "tracks": Track.objects.annotate(n_talks=Count("talks", filter=Q(talks__day=day))).order_by("id"),
-        "discussed": sorted(talks, key=lambda talk: (-talk.n_comments, talk.pk))[:5],
-        "speakers": list(dict.fromkeys(who for talk in talks for who in talk.speakers.all()))[:18],
-        # Not select_related: MariaDB then begins with the talks, and sorts every comment there is.
-        "comments": Comment.objects.prefetch_related("talk")[:6],
-    }
-    return render(request, "programme/day.html", context)
+    return render(request, "programme/day.html", {"day": day, "page": DayPage(day)})
 
 
 @require_safe
@@ -85,15 +64,8 @@ def editions(request: HttpRequest) -> HttpResponse:
 @require_safe
 @public
 def talk(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(_talks().select_related("day__edition", "track", "room"), pk=pk)
-    comments = found.comments.all()
-    context = {
-        "talk": found,
-        "comments": comments[:COMMENTS_SHOWN],
-        "n_comments": comments.count(),
-        "beside": found.day.talks.filter(starts=found.starts).exclude(pk=pk).select_related("track", "room"),
-    }
-    return render(request, "programme/talk.html", context)
+    page = TalkPage(pk)
+    return render(request, "programme/talk.html", {"talk": page.talk, "page": page})
 
 
 @require_safe
@@ -142,8 +114,8 @@ def _talks():
 def comment(request: HttpRequest, pk: int) -> HttpResponse:
     """A form of its own, so that no page that a cache may keep carries a visitor's CSRF token."""
     found = get_object_or_404(Talk, pk=pk)
-    form = CommentForm(request.POST or None, instance=Comment(talk=found))
-    if request.method == "POST" and form.is_valid():
+    form = CommentForm(request.POST if request.method == "POST" else None, instance=Comment(talk=found))
+    if form.is_valid():
         return _posted(request, form.save())
     status = 422 if form.is_bound else 200
     return render(request, "programme/comment.html", {"talk": found, "form": form}, status=status)
@@ -151,6 +123,7 @@ def comment(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _posted(request: HttpRequest, comment: Comment) -> HttpResponse:
     """To a browser a redirect, so that reloading does not post twice; to a program plain JSON."""
+    forget_comments(comment.talk_id)
     if not request.accepts("text/html"):
         return JsonResponse({"comment": comment.pk, "talk": comment.talk_id}, status=201)
     # A new address, so that the browser's copy of the talk's page does not hide the comment.
@@ -210,6 +183,10 @@ def whoami(request: HttpRequest) -> JsonResponse:
             "server": request.META.get("SERVER_SOFTWARE", ""),
             "host": socket.gethostname(),
             "database": connection.vendor,
+            "conn_max_age": connection.settings_dict["CONN_MAX_AGE"],
+            "cache": settings.CACHE,
+            "cache_levels": settings.CACHE_LEVELS,
+            "static_files": settings.STATIC_FILES,
             "debug": settings.DEBUG,
             "multithread": bool(request.META.get("wsgi.multithread")),
             "multiprocess": bool(request.META.get("wsgi.multiprocess")),

@@ -5,10 +5,14 @@ import io
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from unittest import mock
 
 from django.core.management import call_command
 from django.test import TestCase
+
+from programme.seeding import rows
 
 SITE = Path(__file__).resolve().parents[2]  # the folder with manage.py
 
@@ -17,12 +21,16 @@ SITE = Path(__file__).resolve().parents[2]  # the folder with manage.py
 DIGEST = "a9e5fbc95bb78dc6e43fc73e0fb9e1a27b45c1afff8122beb3c8cff15880dcf2"
 
 
+made_once = cache(rows.make)  # always the same rows: one making serves all classes of tests
+
+
 class SeededTestCase(TestCase):
     """A test that begins with the whole conference in its database."""
 
     @classmethod
     def setUpTestData(cls) -> None:
-        call("seed")
+        with mock.patch.object(rows, "make", made_once):
+            call("seed")
 
 
 def call(*words: str) -> str:

@@ -1,5 +1,6 @@
 """Posting a comment, the one thing visitors write."""
 
+from django.core.management.base import CommandError
 from django.test import Client
 
 from programme.models import Comment, Talk
@@ -42,6 +43,9 @@ class Comments(SeededTestCase):
         self.assertContains(response, "tester", status_code=422)
         self.assertEqual(Comment.objects.count(), n_before)
 
+    def test_an_empty_form(self):
+        self.assertContains(self.client.post(self.address), "This field is required", status_code=422)
+
     def test_too_much_to_say(self):
         self.assertEqual(self.post(body="x" * 1001).status_code, 422)
         self.assertEqual(self.post(name="x" * 61).status_code, 422)
@@ -55,6 +59,15 @@ class Comments(SeededTestCase):
     def test_the_digest_does_not_count_it(self):
         self.post()
         self.assertEqual(call("digest"), DIGEST)
+
+    def test_what_a_load_test_posted_is_forgotten(self):
+        before = list(Comment.objects.values_list("pk", flat=True))
+        mine = self.talk.comments.create(name="tester", body="stays")
+        self.post(name="Load test")
+        self.assertEqual(call("forget", "Load test"), "Deleted 1 comments by Load test.")
+        self.assertEqual(list(Comment.objects.values_list("pk", flat=True)), [mine.pk, *before])
+        with self.assertRaises(CommandError):
+            call("forget", Comment.objects.last().name)
 
 
 class Csrf(SeededTestCase):

@@ -43,7 +43,7 @@ class Pages(SeededTestCase):
             self.assertContains(response, f'<h4 class="talk-card__title"><a href="/talks/{talk.pk}/">', 1)
 
     def test_most_discussed_counts_the_comments_of_the_day(self):
-        for talk in self.client.get("/").context["discussed"]:
+        for talk in self.client.get("/").context["page"].discussed:
             self.assertEqual(talk.n_comments, Comment.objects.filter(talk=talk).count())
 
     def test_templates_alone_ask_the_database_nothing(self):
@@ -53,7 +53,7 @@ class Pages(SeededTestCase):
 
     def test_a_talk_lists_what_runs_beside_it(self):
         talk = Talk.objects.filter(kind=Talk.Kind.TALK).first()
-        beside = self.client.get(talk.get_absolute_url()).context["beside"]
+        beside = self.client.get(talk.get_absolute_url()).context["page"].beside
         self.assertEqual({other.starts for other in beside}, {talk.starts})
         self.assertNotIn(talk, beside)
 

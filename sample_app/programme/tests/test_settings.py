@@ -54,6 +54,16 @@ class Environment(SimpleTestCase):
             env.number("X")
 
 
+    def test_one_word_or_several_of_a_few(self):
+        with mock.patch.dict(os.environ, X="b", Y="c, a", Z=""):
+            self.assertEqual(env.choice("X", "a", "b"), "b")
+            self.assertEqual(env.choice("Z", "a", "b"), "a")
+            self.assertEqual(env.choices("Y", "a", "b", "c"), ["a", "c"])
+            self.assertEqual(env.choices("Z", "a", "b"), [])
+            with self.assertRaisesMessage(ImproperlyConfigured, "Y has 'c'. Use a or b, commas between, or nothing."):
+                env.choices("Y", "a", "b")
+
+
 class SecretKey(SimpleTestCase):
     def test_without_one_nothing_starts_and_the_message_says_what_to_set(self):
         done = manage("check")
@@ -93,6 +103,40 @@ class Values(SimpleTestCase):
                       " settings.CSRF_TRUSTED_ORIGINS]")
         self.assertEqual(setting(expression, **PRODUCTION, **given), [
             ["'self'", "http://localhost:8888"], "/srv/static", "/srv/db", ["http://a:1", "http://b:2"]])
+
+
+class Cache(SimpleTestCase):
+    CACHES = "[settings.CACHE, settings.CACHE_LEVELS, settings.CACHES]"
+
+    def found(self, **given: str):
+        return plainly(self.CACHES, **given)
+
+    def test_none_keeps_nothing_whatever_the_levels_say(self):
+        for given in [{}, {"DJANGO_CACHE": "none", "DJANGO_CACHE_LEVELS": "data,view"}]:
+            cache, levels, caches = self.found(**given)
+            self.assertEqual((cache, levels), ("none", []))
+            self.assertEqual({store["BACKEND"].rpartition(".")[2] for store in caches.values()}, {"DummyCache"})
+
+    def test_only_the_levels_that_are_on_have_the_server(self):
+        for cache, backend in [("memcached", "MemcachedCache"), ("redis", "RedisCache")]:
+            _, levels, caches = self.found(DJANGO_CACHE=cache, DJANGO_CACHE_LEVELS="view,fragment")
+            self.assertEqual(levels, ["fragment", "view"])
+            stores = {alias: store["BACKEND"].rpartition(".")[2] for alias, store in caches.items()}
+            self.assertEqual(stores, {"default": backend, "fragment": backend, "data": "DummyCache", "view": backend})
+
+    def test_where_it_is_and_what_the_keys_begin_with(self):
+        for cache, address in [("memcached", "unix:/run/memcached/memcached.sock"), ("redis", "unix:///run/r.sock")]:
+            given = {"DJANGO_CACHE": cache, "DJANGO_CACHE_SERVER": address, "DJANGO_CACHE_PREFIX": "cache-redis"}
+            store = self.found(**given)[2]["default"]
+            self.assertEqual((store["LOCATION"], store["KEY_PREFIX"]), (address, "cache-redis"))
+
+    def test_a_typing_error_is_named(self):
+        for given in [{"DJANGO_CACHE": "memcache"}, {"DJANGO_CACHE": "redis", "DJANGO_CACHE_LEVELS": "data,views"},
+                      {"DJANGO_STATIC_FILES": "hash"}]:
+            with self.subTest(given):
+                done = manage("check", **PRODUCTION, **given)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertRegex(done.stderr, f"{[*given][-1]} (is|has) '.*'. Use ")
 
 
 class LocalSettings(SimpleTestCase):

@@ -4,6 +4,10 @@
 # lets only the web servers' group in.
 bind = "unix:/run/deploylab/nginx.sock"
 
+# Where the code is. Said here although supervisord starts us there: `app` may be a link to a release, and who starts in
+# a link's folder knows only where it led. Named like this, the link is looked up again at each reload.
+chdir = "/srv/deploylab/nginx/app"
+
 # Processes: as many as there are cores to compute on, and two at least, so that one that
 # hangs or is replaced does not take the site with it.
 workers = 2
@@ -41,3 +45,7 @@ worker_tmp_dir = "/dev/shm"
 # nginx writes the access log. Errors go to standard error; supervisord keeps them in a file.
 accesslog = None
 errorlog = "-"
+
+# gunicorn 27 can be asked and told things through a socket of its own, in its user's home, where ours may not write.
+# Nobody asks it, and each start would log an error.
+control_socket_disable = True

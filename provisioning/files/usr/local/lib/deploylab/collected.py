@@ -1,17 +1,43 @@
-# Run by `manage.py shell`. Ends with an error unless the static root holds every static file
-# of the site, byte for byte. (`collectstatic --dry-run` only compares dates.)
-import filecmp
+# Run by `manage.py shell`. Ends with an error unless the static root holds what collecting anew
+# gives: no file missing, none changed, none left over from an older release. It does just that, in
+# a folder of its own, and compares. (`collectstatic --dry-run` only compares dates.)
+#
+# DEPLOYLAB_BUNDLED=1: with the bundles of django-compressor and WhiteNoise's compressed copies.
+import gzip
+import json
+import os
+import tempfile
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
 
-wanted = {}
-for finder in get_finders():
-    for path, storage in finder.list([]):
-        prefix = getattr(storage, "prefix", None) or ""
-        wanted.setdefault(str(Path(prefix, path)), storage.path(path))
-for path, source in wanted.items():
-    target = Path(settings.STATIC_ROOT, path)
-    if not target.is_file() or not filecmp.cmp(source, target, shallow=False):
-        raise SystemExit(f"{target} is not what {source} is")
+
+def collect(folder):
+    settings.STATIC_ROOT = settings.COMPRESS_ROOT = folder
+    call_command("collectstatic", interactive=False, verbosity=0)
+    if os.environ.get("DEPLOYLAB_BUNDLED"):
+        from whitenoise.compress import main as compress
+
+        call_command("compress", verbosity=0)
+        compress(["--quiet", "--no-brotli", folder])
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): content(path) for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def content(path):
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        data = gzip.decompress(data)  # two compressors may pack the same differently
+    return json.loads(data) if ".json" in path.suffixes else data  # a list of names is in any order
+
+
+there = settings.STATIC_ROOT
+with tempfile.TemporaryDirectory() as folder:
+    collect(folder)
+    wanted, found = contents(folder), contents(there)
+wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+if wrong:
+    raise SystemExit(f"{there}: {len(wrong)} files are not as collected anew, {wrong[0]} for one")

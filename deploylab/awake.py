@@ -1,0 +1,59 @@
+"""Variants that stand only while they are needed: some memory is saved for the others."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import requests
+
+from deploylab import stopping
+from deploylab.course import Target
+from deploylab.errors import MachineError
+from deploylab.machine import Machine
+
+START_S = 30.0
+
+
+@contextmanager
+def awake(machine: Machine, targets: Iterable[Target]) -> Iterator[None]:
+    """Inside the block, every one of these targets answers. Those that slept before sleep again after it.
+
+    A target of course.toml without a `start` command always stands, and is left alone.
+
+    Raises:
+        MachineError: a start command failed, or its server did not answer.
+
+    Example:
+        with awake(machine, [course.target("cache:fragment")]): ...
+    """
+    by_name = {target.name: target for target in targets if target.start}
+    sleepers = [target for target in by_name.values() if not answers(machine, target)]
+    started: list[Target] = []
+    try:
+        for target in sleepers:
+            started.append(target)
+            _start(machine, target)
+        yield
+    finally:
+        for target in reversed(started):
+            machine.run(target.stop, sudo=True, timeout_s=60)
+
+
+def answers(machine: Machine, target: Target) -> bool:
+    """Whether an application answers there; a server in front that finds nobody behind it says 502."""
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy stands between the host and its own machine
+        try:
+            return session.get(machine.url(target), timeout=2, allow_redirects=False).status_code not in (502, 503, 504)
+        except requests.RequestException:
+            return False
+
+
+def _start(machine: Machine, target: Target) -> None:
+    done = machine.run(target.start, sudo=True, timeout_s=60)
+    deadline_s = time.monotonic() + START_S
+    while not answers(machine, target):
+        if time.monotonic() > deadline_s:
+            raise MachineError(f"{target.name} was started with `{target.start}` and does not answer after "
+                               f"{START_S:.0f} s. It said: {done.out.strip()[-300:]}", f"./lab goto {target.name}")
+        stopping.sleep(0.2)

@@ -1,0 +1,199 @@
+"""Making a bundle: its parts one after the other in a folder, then all of them in one file."""
+
+import hashlib
+import io
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from deploylab import bundled, paths, provision, stopping, units, words
+from deploylab.bundle import debs, wheels
+from deploylab.course import Course
+from deploylab.errors import HostError
+from deploylab.machine import box, lxc
+from deploylab.progress import Progress
+
+WORK_BYTES = 2_500_000_000  # parts, file, and the throw-away system, for a moment
+PYTHON = ("python3", "python3-venv")  # what `./lab` itself begins with
+BEGIN = paths.PROVISIONING / "bundle" / "begin.sh"
+
+
+@dataclass(frozen=True)
+class Nowhere:
+    """A machine that is not there, for deploys that are only read."""
+
+    host: str = "localhost"
+
+    def inventory(self) -> tuple[str, dict[str, Any]]:
+        return self.host, {}
+
+
+def make(course: Course, target: str, out: Path, progress: Progress) -> dict[str, Any]:
+    """Write a bundle for computers like this one. A file of that name is replaced, when the new one is whole.
+
+    Args:
+        target: PROVIDER/ARCH, see `bundle.target`.
+        out: the file.
+
+    Returns:
+        Its manifest.
+
+    Raises:
+        HostError: no room, or a part could not be fetched.
+    """
+    commit = _commit()
+    work = paths.state_dir() / "bundle.work"
+    _clear(work)
+    work.mkdir(parents=True)
+    try:
+        for where in (work, out.absolute().parent):
+            _need_room(where)
+        _collect(course, work, progress)
+        with progress.phase("file", f"one file: {out}"):
+            manifest = _manifest(target, commit, work)
+            _write(manifest, work, out, progress)
+    finally:
+        _clear(work)
+    n_bytes = out.stat().st_size
+    progress.say(f"{out}: {units.size(n_bytes)}, {words.count(len(manifest['parts']), 'part')}, commit {commit[:10]}")
+    return manifest
+
+
+def guest_packages(course: Course) -> list[str]:
+    """The Debian packages of the box and of every stage, variant and reference of the course.
+
+    Raises:
+        HostError: a deploy could not be read.
+    """
+    stages = [*course.stages, *course.references]
+    specs = [provision.specification(Nowhere(), course, one.name, [v.variant for v in one.variants]) for one in stages]
+    specs += [provision.specification(Nowhere(), course, name) for name in provision.NO_STAGE]
+    done = subprocess.run([sys.executable, "-m", "deploylab.bundle.planned"], input=json.dumps(specs), text=True,
+                          capture_output=True, cwd=paths.ROOT, check=False)
+    if done.returncode:
+        raise HostError(f"The deploys could not be read:\n{done.stderr[-600:]}", "./lab test --fast -k bundle")
+    return sorted({*box.packages(), *json.loads(done.stdout)})
+
+
+def _mirror() -> list[str]:
+    """Where the guest's packages come from: the Debian mirror that this computer uses itself."""
+    found = box.mirror()
+    if not found:
+        raise HostError("apt on this computer names no mirror of Debian, and the guest is one.",
+                        "make the bundle on Debian 12: ./lab bundle")
+    return found
+
+
+def _collect(course: Course, work: Path, progress: Progress) -> None:
+    """The parts, each in its place below `work`."""
+    suite = box.settings()["suite"]
+    with progress.phase("project", "the project at its last commit"):
+        _git("archive", "--format=tar.gz", "--prefix=deploylab/", "-o", str(work / "project.tar.gz"), "HEAD")
+        shutil.copy(BEGIN, work / BEGIN.name)
+    with progress.phase("host packages", "Debian packages for hosts: Vagrant, LXC, Python"):
+        debs.fetch(work / bundled.HOST_PACKAGES, platform.freedesktop_os_release()["VERSION_CODENAME"],
+                   [*lxc.PACKAGES, *PYTHON], progress)
+    packages = guest_packages(course)
+    with progress.phase("guest packages", "Debian packages for guests, of the box and of every stage"):
+        debs.fetch(work / bundled.GUEST_PACKAGES, suite, packages, progress, sources=_mirror())
+    with progress.phase("host wheels", "Python packages for hosts"):
+        wheels.for_host(work / bundled.HOST_WHEELS, progress)
+    with progress.phase("guest wheels", "Python packages for guests"):
+        folder = paths.ROOT / course.app.source
+        wheels.for_guest(work / bundled.GUEST_WHEELS, work / bundled.GUEST_PACKAGES, packages,
+                         [folder / course.app.requirements, folder / course.app.production_requirements], progress)
+
+
+def _manifest(target: str, commit: str, work: Path) -> dict[str, Any]:
+    """What is in it, for whom, and the digest of each part."""
+    files = sorted(path for name in (BEGIN.name, "project.tar.gz", bundled.HOST_PACKAGES, bundled.GUEST_PACKAGES,
+                                     bundled.HOST_WHEELS, bundled.GUEST_WHEELS)
+                   for path in ([work / name] if (work / name).is_file() else (work / name).iterdir()))
+    return {"schema": bundled.SCHEMA, "for": target, **bundled.here(), "guest": box.settings()["suite"],
+            "version": _version(), "commit": commit, "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+            "inputs": bundled.inputs(), "parts": [_part(path, work) for path in files]}
+
+
+def _part(path: Path, work: Path) -> dict[str, Any]:
+    stopping.check()
+    content = path.read_bytes()
+    return {"path": path.relative_to(work).as_posix(), "n_bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _write(manifest: dict[str, Any], work: Path, out: Path, progress: Progress) -> None:
+    """The file, whole or not at all: written aside, then renamed."""
+    part, done = out.with_name(f"{out.name}.part"), 0
+    n_bytes = sum(one["n_bytes"] for one in manifest["parts"])
+    try:
+        with tarfile.open(part, "w") as tar:
+            head = json.dumps(manifest, indent=1).encode()
+            about = _plain(tarfile.TarInfo(bundled.MANIFEST))
+            about.size = len(head)
+            tar.addfile(about, io.BytesIO(head))
+            for one in manifest["parts"]:
+                stopping.check()
+                tar.add(work / one["path"], one["path"], recursive=False, filter=_plain)
+                done += one["n_bytes"]
+                progress.update("megabytes", done / 1e6, n_bytes / 1e6)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Nothing about who made it on which computer."""
+    member.uid = member.gid = member.mtime = 0
+    member.uname, member.gname, member.mode = "", "", 0o644
+    return member
+
+
+def _commit() -> str:
+    """The commit that goes into the bundle.
+
+    Raises:
+        HostError: this folder is no git clone, or a file of it differs from its last commit.
+    """
+    commit = _git("rev-parse", "HEAD")
+    changed = _git("status", "--porcelain", "--untracked-files=no").splitlines()
+    if changed:
+        raise HostError(f"{words.count(len(changed), 'file')} here differ from the last commit, and a bundle has what "
+                        f"is committed: {changed[0][3:]}{' …' if len(changed) > 1 else ''}",
+                        "git stash, or git commit -a; then ./lab bundle")
+    return commit
+
+
+def _version() -> str:
+    return tomllib.loads((paths.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(paths.ROOT), *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise HostError("git is not installed on this computer.", "install git, then ./lab bundle") from None
+    if done.returncode:
+        raise HostError(f"A bundle is made from a git clone: {done.stderr.strip()[-200:]}",
+                        "git clone the project, then ./lab bundle there")
+    return done.stdout.rstrip("\n")
+
+
+def _need_room(where: Path) -> None:
+    free = shutil.disk_usage(where).free
+    if free < WORK_BYTES:
+        raise HostError(f"Making a bundle takes {units.size(WORK_BYTES)} for a moment, and {units.size(free)} are free "
+                        f"in {where}.", "df -h   make room; then ./lab bundle")
+
+
+def _clear(work: Path) -> None:
+    shutil.rmtree(work, ignore_errors=True)
+    if work.exists():  # of an installation as root
+        subprocess.run([*lxc.root(), "rm", "-rf", str(work)], check=False)

@@ -1,0 +1,228 @@
+"""A bundle in use: one file that brought all that this clone needs, unpacked in `.lab/bundle/`.
+
+The bootstrap reads this too, before there is any environment: nothing but the standard library is imported here.
+"""
+
+import contextlib
+import hashlib
+import json
+import platform
+import shutil
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+from urllib.parse import quote
+
+from deploylab import paths
+from deploylab.errors import HostError
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+HOST_PACKAGES, GUEST_PACKAGES = "host-packages", "guest-packages"
+HOST_WHEELS, GUEST_WHEELS = "host-wheels", "guest-wheels"
+ON_GUEST = "/usr/share/deploylab"  # where a guest has what was brought for it
+MACHINE_BYTES = 2_500_000_000      # box, guest and environment, beside the bundle itself
+BLOCK = 1 << 20
+
+# What a bundle's wheels and packages were chosen by: with other files here, some would be missing.
+INPUTS = ("pyproject.toml", "constraints.txt", "sample_app/requirements.txt", "sample_app/requirements-production.txt",
+          "provisioning/box/box.json", "provisioning/box/packages.txt")
+
+
+def folder() -> Path:
+    return paths.ROOT / ".lab" / "bundle"
+
+
+def in_use() -> dict[str, Any] | None:
+    """The manifest of the bundle that this clone uses, or None."""
+    with contextlib.suppress(FileNotFoundError):
+        return json.loads((folder() / MANIFEST).read_text(encoding="utf-8"))
+    return None
+
+
+def identity() -> str:
+    """Twelve digits that name the bundle in use, "" without one."""
+    with contextlib.suppress(FileNotFoundError):
+        return hashlib.sha256((folder() / MANIFEST).read_bytes()).hexdigest()[:12]
+    return ""
+
+
+def url(part: str) -> str:
+    """The address of a folder of the bundle in use, as pip and apt take it."""
+    return f"file://{quote(str(folder() / part))}"
+
+
+def apt_options() -> list[str]:
+    """Options with which apt-get on this computer installs from the bundle in use alone; none without a bundle.
+
+    `trusted`: each digest was compared when the bundle was unpacked. The lists lie apart, so that this computer's own
+    stay as they are; and outside of the bundle's folder, for they are root's, and whoever unpacked it may remove it.
+    """
+    if not in_use():
+        return []
+    source, lists = folder() / "host.list", folder().with_name("bundle-lists")
+    (lists / "partial").mkdir(parents=True, exist_ok=True)
+    source.write_text(f"deb [trusted=yes] {url(HOST_PACKAGES)} ./\n", encoding="utf-8")
+    settings = {"Dir::Etc::SourceList": source, "Dir::Etc::SourceParts": "-", "Dir::State::Lists": lists,
+                "Dir::Cache::pkgcache": "", "Dir::Cache::srcpkgcache": "", "APT::Sandbox::User": "root"}
+    return [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+
+
+def pip_environment() -> dict[str, str]:
+    """Variables with which pip on this computer takes wheels of the bundle in use alone; none without a bundle."""
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": url(HOST_WHEELS)} if in_use() else {}
+
+
+def causes() -> list[tuple[str, str, str]]:
+    """What pip's log says where the bundle in use is the reason: pattern, what failed, what to do first."""
+    lacks = (r"No matching distribution|Could not find a version",
+             "The bundle in use has what `run` and `open` need, and nothing else.", "rm -r .lab/bundle && ")
+    return [lacks] if in_use() else []
+
+
+def here() -> dict[str, str]:
+    """What this computer is, in the words of a manifest."""
+    system = platform.freedesktop_os_release() if sys.platform == "linux" else {}
+    name = f"{system.get('ID', sys.platform)} {system.get('VERSION_ID', '')}".strip()
+    known = {"x86_64": "amd64", "aarch64": "arm64"}
+    return {"arch": known.get(platform.machine(), platform.machine()), "host": name,
+            "python": ".".join(map(str, sys.version_info[:2]))}
+
+
+def inputs() -> dict[str, str]:
+    """The digest of each of the files by which a bundle's parts are chosen."""
+    return {name: hashlib.sha256((paths.ROOT / name).read_bytes()).hexdigest()[:12] for name in INPUTS}
+
+
+def use(file: Path, again: str, tell: Callable[[int, int], None] = lambda done, of: None) -> bool:
+    """Unpack a bundle for this clone; every part must be what the manifest says.
+
+    Args:
+        file: the bundle.
+        again: the command that led here, for the next step.
+        tell: called with bytes done, and bytes in all.
+
+    Returns:
+        False if this very bundle is in use already.
+
+    Raises:
+        HostError: it is no bundle, was cut short or changed, is for another computer or version, or there is no room.
+    """
+    with _opened(file, again) as tar:
+        said = _manifest(tar, file, again)
+        if in_use() == said:
+            return False
+        _fits(said, file)
+        _has_room(said, again)
+        part = folder().with_name("bundle.part")
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            _unpack(tar, said, part, file, again, tell)
+            shutil.rmtree(folder(), ignore_errors=True)
+            part.rename(folder())
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return True
+
+
+@contextlib.contextmanager
+def _opened(file: Path, again: str) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(file, "r:") as tar:
+            yield tar
+    except FileNotFoundError:
+        raise HostError(f"There is no bundle {file}.", "name the file: --bundle FILE; ./lab bundle makes one") from None
+    except (tarfile.TarError, EOFError):
+        raise _broken(file, "It is no bundle, or was cut short.", again) from None
+
+
+def _manifest(tar: tarfile.TarFile, file: Path, again: str) -> dict[str, Any]:
+    """The manifest, which is the first member."""
+    first = tar.next()
+    said: Any = None
+    if first and first.name == MANIFEST:
+        with contextlib.suppress(ValueError):
+            said = json.loads(_read(tar, first).read())
+    if not isinstance(said, dict) or "parts" not in said:
+        raise _broken(file, "It has no manifest.", again)
+    if said.get("schema") != SCHEMA:
+        raise HostError(f"{file} is a bundle of another kind: {said.get('schema')}, and this version knows {SCHEMA}.",
+                        _its_project(file))
+    n_bytes = sum(part["n_bytes"] for part in said["parts"])
+    if file.stat().st_size < n_bytes:
+        raise _broken(file, f"It was cut short: {file.stat().st_size:,} bytes, and its parts alone have {n_bytes:,}.",
+                      again)
+    return said
+
+
+def _fits(said: dict[str, Any], file: Path) -> None:
+    """Whether it was made for such a computer, and for this version of the project."""
+    ours = here()
+    for what, name in (("arch", "processor"), ("host", "distribution"), ("python", "Python")):
+        if said[what] != ours[what]:
+            raise HostError(f"{file} was made for another {name}: {said[what]}, and this computer has {ours[what]}.",
+                            "on a computer like this one, with a network: ./lab bundle; or ./lab up without a bundle")
+    changed = [name for name, digest in inputs().items() if said["inputs"].get(name) != digest]
+    if changed:
+        raise HostError(f"{file} was made from another version of the project, commit {said['commit'][:10]}: "
+                        f"{', '.join(changed)} differs here.", _its_project(file))
+    if list((paths.state_dir() / "machines" / "machines").glob("*/*/id")):
+        raise HostError("This clone has a machine that was made without this bundle.",
+                        "./lab destroy --yes   then the same command again")
+
+
+def _has_room(said: dict[str, Any], again: str) -> None:
+    needed = sum(part["n_bytes"] for part in said["parts"]) + MACHINE_BYTES
+    free = shutil.disk_usage(paths.ROOT).free
+    if free < needed:
+        raise HostError(f"The bundle and the machine made from it take {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB "
+                        f"are free in {paths.ROOT}.", f"df -h .   make room; then {again}")
+
+
+def _unpack(tar: tarfile.TarFile, said: dict[str, Any], part: Path, file: Path, again: str,
+            tell: Callable[[int, int], None]) -> None:
+    """Every part into its place; what the manifest does not name is left where it is."""
+    wanted, done = {one["path"]: one for one in said["parts"]}, 0
+    n_bytes = sum(one["n_bytes"] for one in said["parts"])
+    while member := tar.next():
+        if one := wanted.pop(member.name, None):
+            digest = hashlib.sha256()
+            with _place(part, member.name).open("wb") as out:
+                source = _read(tar, member)
+                while block := source.read(BLOCK):
+                    digest.update(block)
+                    out.write(block)
+                    done += len(block)
+                    tell(done, n_bytes)
+            if digest.hexdigest() != one["sha256"]:
+                raise _broken(file, f"{member.name} in it is not what was put there: its SHA-256 is another.", again)
+    if wanted:
+        raise _broken(file, f"It was cut short: it lacks {len(wanted)} of {len(said['parts'])} parts, "
+                            f"{next(iter(wanted))} first.", again)
+    _place(part, MANIFEST).write_text(json.dumps(said, indent=1), encoding="utf-8")
+
+
+def _place(part: Path, name: str) -> Path:
+    """Where a member goes, which is never outside."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise HostError(f"The bundle wants to write to {name}, outside of its folder.", "do not use it")
+    (part / path).parent.mkdir(parents=True, exist_ok=True)
+    return part / path
+
+
+def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    source = tar.extractfile(member)
+    if source is None:
+        raise tarfile.ReadError(f"{member.name} is no file")
+    return source
+
+
+def _broken(file: Path, why: str, again: str) -> HostError:
+    return HostError(f"{file} cannot be used. {why}", f"copy the file once more; then {again}")
+
+
+def _its_project(file: Path) -> str:
+    return f"take the project that is in it: tar -xOf {file} project.tar.gz | tar -xz && cd deploylab"

@@ -1,0 +1,78 @@
+"""Checks of who works on requests: which processes, and how many requests and connections at most."""
+
+import re
+
+from deploylab.checks.base import Check, Look
+
+DATABASE_SOCKET = "mysqld.sock"
+AWAKE = 2     # sleepers that a comparison needs at one time, at most
+RESERVE = 16  # connections for manage.py, checks, a person looking
+
+
+def process_is(look: Look) -> Check:
+    """Each process that answers has the command line of the application server it should be."""
+    name, wanted = "the right processes answer", look.expect["process_is"]
+    lines = {pid: look.sh(f"tr '\\0' ' ' < /proc/{pid}/cmdline").out.strip() for pid in sorted(look.workers)}
+    if not lines:
+        return Check(name, False, "no answer names its process", *look.trouble)
+    for pid, line in lines.items():
+        if not re.search(wanted, line):
+            cause = f"it is none that matches {wanted}; {look.configured('WSGI|bind|proxy_pass|ProxyPass')}"
+            return Check(name, False, f"process {pid} answers, and it is `{line}`", cause, look.cure())
+    return Check(name, True, f"`{next(iter(lines.values()))}`")
+
+
+def max_request_workers(look: Look) -> Check:
+    """Apache has so many threads for requests, in all its processes together; mod_status counts them."""
+    wanted = look.expect["max_request_workers"]
+    name = f"Apache can work on {wanted} requests at one time"
+    status = look.sh(f"curl -s -m 5 'http://127.0.0.1:{look.target.port}/server-status?auto'").out
+    counts = {key: int(value) for key, value in re.findall(r"^(\w+): (\d+)$", status, re.MULTILINE)}
+    if "IdleWorkers" not in counts:
+        return Check(name, False, "no /server-status", *look.trouble)
+    seen = counts["BusyWorkers"] + counts["IdleWorkers"]
+    text = f"{seen} threads in {counts['Processes']} process{'es' if counts['Processes'] > 1 else ''}"
+    if seen == wanted:
+        return Check(name, True, text)
+    cause = f"{look.configured('MaxRequestWorkers|ThreadsPerChild|StartServers|ServerLimit')}; not all of it is " \
+            "taken up by a reload"
+    return Check(name, False, text, cause, look.cure(f"sudo systemctl restart {look.expect['services'][-1]}"))
+
+
+def database_connections(look: Look) -> Check:
+    """The target holds no more connections than it has slots, and all that may ask at one time find one."""
+    wanted, name = look.expect["database_connections"], "there are database connections for everybody"
+    said = look.last("echo 'SELECT @@max_connections' | mariadb -N")
+    if not said.isdigit():
+        return Check(name, False, f"the database server says: {said or 'nothing'}", *look.trouble)
+    most = int(said)
+    held, may_be = _connections(look), _budget(look)
+    total = sum(may_be.values())
+    if held > wanted:
+        cause = f"each thread may keep one (CONN_MAX_AGE); {look.configured('(workers|threads|processes) *=')}"
+        return Check(name, False, f"it holds {held}, and has {wanted} slots", cause, look.cure())
+    if wanted and total > most:
+        parts = ", ".join(f"{who} {n}" for who, n in may_be.items())
+        return Check(name, False, f"max_connections is {most}, and {total} may be held at one time",
+                     f"{parts}; {look.configured('max_connections')}", look.cure())
+    return Check(name, True, f"it holds {held} of {wanted}; {total} of {most} may be held at one time")
+
+
+def _connections(look: Look) -> int:
+    """How many connections to the database's socket the answering processes hold."""
+    ends = [line.split() for line in look.sh("ss -Hxnp").out.splitlines()]
+    # A row: type, state, two queues, here with its number, there with its number, who.
+    served = {end[7] for end in ends if len(end) > 7 and end[4].endswith(DATABASE_SOCKET)}
+    mine = [end for end in ends if len(end) > 8 and end[5] in served]
+    return sum(any(f"pid={pid}," in end[8] for pid in look.workers) for end in mine)
+
+
+def _budget(look: Look) -> dict[str, int]:
+    """The most connections that everything may hold at one time: by target, the sleepers and a reserve at the end."""
+    using = [target for target in look.course.all_targets if target.slots and target.expect.get("database") == "mysql"]
+    standing: dict[str, tuple[str, int]] = {}
+    for target in sorted(using, key=lambda target: bool(target.upon)):
+        if not target.start:  # those in front of one application server share its slots
+            standing.setdefault(target.expect.get("app_socket", target.name), (target.name, target.slots or 0))
+    asleep = sorted((target.slots or 0 for target in using if target.start), reverse=True)[:AWAKE]
+    return {**dict(standing.values()), f"{AWAKE} that sleep": sum(asleep), "manage.py and people": RESERVE}

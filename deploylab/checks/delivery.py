@@ -1,0 +1,148 @@
+"""Checks on how answers travel: names for ever, compression, caches on the way."""
+
+import re
+import shlex
+import time
+
+from deploylab.checks.base import Answer, Check, Look
+
+REFERENCE = re.compile(r"""(?:href|src)=["'](/static/[^"']+\.(?:css|js))["']""")
+HASH = re.compile(r"\.[0-9a-f]{12}\.\w+$")
+WHO = {"app": "the application", "front": "the server in front", "nobody": "nobody"}
+PAUSE_S = 0.2
+LATE_S = 5  # beside what the application allows: who asks first after that is still given the old page
+TRIES = 35  # 7 s: a client of memcached leaves a server that was gone in peace for 5 s
+FEW_TRIES = 5  # where nobody should keep it: whoever does has it after the first
+
+
+def hashed(look: Look) -> Check:
+    """Pages refer to names with a hash of the content; browsers may keep those for ever, or ask and get 304."""
+    name = "style sheets and scripts have names for ever"
+    references = REFERENCE.findall(look.page.text)
+    if not references:
+        return Check(name, False, f"GET {look.view('page').path} gave {look.page.status or look.page.text} and "
+                     "refers to no style sheet or script", *look.trouble)
+    if plain := [path for path in references if not HASH.search(path)]:
+        return Check(name, False, f"the page refers to {plain[0]}, without a hash",
+                     _configured(look, "STATIC_FILES|DEBUG"), look.cure())
+    for path in references:
+        if no := _kept_for_ever(look, path):
+            return Check(name, False, *no)
+    return Check(name, True, f"{', '.join(references)}: immutable, and 304 to who has them")
+
+
+def compressed(look: Look) -> Check:
+    """Static files come compressed ahead, on the fly, or never, to a browser that takes gzip."""
+    wanted, path = look.expect["compressed"], look.view("file").path
+    name, answer = f"static files compressed: {wanted}", look.get(path, Accept_Encoding="gzip")
+    if answer.status != 200:
+        return Check(name, False, f"GET {path} gave {answer.status or answer.text}", *look.trouble)
+    # Who compresses while sending does not know the length yet.
+    n_bytes = answer.headers.get("Content-Length")
+    is_gzip = answer.headers.get("Content-Encoding") == "gzip"
+    seen = "never" if not is_gzip else "ahead" if n_bytes else "on the fly"
+    length = f"{n_bytes} bytes" if n_bytes else "length unknown"
+    text = f"GET {path} gave {'gzip' if is_gzip else 'plain text'}, {length}"
+    if seen == wanted:
+        return Check(name, True, text)
+    copy = "; where gzip_static is on, no file with .gz lies beside the other" if wanted == "ahead" else ""
+    return Check(name, False, text, _configured(look, "gzip") + copy, look.cure())
+
+
+def cached_by(look: Look) -> Check:
+    """A cache of whole pages answers: the application's own or one in front; and never for pages that forbid it."""
+    by = look.expect["cached_by"]
+    name = f"whole pages are kept by {WHO[by]}"
+    fresh = look.view("wait").path
+    if any(_x_cache(look.get(fresh)) == "HIT" for _ in range(2)):
+        seen = f"{fresh} says no-store and came from a cache"
+        return Check(name, False, seen, _configured(look, "_cache|beresp"), look.cure())
+    paths = [(view.paths or (view.path,))[0] for view in map(look.course.view, look.target.cached)]
+    for path in paths:
+        who, answer = _keeper(look, path, TRIES if by != "nobody" else FEW_TRIES)
+        if answer.status != 200:
+            return Check(name, False, f"GET {path} gave {answer.status or answer.text}", *look.trouble)
+        if who != by:
+            rules = [f"{key}: {answer.headers.get(key, 'none')}" for key in ("Cache-Control", "Set-Cookie")]
+            cause = f"the answer has {', '.join(rules)}; {_configured(look, '_cache|beresp')}"
+            seen = f"GET {path}: X-Cache: {_x_cache(answer)}, kept by {WHO[who]}"
+            return Check(name, False, seen, cause, look.cure())
+    return Check(name, True, f"GET {' and '.join(paths)}: X-Cache: {_x_cache(answer)}; never HIT for {fresh}")
+
+
+def fresh(look: Look) -> Check:
+    """A kept page is the one that the application would make now, or is at the latest when its time is over."""
+    name = "kept pages are no older than the application allows"
+    for path in [(view.paths or (view.path,))[0] for view in map(look.course.view, look.target.cached)]:
+        own, allowed_s = _made_now(look, path)
+        if not own:
+            return Check(name, False, f"the application itself gave no ETag for {path}", *look.trouble)
+        ends_s = time.monotonic() + allowed_s + LATE_S
+        while _etag(look.get(path).headers.get("ETag", "")) != own:
+            if time.monotonic() > ends_s:
+                cause = f"the application allows {allowed_s} s; {_configured(look, '_valid|ignore_headers|ttl')}"
+                return Check(name, False, f"GET {path} is still another page after {allowed_s} s", cause, look.cure())
+            time.sleep(1)
+            own, _ = _made_now(look, path)
+    return Check(name, True, f"GET {path} is the page that the application makes now")
+
+
+def _made_now(look: Look, path: str) -> tuple[str, int]:
+    """The ETag of a page as the application makes it, and the seconds for which it may be kept."""
+    host = look.machine.url(look.target, "").partition("//")[2]
+    said = look.sh(f"curl -s -m 5 -o /dev/null -D - -H 'Host: {host}' --unix-socket {look.expect['app_socket']}"
+                   f" http://localhost{path}").out
+    allowed = re.search(r"^cache-control:.*max-age=(\d+)", said, re.MULTILINE | re.IGNORECASE)
+    etag = re.search(r"^etag: *(.+)$", said, re.MULTILINE | re.IGNORECASE)
+    return _etag(etag[1]) if etag else "", int(allowed[1]) if allowed else 0
+
+
+def _etag(text: str) -> str:
+    """What is between its quotes: who compresses a page on the way marks the ETag as weak, and it is the same page."""
+    return text.partition('"')[2].rpartition('"')[0]
+
+
+def _kept_for_ever(look: Look, path: str) -> tuple[str, str, str] | None:
+    """What was seen, cause and cure if a browser may not keep the file, or is not told that it has it already."""
+    answer = look.get(path)
+    if answer.status != 200:
+        return f"GET {path} gave {answer.status or answer.text}", *look.trouble
+    if "immutable" not in (life := answer.headers.get("Cache-Control", "none")):
+        return f"{path}: Cache-Control is {life}", _configured(look, "Cache-Control|expires"), look.cure()
+    status = look.get(path, If_None_Match=answer.headers.get("ETag", '"none"')).status
+    if status != 304:
+        return (f"{path}, asked for again with its ETag {answer.headers.get('ETag')}, gave {status}, not 304",
+                _configured(look, "etag|if_modified"), look.cure())
+    return None
+
+
+def _keeper(look: Look, path: str, tries: int) -> tuple[str, Answer]:
+    """Who keeps a page, and the last of its answers, to requests one after the other."""
+    for number in range(tries):
+        answer = look.get(path)
+        if number and _x_cache(answer) == "HIT":
+            return "app" if _behind(look, path) else "front", answer
+        if not answer.status:
+            break  # nobody is there
+        time.sleep(PAUSE_S)
+    return "nobody", answer
+
+
+def _behind(look: Look, path: str) -> bool:
+    """Whether the application itself, asked without the server in front, takes the page from a cache.
+
+    Each thread has a client of the cache of its own, and one may not have noticed yet that the cache is back.
+    """
+    ask = f"curl -s -m 5 -o /dev/null -D - --unix-socket {look.expect['app_socket']} http://localhost{path}"
+    return look.sh(f"for number in $(seq 20); do {ask} | grep -qi '^x-cache: hit' && exit 0; done; exit 1").ok
+
+
+def _x_cache(answer: Answer) -> str:
+    return answer.headers.get("X-Cache", "nothing")
+
+
+def _configured(look: Look, words: str) -> str:
+    """The lines of the target's configuration that have one of these words."""
+    files = " ".join(map(shlex.quote, look.target.configuration))
+    found = look.sh(f"grep -hiE '^[^#;]*({words})' {files} | sed 's/^ *//'").out.splitlines()
+    return f"configured is {'; '.join(dict.fromkeys(found))[:400] or 'nothing'}"

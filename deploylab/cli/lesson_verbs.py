@@ -1,0 +1,97 @@
+"""open, record: the lessons."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from deploylab.cli import app
+from deploylab.cli.options import Bundle, Kind, Yes, ensure_machine
+
+# As `python -m jupyterlab`, but Ctrl-C while it still imports is no traceback.
+JUPYTERLAB = """
+import sys
+try:
+    from jupyterlab.labapp import main
+    sys.exit(main())
+except KeyboardInterrupt:
+    print("\\nlab: Stopped.\\nNext: ./lab open", file=sys.stderr)
+    sys.exit(130)
+"""
+
+
+@app.command("open")
+def open_verb(
+    lesson: Annotated[str | None, typer.Argument(help="The lesson to open; the list of them if none.")] = None,
+    port: Annotated[int, typer.Option(min=1, help="Where it listens; the next free one if taken.")] = 8888,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
+    recorded: Annotated[bool, typer.Option("--recorded", help="No machine: recorded answers, marked so.")] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="Short loads: to rehearse, not to believe.")] = False,
+    language: Annotated[str, typer.Option(help="Of the lessons: en or es. What programs print is English.")] = "en",
+    yes: Yes = False,
+    machine: Kind = None,
+    bundle: Bundle = None,
+) -> None:
+    """Open the lessons in JupyterLab, the machine ready. It stays until Ctrl-C.
+
+    Example: `./lab open 00_the_lab`, or without a machine `./lab open --recorded`
+    """
+    from deploylab import course as courses
+    from deploylab import paths
+    from deploylab.lessons import notebooks, translated
+    from deploylab.machine import lock
+    from deploylab.progress import Progress
+
+    course, folder = courses.load(), translated.folder(language)
+    start = notebooks.path_of(course.lesson(lesson)).name if lesson else ""
+    shell: list[str] = []
+    if recorded:
+        os.environ["DEPLOYLAB_MACHINE"] = "recorded"
+    else:
+        with lock.held("open"):
+            there = ensure_machine(yes, Progress("open"))
+        # A terminal of JupyterLab is one on the machine.
+        shell = [f"--ServerApp.terminado_settings={{'shell_command': {list(there.login_words)!r}}}"]
+    os.environ.update(PYTHONPATH=str(paths.ROOT), **({"DEPLOYLAB_BRIEF": "1"} if brief else {}))
+    # JupyterLab asks its makers for news and newer versions, or asks whether it may: a workshop room needs neither.
+    ours = [str(paths.ROOT / "deploylab" / "jupyter"), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(ours)
+    os.execv(sys.executable, [
+        sys.executable, "-c", JUPYTERLAB, f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}", *([] if browser else ["--no-browser"]), *shell,
+        *([f"--LabApp.default_url=/lab/tree/{start}"] if start else []),
+        *(["--allow-root"] if os.getuid() == 0 else []),  # its own shell needs no more rights than the person has
+    ])
+
+
+@app.command()
+def record(
+    lessons: Annotated[list[str] | None, typer.Argument(help="The lessons to record; all if none.")] = None,
+    yes: Yes = False,
+) -> None:
+    """Run the lessons on the machine and keep every answer, for readers without a machine.
+
+    Example: `./lab record 05_nginx_gunicorn`
+    """
+    from deploylab import course as courses
+    from deploylab import units
+    from deploylab.lessons import notebooks, recording
+    from deploylab.machine import lock
+    from deploylab.progress import Progress
+
+    course, progress = courses.load(), Progress("record")
+    chosen = [course.lesson(name) for name in lessons or []] or list(course.lessons)
+    files = [notebooks.path_of(one) for one in chosen]
+    with lock.held("record"):
+        ensure_machine(yes, progress)
+    bad = []
+    for path in files:  # each verb in it takes the lock for itself
+        with progress.phase(path.stem, path.stem):
+            done = notebooks.execute(path, environment={"DEPLOYLAB_RECORD": str(recording.folder())},
+                                     on_cell=lambda number, of: progress.update(f"cell {number}", number, of))
+        bad += [f"{path.stem}: {source!r}: {said}" for source, said in done.failed]
+    progress.say(f"{len(files)} recorded in {recording.folder()}, in {units.seconds(sum(progress.seconds.values()))}")
+    if bad:
+        print("\n".join(["These cells failed:", *bad]), file=sys.stderr)
+        raise typer.Exit(1)

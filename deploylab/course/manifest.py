@@ -1,0 +1,179 @@
+"""Reading the manifest, `provisioning/course.toml`."""
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from deploylab import paths
+from deploylab.course.model import App, Break, Contrast, Course, Lesson, Route, Stage, Target, View
+from deploylab.course.tables import Source, made, tables
+from deploylab.errors import CourseError
+
+
+def load(path: Path = paths.COURSE) -> Course:
+    """The course that a manifest describes.
+
+    Args:
+        path: a TOML file of the form of `provisioning/course.toml`.
+
+    Raises:
+        CourseError: the file is missing, is not TOML, or contradicts itself.
+
+    Example:
+        >>> load().stage("nginx").port
+        8003
+    """
+    text = _read(path)
+    data = _parsed(path, text)
+    files, references = {path: text}, {}
+    if "references" in data:
+        beside = (path.parent / str(data["references"])).resolve()
+        if not beside.is_file():
+            raise CourseError(f"{_line(path, text, 'references')}: there is no {beside}.",
+                              f"mend that line, or git checkout {beside}")
+        files[beside] = _read(beside)
+        references = _parsed(beside, files[beside])
+    source = Source(files)
+    course = _build(data, references, source)
+    _verify(course, source)
+    return course
+
+
+def _read(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+        return raw.decode()
+    except OSError as error:
+        raise CourseError(f"Cannot read the course: {error}", f"git checkout {path}") from error
+    except UnicodeDecodeError as error:
+        number = raw.count(b"\n", 0, error.start) + 1
+        raise CourseError(f"{path}, line {number}: a letter is not UTF-8.", f"save {path} as UTF-8") from error
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CourseError(f"{path} is not valid TOML: {error}", f"mend that line of {path}") from error
+
+
+def _line(path: Path, text: str, key: str) -> str:
+    """Where a key outside of every table stands."""
+    number = next((n for n, line in enumerate(text.splitlines(), start=1) if line.startswith(key)), 1)
+    return f"{path}, line {number}"
+
+
+def _build(data: dict, references: dict, source: Source) -> Course:
+    app = dict(_table(source, data, "app"))
+    views = {name: made(View, {"name": name, **view}, source, f"app.views.{name}")
+             for name, view in _table(source, app, "views").items()}
+    kinds = (("contrast", Contrast), ("lesson", Lesson), ("break", Break), ("route", Route))
+    contrasts, lessons, breaks, routes = (
+        tuple(made(cls, one, source, kind, one["name"]) for one in tables(source, data, kind)) for kind, cls in kinds)
+    stages, others = (tuple(_stage(one, source) for one in tables(source, read, "stage"))
+                      for read in (data, references))
+    if not stages:
+        raise CourseError(f"{source.at('app')}: the course has no [[stage]].", "write one, as CONTRIBUTING.md says")
+    return Course(app=made(App, {**app, "views": views}, source, "app"), stages=stages, contrasts=contrasts,
+                  references=others, lessons=lessons, breaks=breaks, routes=routes)
+
+
+def _table(source: Source, data: dict, name: str) -> dict[str, Any]:
+    """The table of that name in `data`."""
+    found = data.get(name)
+    if not isinstance(found, dict) or name == "views" and not all(isinstance(one, dict) for one in found.values()):
+        raise CourseError(f"{source.at('app')}: there is no table [{'app.' * (name != 'app')}{name}].",
+                          "git diff provisioning/course.toml   shows what was changed")
+    return found
+
+
+def _stage(table: dict, source: Source) -> Stage:
+    name, variants = table.pop("name"), tables(source, table, "variant")
+    table.pop("variant", None)
+    plain = {"stage": name, "variant": None, "slots": None, "expect": {}} | table
+    stage = made(Stage, plain, source, "stage", name)
+    return replace(stage, variants=tuple(_variant(stage, one, source) for one in variants))
+
+
+def _variant(stage: Stage, table: dict, source: Source) -> Target:
+    """A variant is its stage, but for what its own table says. `unchecked`: checks of the stage that it has not."""
+    name, unchecked = table.pop("name"), table.pop("unchecked", [])
+    inherited = ("views", "more_views", "cached", "processes", "slots", "configuration")
+    expect = {key: value for key, value in {**stage.expect, **table.pop("expect", {})}.items() if key not in unchecked}
+    own = {"stage": stage.stage, "variant": name, "expect": expect, **table}
+    return made(Target, {key: getattr(stage, key) for key in inherited} | own, source, "stage", f"{stage.stage}:{name}")
+
+
+def _verify(course: Course, source: Source) -> None:
+    """Raise CourseError where two tables contradict each other."""
+    seen: dict[int, str] = {}
+    names: set[str] = set()
+    for target in course.all_targets:
+        if target.name in names:
+            raise CourseError(f"{source.at('stage', target.name)}: '{target.name}' is there twice.", "rename one")
+        names.add(target.name)
+        if target.port in seen:
+            raise CourseError(f"{source.at('stage', target.name, 'port')}: {seen[target.port]} and {target.name} "
+                              f"both want port {target.port}.", "give one of them another port")
+        if not 0 < target.port < 65536:
+            raise CourseError(f"{source.at('stage', target.name, 'port')}: {target.port} is no port.",
+                              "write one from 1024 to 65535 that no other has")
+        seen[target.port] = target.name
+        for view in (*target.all_views, *target.cached):
+            if view not in course.app.views:
+                raise CourseError(f"{source.at('stage', target.name, '', view)}: stage {target.name} lists view "
+                                  f"'{view}', which [app.views] lacks.", f"mend that, or add [app.views.{view}]")
+    for contrast in course.contrasts:
+        _verify_contrast(course, contrast, source)
+    for lesson in course.lessons:
+        _verify_lesson(course, lesson, source)
+    for one in course.breaks:
+        _verify_break(course, one, source)
+    for route in course.routes:
+        _verify_route(course, route, source)
+
+
+def _verify_lesson(course: Course, lesson: Lesson, source: Source) -> None:
+    try:
+        for name in (*lesson.needs, *([lesson.by_hand] if lesson.by_hand else [])):
+            course.target(name)
+    except CourseError as error:
+        raise _wrong(source, "lesson", lesson.name, f": {error.what}") from None
+
+
+def _verify_contrast(course: Course, contrast: Contrast, source: Source) -> None:
+    try:
+        course.target(contrast.a), course.target(contrast.b)
+        course.view(contrast.view), course.view(contrast.b_view or contrast.view)
+    except CourseError as error:
+        raise _wrong(source, "contrast", contrast.name, f": {error.what}") from None
+
+
+def _verify_route(course: Course, route: Route, source: Source) -> None:
+    order = [one.name for one in course.lessons]
+    if unknown := [name for name in route.lessons if name not in order]:
+        raise _wrong(source, "route", route.name, f" leads to '{unknown[0]}', and there is no such lesson.")
+    if list(route.lessons) != sorted(set(route.lessons), key=order.index):
+        raise _wrong(source, "route", route.name, " does not take its lessons in their order.")
+
+
+def _verify_break(course: Course, one: Break, source: Source) -> None:
+    try:
+        target = course.target(one.target)
+    except CourseError as error:
+        raise _wrong(source, "break", one.name, f": {error.what}") from None
+    wrong = {
+        "is there twice": sum(other.name == one.name for other in course.breaks) > 1,
+        f"is found by the check '{one.check}', and {target.name} has no such check": one.check not in target.expect,
+        "breaks nothing: it has neither `harm` nor `goes_on`": not (one.harm + one.goes_on).strip(),
+        "wants two hints at least": len(one.hints) < 2,
+        "has no `cause` to tell": not one.cause.strip(),
+    }
+    if said := next((text for text, is_so in wrong.items() if is_so), ""):
+        raise _wrong(source, "break", one.name, f" {said}.")
+
+
+def _wrong(source: Source, kind: str, name: str, text: str) -> CourseError:
+    """The error of a table that contradicts the others."""
+    return CourseError(f"{source.at(kind, name)}: {kind} {name}{text}", "mend that table")

@@ -1,0 +1,300 @@
+"""What the course consists of: views, stages with their variants, contrasts."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from deploylab.errors import CourseError
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A page under load, and how it is asked for."""
+
+    name: str
+    title: str
+    path: str
+    marker: str | None = None          # ends a good body; None where only its length is verified (compressed)
+    concurrency: tuple[int, ...]       # clients of each measured load
+    wait_s: float | None = None        # the time the page waits for something else
+    n_paths: int | None = None         # many pages: `{n}` in the path goes from 1 to this, by Zipf's law
+    headers: dict[str, str] = field(default_factory=dict)
+    method: str = "GET"
+    body: str | None = None
+    expect_status: int | None = None   # the one good status; None: any 2xx
+    prelude: str | None = None         # asked once before a load: "csrf" or "etag"; see `deploylab.prelude`
+    undo: str | None = None            # a command of manage.py that takes away what the load left behind
+    visitor: str | None = None         # "first" or "returning": the page with all it refers to, as a browser
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The pages of a view of many; () for a view of one."""
+        return tuple(self.path.format(n=n) for n in range(1, (self.n_paths or 0) + 1))
+
+    @property
+    def unit(self) -> str:
+        """What is counted: "requests", or "visits" of a page with all it refers to."""
+        return "visits" if self.visitor else "requests"
+
+    def ceiling_rps(self, concurrency: int, slots: int | None) -> float | None:
+        """The most requests a second this waiting page can answer, or None if it does not wait.
+
+        Args:
+            concurrency: clients that ask at the same time.
+            slots: requests the server can work on at the same time; None if unlimited.
+
+        Source: Little's law, throughput = requests in the system / time in the system.
+        """
+        if self.wait_s is None:
+            return None
+        return min(concurrency, slots or concurrency) / self.wait_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """What is deployed."""
+
+    title: str
+    source: str
+    wsgi: str
+    settings: str
+    requirements: str
+    production_requirements: str
+    data_command: str
+    data_digest_command: str
+    whoami: str = "/whoami/"           # its JSON says which database the serving process talks to
+    views: dict[str, View]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One thing that serves on one port: a stage, or a variant of it.
+
+    `name` is what a person types: `nginx`, or `nginx:sync`.
+    """
+
+    stage: str
+    variant: str | None
+    port: int
+    title: str
+    views: tuple[str, ...]
+    more_views: tuple[str, ...] = ()   # also there, and not loaded by `./lab run`'s rounds
+    cached: tuple[str, ...] = ()       # views that a cache may answer
+    processes: tuple[str, ...]         # regular expressions on the command line
+    expect: dict[str, Any]             # what `checks` asks: one key, one check
+    slots: int | None
+    configuration: tuple[str, ...] = ()  # files on the machine that make it what it is
+    environment: dict[str, str] = field(default_factory=dict)  # of the application, beside its stage's
+    upon: str = ""                     # the stage whose application server it stands in front of, where it has none
+    start: str = ""                    # a command for the machine; without one it always stands
+    stop: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.stage}:{self.variant}" if self.variant else self.stage
+
+    @property
+    def all_views(self) -> tuple[str, ...]:
+        return (*self.views, *self.more_views)
+
+    @property
+    def slug(self) -> str:
+        """The name as files and processes on the machine bear it: `nginx-sync`."""
+        return self.name.replace(":", "-")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage(Target):
+    """A whole step of the course; several things change at once."""
+
+    lesson: str
+    guide: str
+    changes: tuple[str, ...]
+    machines: tuple[str, ...]
+    deploy: str = ""                   # the module that brings a machine there; "": provisioning.deploys.NAME
+    ladder: bool = True                # whether it is a step from the stage before
+    variants: tuple[Target, ...] = field(default=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """Two sides that differ in one thing, raced in pairs.
+
+    Attributes:
+        a, b: targets by name; they may be one and the same where the views differ.
+        view, concurrency: the load.
+        b_view: the view of side B, where it is another.
+        differs: the one thing, in words.
+        parts: the differences in configuration that make that one thing, as `differences` prints their
+            names. Whatever else is found differs too, and is told. Empty: a whole step, and said to be one.
+        slow_clients: half-sent requests held open during each load.
+    """
+
+    name: str
+    title: str
+    lesson: str
+    a: str
+    b: str
+    view: str
+    concurrency: int
+    differs: str
+    parts: tuple[str, ...]
+    b_view: str | None = None
+    slow_clients: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """A notebook of the course.
+
+    Attributes:
+        name: of its file, without `.ipynb`.
+        minutes: in a room with an instructor.
+        needs: targets that must stand before it begins, by name.
+        by_hand: the stage that is built by hand in it, from the machine as it was before; "" for none.
+    """
+
+    name: str
+    title: str
+    minutes: int
+    needs: tuple[str, ...] = ()
+    by_hand: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """Some lessons by name, in their order: for an instructor who has less than a day."""
+
+    name: str
+    title: str
+    lessons: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Break:
+    """Something that is broken on purpose, for an attendee to find.
+
+    Attributes:
+        target: the stage or variant that suffers, by name.
+        title: the symptom, as a visitor sees it.
+        harm: a command for root on the machine; $SITE is the address that visitors use: http://HOST:PORT.
+        goes_on: a command that does harm for as long as it runs, after `harm`.
+        check: the key of `[stage.expect]` whose check says no.
+        hints: from vague to nearly the cause.
+        cause: what it was, told when it is mended.
+        mend: commands for root that take away what a converge leaves, because it is not part of a stage.
+    """
+
+    name: str
+    target: str
+    title: str
+    check: str
+    hints: tuple[str, ...]
+    cause: str
+    harm: str = ""
+    goes_on: str = ""
+    mend: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """Everything that course.toml says.
+
+    Attributes:
+        references: what others teach, to compare a stage with: found by name as stages are, but no part of the road.
+    """
+
+    app: App
+    stages: tuple[Stage, ...]
+    contrasts: tuple[Contrast, ...] = ()
+    references: tuple[Stage, ...] = ()
+    lessons: tuple[Lesson, ...] = ()
+    breaks: tuple[Break, ...] = ()
+    routes: tuple[Route, ...] = ()
+
+    def lesson(self, name: str) -> Lesson:
+        """The lesson of that name.
+
+        Raises:
+            CourseError: there is none; the message lists those there are.
+        """
+        for one in self.lessons:
+            if one.name == name:
+                return one
+        names = ", ".join(one.name for one in self.lessons)
+        raise CourseError(f"There is no lesson '{name}'. There are: {names}.", "./lab open, or name one of these")
+
+    def contrast(self, name: str) -> Contrast:
+        """The contrast of that name.
+
+        Raises:
+            CourseError: there is none; the message lists those there are.
+        """
+        for one in self.contrasts:
+            if one.name == name:
+                return one
+        names = ", ".join(one.name for one in self.contrasts)
+        raise CourseError(f"There is no contrast '{name}'. The contrasts are: {names}.", "./lab compare --help")
+
+    def breaking(self, name: str) -> Break:
+        """What is broken on purpose under that name.
+
+        Raises:
+            CourseError: there is none; the message lists those there are.
+        """
+        for one in self.breaks:
+            if one.name == name:
+                return one
+        names = ", ".join(one.name for one in self.breaks)
+        raise CourseError(f"There is no break '{name}'. They are: {names}.", "lab.break_it() draws one of the lesson's")
+
+    def stage(self, name: str) -> Stage:
+        """The stage of that name, or the reference.
+
+        Raises:
+            CourseError: there is none; the message lists those there are.
+        """
+        for stage in (*self.stages, *self.references):
+            if stage.name == name:
+                return stage
+        names = ", ".join(s.name for s in self.stages)
+        others = f" The references are: {', '.join(s.name for s in self.references)}." if self.references else ""
+        raise CourseError(f"There is no stage '{name}'. The stages are: {names}.{others}", "./lab status")
+
+    def target(self, name: str) -> Target:
+        """The stage or variant that a person named `nginx` or `nginx:sync`.
+
+        Raises:
+            CourseError: there is none of that name.
+        """
+        stage_name, _, variant_name = name.partition(":")
+        stage = self.stage(stage_name)
+        if not variant_name:
+            return stage
+        for variant in stage.variants:
+            if variant.variant == variant_name:
+                return variant
+        names = ", ".join(v.name for v in stage.variants) or "none"
+        raise CourseError(f"Stage {stage_name} has no variant '{variant_name}'. It has: {names}.",
+                          f"./lab check {stage_name}")
+
+    def view(self, name: str) -> View:
+        """The view of that name.
+
+        Raises:
+            CourseError: there is none.
+        """
+        try:
+            return self.app.views[name]
+        except KeyError:
+            names = ", ".join(self.app.views)
+            raise CourseError(f"There is no view '{name}'. The views are: {names}.", "./lab measure --help") from None
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Every stage, each followed by its variants."""
+        return tuple(t for stage in self.stages for t in (stage, *stage.variants))
+
+    @property
+    def all_targets(self) -> tuple[Target, ...]:
+        """Whatever may stand on the machine: the stages, then the references, each followed by its variants."""
+        return (*self.targets, *(t for one in self.references for t in (one, *one.variants)))

@@ -1,0 +1,41 @@
+"""Is this computer ready? One finding a thing, each with its cure. It only looks: nothing is installed or changed."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from deploylab.doctor import hypervisors, reach, resources
+from deploylab.doctor.finding import NOTE, OK, PROBLEM, SIGNS, Finding
+from deploylab.doctor.share import text
+
+__all__ = ["NOTE", "OK", "PROBLEM", "Finding", "examine", "line", "text"]
+
+Look = Callable[[], Finding]
+# In the order of the screen: what must be there first of all comes first.
+LOOKS: tuple[Look, ...] = (
+    resources.system, resources.python, hypervisors.vagrant, hypervisors.lxc_ability, hypervisors.conflicts,
+    resources.processors, resources.memory, resources.disk, resources.power, resources.busy,
+    reach.index, reach.distribution, reach.certificates, reach.proxy, reach.vpn,
+    resources.port, resources.ab,
+)
+
+
+def examine(looks: Iterable[Look] = LOOKS) -> Iterator[Finding]:
+    """Each finding as soon as it is known; a look that itself breaks is a finding too, and never ends the rest.
+
+    Example:
+        problems = [one for one in examine() if one.state == PROBLEM]
+    """
+    for look in looks:
+        try:
+            yield look()
+        except (OSError, ValueError) as error:
+            yield Finding(look.__name__.replace("_", " "), NOTE, f"could not be looked at: {error}")
+
+
+def line(one: Finding) -> str:
+    """A finding for a person: sign, thing, what was seen; below it the cure.
+
+    >>> print(line(Finding("memory", PROBLEM, "1 GB", "close other programs")))
+    ✗ memory         1 GB
+      → close other programs
+    """
+    return f"{SIGNS[one.state]} {one.name:14} {one.seen}" + (f"\n  → {one.cure}" if one.cure else "")

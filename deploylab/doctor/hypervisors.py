@@ -1,0 +1,82 @@
+"""Vagrant, its providers, and what keeps them from working."""
+
+import platform
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from deploylab.doctor.finding import NOTE, OK, PROBLEM, Finding
+from deploylab.errors import HostError
+from deploylab.machine import choose, local, lxc
+
+OLDEST_ON_APPLE_SILICON = (7, 1)  # VirtualBox; older ones know no ARM guests
+
+
+def vagrant() -> Finding:
+    """Vagrant with a provider; or whether the distribution's packages can give both."""
+    try:
+        found = choose.choose()
+    except HostError as error:
+        return Finding("Vagrant", PROBLEM, error.what, error.next_step)
+    if found.kind == "local":
+        return Finding("Vagrant", OK, f"not needed: this computer itself becomes the machine, because {found.why}")
+    version = _said("vagrant", "--version").removeprefix("Vagrant ") or "not installed"
+    if found.install:
+        return Finding("Vagrant", NOTE, f"{version}; {len(found.install)} packages of Vagrant and LXC are missing",
+                       "`./lab up` installs them, after a yes")
+    return Finding("Vagrant", OK, f"{version}, with {', '.join(choose.usable_providers())}; "
+                                  f"it will use {found.provider}, because {found.why}")
+
+
+def lxc_ability() -> Finding:
+    """Whether this kernel and these rights can run an LXC guest."""
+    if platform.system() != "Linux":
+        return Finding("LXC", OK, "not on this system, and not needed")
+    lacks = lxc.kernel_lacks()
+    if not lacks:
+        return Finding("LXC", OK, "this kernel can run it")
+    if [name for name in choose.usable_providers() if name != "lxc"]:
+        return Finding("LXC", NOTE, lacks, "not needed: another provider is there")
+    if local.is_container() and not local.lacks():
+        return Finding("LXC", NOTE, lacks, "not needed: in a container the kit takes `--machine local` by itself")
+    return Finding("LXC", PROBLEM, lacks, "install Vagrant with VirtualBox or libvirt; in a container: give it the "
+                                          "right to make namespaces (`--privileged`)")
+
+
+def conflicts(modules: Path = Path("/proc/modules"), users: str | None = None) -> Finding:
+    """Two hypervisors that want the processor's virtualisation at one time.
+
+    Args:
+        modules: the kernel's list of what is loaded.
+        users: command lines of running programs; asked for if None.
+    """
+    if platform.system() == "Darwin":
+        return _apple_silicon()
+    if not shutil.which("VBoxManage"):
+        return Finding("hypervisors", OK, "no two that could be in each other's way")
+    loaded = re.findall(r"^(kvm_\w+) \d+ (\d+)", modules.read_text() if modules.exists() else "", re.MULTILINE)
+    running = users if users is not None else _said("ps", "-eo", "args")
+    machines = [word for word in ("qemu-system", "qemu-kvm", "vmware-vmx") if word in running]
+    if loaded and machines:
+        return Finding("hypervisors", PROBLEM, f"VirtualBox is installed, and {machines[0]} has the processor's "
+                                               "virtualisation", "shut that machine down before `./lab up`")
+    return Finding("hypervisors", OK, "VirtualBox, and nothing in its way")
+
+
+def _apple_silicon() -> Finding:
+    """VirtualBox on an Apple processor must be new enough."""
+    version = _said("VBoxManage", "--version")
+    numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
+    if platform.machine() == "arm64" and numbers and numbers < OLDEST_ON_APPLE_SILICON:
+        return Finding("hypervisors", PROBLEM, f"VirtualBox {version} knows no ARM guests",
+                       "`brew upgrade --cask virtualbox` to 7.1 or newer, or use Parallels")
+    return Finding("hypervisors", OK, f"VirtualBox {version}" if numbers else "no VirtualBox")
+
+
+def _said(*command: str) -> str:
+    """What a program prints; nothing if it is not there."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout.strip()
+    except FileNotFoundError:
+        return ""

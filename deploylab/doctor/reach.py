@@ -1,0 +1,129 @@
+"""What this computer reaches: package indexes, and what stands between: proxies, certificates, a VPN."""
+
+import re
+import shutil
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from deploylab import bundled, network, units
+from deploylab.bootstrap import index as pip
+from deploylab.doctor.finding import NOTE, OK, PROBLEM, Finding
+from deploylab.machine import lxc
+
+WAIT_S = 8
+TUNNELS = re.compile(r"^(tun|tap|wg|ppp|utun|tailscale|nordlynx|ipsec)\d*")
+OFFLINE = "join another network; without any, a bundle from somebody who has one: ./lab up --bundle FILE"
+FROM_BUNDLE = "from the bundle in use; no network needed"
+
+
+def index() -> Finding:
+    """The package index that pip uses."""
+    if bundled.in_use():
+        return Finding("Python index", OK, FROM_BUNDLE)
+    settings = replace(pip.Settings.read(), timeout_s=WAIT_S)
+    pages = settings.indexes or settings.folders or (_default_index(),)
+    address = f"{pages[0].rstrip('/')}/pip/" if pages != settings.folders else pages[0]
+    if address.startswith("file:"):
+        return Finding("Python index", OK, "a folder of this computer; no network needed")
+    return _reached("Python index", address, lambda: pip.fetch(address, settings))
+
+
+def distribution() -> Finding:
+    """The first mirror of the distribution's packages."""
+    if bundled.in_use():
+        return Finding("packages", OK, FROM_BUNDLE)
+    if not shutil.which("apt-get"):
+        return Finding("packages", OK, "not by apt on this system")
+    listed = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)$(RELEASE)"], capture_output=True,
+                            text=True, stdin=subprocess.DEVNULL).stdout.split()
+    mirrors = [line for line in listed if line.startswith("http")]
+    if not mirrors:
+        return Finding("packages", NOTE, "apt knows no mirror on the network", "look into /etc/apt/sources.list.d/")
+    base = mirrors[0].split("://", 1)[1].split("/")
+    address = f"{mirrors[0].split('://')[0]}://{base[0]}/"
+    return _reached("packages", address, lambda: _ask(address))
+
+
+def certificates() -> Finding:
+    """Authorities beside the usual ones: a network that looks into encrypted traffic has one."""
+    found = network.certificates()
+    if found:
+        return Finding("certificates", OK, f"{len(found)} of this computer's own; the machine gets them too")
+    return Finding("certificates", OK, f"the usual ones ({ssl.get_default_verify_paths().openssl_cafile})")
+
+
+def proxy() -> Finding:
+    """A web proxy. The machine is given it too, unless only this computer can reach it."""
+    seen = {scheme: pip.redact(url) for scheme, url in urllib.request.getproxies().items() if scheme != "no"}
+    if not seen:
+        return Finding("proxy", OK, "none")
+    said = ", ".join(f"{scheme}: {url}" for scheme, url in sorted(seen.items()))
+    if any(not network.elsewhere(url) for url in seen.values()):
+        return Finding("proxy", NOTE, said, "the machine does not reach a proxy on this computer itself: "
+                                            "let it listen on the bridge too, or use another")
+    return Finding("proxy", OK, said)
+
+
+def vpn(interfaces: list[str] | None = None, routes: str | None = None) -> Finding:
+    """A VPN may take the guest's addresses for its own, or forbid local networks.
+
+    Args:
+        interfaces: names of network interfaces; the kernel's if None.
+        routes: what `ip route` prints; asked for if None.
+    """
+    if interfaces is None:
+        interfaces = [path.name for path in Path("/sys/class/net").glob("*")]
+    tunnels = sorted(name for name in interfaces if TUNNELS.match(name))
+    if routes is None:
+        routes = _routes()
+    taken = [line for line in routes.splitlines() if line.startswith("10.0.3.") and f"dev {lxc.BRIDGE}" not in line]
+    if taken:
+        return Finding("VPN", PROBLEM, f"the guest's network 10.0.3.0/24 is taken: {taken[0].strip()}",
+                       "leave the VPN while you take the course, or set LXC_ADDR in /etc/default/lxc-net")
+    if tunnels:
+        return Finding("VPN", NOTE, f"{', '.join(tunnels)} is up",
+                       "if the machine does not answer or finds no packages, leave the VPN and try again")
+    return Finding("VPN", OK, "none seen")
+
+
+def _default_index() -> str:
+    """The index that pip asks where nobody named one: pip's own word."""
+    from pip._internal.models.index import PyPI
+
+    return PyPI.simple_url
+
+
+def _reached(name: str, address: str, ask) -> Finding:
+    host = urlsplit(pip.redact(address)).hostname or address
+    began_s = time.monotonic()
+    try:
+        ask()
+    except pip.FETCH_FAULTS as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return Finding(name, PROBLEM, f"{host}: its certificate is not trusted ({reason.verify_message})",
+                           "this network looks into encrypted traffic: put its certificate into "
+                           f"{network.CERTIFICATES}/ and run `sudo update-ca-certificates`, or join another network")
+        return Finding(name, PROBLEM, f"{host}: {reason}", OFFLINE)
+    return Finding(name, OK, f"{host} answers in {units.seconds(time.monotonic() - began_s)}")
+
+
+def _ask(address: str) -> None:
+    """Nothing, if something answers there: what it says does not matter, a mirror's root may be empty."""
+    try:
+        urllib.request.urlopen(address, timeout=WAIT_S).close()  # noqa: S310 (what pip and apt ask, from their own settings)
+    except urllib.error.HTTPError as error:
+        error.close()
+
+
+def _routes() -> str:
+    try:
+        return subprocess.run(["ip", "route"], capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout
+    except FileNotFoundError:
+        return ""

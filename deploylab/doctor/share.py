@@ -1,0 +1,34 @@
+"""The findings as a text that an attendee can send to the instructor, with nothing in it that is theirs alone."""
+
+import getpass
+import re
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+from deploylab import paths
+from deploylab.doctor.finding import NOTE, OK, PROBLEM, SIGNS, Finding
+
+ADDRESS = re.compile(r"\b(\d{1,3}\.){3}\d{1,3}\b")
+
+
+def text(findings: Iterable[Finding]) -> str:
+    """What the doctor found, to be sent: names of persons, computers and networks are left out."""
+    found = list(findings)
+    counted = ", ".join(f"{sum(one.state == state for one in found)} {word}"
+                        for state, word in ((PROBLEM, "to solve"), (NOTE, "worth knowing"), (OK, "in order")))
+    lines = [f"deploylab on this computer: {counted}.", ""]
+    for one in found:
+        lines += [f"{SIGNS[one.state]} {one.name}: {one.seen}", *([f"    {one.cure}"] if one.cure else [])]
+    return without_names("\n".join(lines)) + "\n"
+
+
+def without_names(said: str) -> str:
+    """The text without this person's name, this computer's, the folder's, addresses, and the hosts of networks."""
+    said = said.replace(str(paths.ROOT), "<this folder>").replace(str(Path.home()), "~")
+    said = ADDRESS.sub("<address>", said)
+    said = re.sub(r"(://)[^\s,/]+", r"\1<host>", said)
+    said = re.sub(r"(?m)^(. (?:Python index|packages): )[\w.-]+(?=: | answers)", r"\1<host>", said)
+    for name in {socket.gethostname(), getpass.getuser()} - {"root", "localhost", ""}:
+        said = re.sub(rf"\b{re.escape(name)}\b", "<name>", said)
+    return said

@@ -1,0 +1,68 @@
+"""Reads how a server on this machine is configured, as it is now. Runs on the guest, as root.
+
+What the sender appends to this text calls `read` and prints what comes back. So no command line
+holds the patterns that are looked for.
+"""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+SECRET = re.compile("SECRET|PASSWORD|KEY")  # in a variable's name: its value never leaves this machine
+
+
+def read(paths, patterns, app):
+    """What the files say, what the processes were started with, and which code lies there.
+
+    Args:
+        paths: files; one that ends in `.env` is evaluated, the text of any other is given.
+        patterns: regular expressions on command lines.
+        app: the folder with the application's code.
+    """
+    return {
+        "files": {path: text(path) for path in paths if not path.endswith(".env")},
+        "environment": {path: environment(path) for path in paths if path.endswith(".env")},
+        "commands": commands(patterns),
+        "revision": revision(app),
+    }
+
+
+def text(path):
+    """The file's text, or None if it is not there."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+
+
+def environment(path):
+    """The application's variables that a shell has after this file, the secret ones left out; None if it fails."""
+    done = subprocess.run(["sh", "-c", 'set -a; . "$1"; env -0', "sh", path], capture_output=True, text=True,
+                          env={"PATH": os.defpath}, timeout=10)
+    pairs = (line.partition("=") for line in done.stdout.split("\0"))
+    found = {name: value for name, _, value in pairs if name.startswith("DJANGO_") and not SECRET.search(name)}
+    return found if done.returncode == 0 else None
+
+
+def commands(patterns):
+    """The command line of every process that matches a pattern."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:  # it ended meanwhile
+            continue
+        if any(re.search(pattern, f"{line} ") for pattern in patterns):
+            found.append(line)
+    return sorted(found)
+
+
+def revision(app):
+    """The commit of the code in a folder, and the files that were changed by hand; None without any."""
+    git = ["git", "-c", f"safe.directory={app}", "-C", app]
+    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
+    if head.returncode:
+        return None
+    changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True).stdout.split()[1::2]
+    return " ".join([head.stdout.strip()[:10], *(["with changes in", *changed] if changed else [])])

@@ -1,0 +1,119 @@
+"""Lists what is on this machine: files, packages, users, services, sockets, processes. Runs on the guest, as root."""
+
+import hashlib
+import json
+import os
+import pwd
+import re
+import stat
+import subprocess
+from collections import Counter
+from grp import getgrgid
+from pathlib import Path
+
+ROOTS = ("/etc", "/srv", "/usr/local", "/var/www")
+SKIPPED = {".git", "__pycache__", "venv"}  # what is in the environment, its list of packages says
+SHOWN = 40                                 # characters that name a process: servers are told apart by them
+
+
+def look():
+    """By kind, then by name, one line of text each."""
+    return {"files": files(), "packages": packages(), "python packages": python_packages(), "users": users(),
+            "services": services(), "sockets": sockets(), "processes": processes()}
+
+
+def files():
+    """Mode, owner and what is in it: of every file, folder and link where a person puts them."""
+    found = {}
+    for root in ROOTS:
+        for folder, folders, names in os.walk(root):
+            folders[:] = [name for name in folders if name not in SKIPPED]
+            for name in [*folders, *names]:
+                path = os.path.join(folder, name)
+                try:
+                    found[path] = one_file(path)
+                except OSError:  # it went meanwhile
+                    continue
+    return found
+
+
+def one_file(path):
+    """`640 root:deploylab 3f1c…`; for a folder `folder`, for a link where it leads."""
+    seen = os.lstat(path)
+    if stat.S_ISLNK(seen.st_mode):
+        return f"link to {os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))}"
+    what = "folder"
+    if stat.S_ISREG(seen.st_mode):
+        what = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
+    owner, group = pwd.getpwuid(seen.st_uid).pw_name, getgrgid(seen.st_gid).gr_name
+    return f"{stat.S_IMODE(seen.st_mode):o} {owner}:{group} {what}"
+
+
+def packages():
+    """The version of every Debian package that is installed."""
+    out = output("dpkg-query", "-W", "-f", "${db:Status-Status} ${Package} ${Version}\n")
+    return {words[1]: words[2] for line in out if (words := line.split())[0] == "installed"}
+
+
+def python_packages():
+    """The version of every package in the application's virtual environment."""
+    python = "/srv/deploylab/venv/bin/python"
+    out = output(python, "-m", "pip", "list", "--format=json", "--disable-pip-version-check")
+    return {one["name"]: one["version"] for one in json.loads("".join(out) or "[]")}
+
+
+def users():
+    """The home and shell of every user; numbers depend on who came first, and say nothing."""
+    return {user.pw_name: f"{user.pw_dir} {user.pw_shell}" for user in pwd.getpwall()}
+
+
+def services():
+    """Which services run, and which are started at boot."""
+    units = {line.split()[0] for line in output("systemctl", "list-units", "--type=service", "--state=running", *PLAIN)}
+    files = {line.split()[0] for line in output("systemctl", "list-unit-files", "--state=enabled", *PLAIN)}
+    return {name: " and ".join(word for word, names in (("running", units), ("enabled", files)) if name in names)
+            for name in units | files}
+
+
+def sockets():
+    """The programs that listen, by address or path."""
+    return listening([(line, column) for kind, column in (("-t", 3), ("-x", 4))
+                      for line in output("ss", "-Hlnp", kind)])
+
+
+def listening(lines):
+    """The same, from the lines of `ss` and the column of each that holds the address."""
+    found = {}
+    for line, column in lines:
+        address = line.split()[column]
+        if not address.startswith("@"):  # names without a file are drawn by lot
+            for number in re.findall(r"pid=(\d+)", line):  # supervisord makes its socket as NAME.PID, then renames it
+                address = address.removesuffix(f".{number}")
+            found[address] = " ".join(sorted(set(re.findall(r'\("([^"]+)"', line))))
+    return found
+
+
+def processes():
+    """How many processes run such a command as such a user."""
+    counted = Counter()
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            user = pwd.getpwuid(path.stat().st_uid).pw_name
+        except (OSError, KeyError):  # it ended meanwhile
+            continue
+        if line:
+            counted[f"{user} {line[:SHOWN]}"] += 1
+    return {name: str(n) for name, n in counted.items()}
+
+
+PLAIN = ("--no-legend", "--plain", "--no-pager")
+
+
+def output(*command):
+    """The lines of what a program prints; none if it is not there."""
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    except OSError:
+        return []
+    return [line for line in done.stdout.splitlines() if line.strip()]

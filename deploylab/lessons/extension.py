@@ -1,0 +1,79 @@
+"""The cell magics. IPython is imported nowhere else."""
+
+import time
+
+from IPython.core.magic import Magics, cell_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.display import display
+
+from deploylab import course as courses
+from deploylab.lessons import shown
+from deploylab.lessons.lab import Lab
+from deploylab.lessons.shown import Shown
+
+UPDATE_S = 0.2
+
+
+def load(ipython) -> None:
+    """Put `lab` into the notebook, and the magics. A second time it begins anew."""
+    lab = Lab(courses.load())
+    ipython.push({"lab": lab})
+    ipython.register_magics(GuestMagics(ipython, lab))
+
+
+class Growing:
+    """An output that grows while its command runs."""
+
+    def __init__(self):
+        self.handle = display(shown.text(""), display_id=True)
+        self.lines: list[str] = []
+        self.shown_s = 0.0
+
+    def add(self, line: str) -> None:
+        """Show one more line; not more often than an eye can follow."""
+        self.lines.append(line)
+        if time.monotonic() - self.shown_s > UPDATE_S:
+            self.shown_s = time.monotonic()
+            self.handle.update(shown.running(self.lines))
+
+
+@magics_class
+class GuestMagics(Magics):
+    """`%%guest`, `%%guestfile`, `%%host` and `%%exercise`."""
+
+    def __init__(self, ipython, lab: Lab):
+        super().__init__(ipython)
+        self.lab = lab
+
+    @magic_arguments()
+    @argument("--background", metavar="NAME", help="Do not wait. lab.stop(NAME) ends it and shows what it printed.")
+    @cell_magic
+    def guest(self, line: str, cell: str) -> None:
+        """Run the cell on the machine. Its folder, variables and functions stay for the next one."""
+        asked = parse_argstring(self.guest, line)
+        growing = Growing()
+        growing.handle.update(self.lab.guest(cell.rstrip("\n"), asked.background, on_line=growing.add))
+
+    @cell_magic
+    def host(self, line: str, cell: str) -> None:
+        """Run the cell on this computer, in the notebooks' folder. MACHINE is the address, SSH_CONFIG how to log in."""
+        growing = Growing()
+        growing.handle.update(self.lab.host(cell.rstrip("\n"), on_line=growing.add))
+
+    @magic_arguments()
+    @argument("path", help="Where on the machine.")
+    @argument("--mode", default="0644", help="Four octal digits.")
+    @argument("--owner", default="root:root", help="USER:GROUP.")
+    @cell_magic
+    def guestfile(self, line: str, cell: str) -> None:
+        """Write the cell to a file on the machine, and show the difference."""
+        asked = parse_argstring(self.guestfile, line)
+        display(self.lab.guestfile(asked.path, cell, asked.mode, asked.owner))
+
+    @magic_arguments()
+    @argument("name", help="Of a file in exercises/, without `.py`.")
+    @cell_magic
+    def exercise(self, line: str, cell: str) -> Shown:
+        """Run the cell, Python or another magic, and say whether it solves the exercise. It never raises."""
+        asked = parse_argstring(self.exercise, line)
+        return self.lab.exercise(asked.name, cell, self.shell.user_ns, lambda text: self.shell.run_cell(text).success)

@@ -1,0 +1,42 @@
+"""What a contrast came to where it was measured already: in this clone, or in the runs that ship with the course."""
+
+from dataclasses import asdict
+from typing import Any
+
+from deploylab import results, words
+from deploylab.course import Contrast
+from deploylab.measuring import as_plan
+from deploylab.record import Run
+from deploylab.results import Session
+
+LOAD = ("a", "b", "view", "b_view", "concurrency", "slow_clients")
+
+
+def newest(one: Contrast) -> dict[str, Any]:
+    """The contrast as it was last measured, one's own runs before those that ship; with none, its runs are [].
+
+    The same two sides under the same load are the same contrast, whatever a session calls it.
+    """
+    for session in [*reversed(results.sessions()), *reversed(results.recorded())]:
+        for table in session.plan.get("contrasts") or []:
+            if _load(table) == _load(as_plan(one)) and (runs := _runs(session, table["name"])):
+                found = (session.plan.get("differences") or {}).get(table["name"], [])
+                return {"contrast": as_plan(one) | {"name": table["name"]}, "differences": found,
+                        "runs": [asdict(run) for run in runs], "session": session.id,
+                        "when": runs[-1].started_utc[:10], "label": _label(session, runs)}
+    return {"contrast": as_plan(one), "differences": [], "runs": [], "session": "", "when": "", "label": ""}
+
+
+def _load(table: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(table.get(key) or None for key in LOAD)
+
+
+def _runs(session: Session, name: str) -> list[Run]:
+    """The runs of this contrast, if both sides have some."""
+    mine = [run for run in session.runs("pair") if run.pair_id and run.pair_id.rpartition("/")[0] == name]
+    return mine if len(mine) > 1 else []
+
+
+def _label(session: Session, runs: list[Run]) -> str:
+    """What stands on figures that no machine of this clone gave."""
+    return f"RECORDED on {runs[-1].started_utc[:10]}, {words.machine(runs[-1].machine)}" if session.recorded else ""

@@ -1,0 +1,76 @@
+"""What an attendee tries without being led: exercises, and finding what was broken on purpose."""
+
+from collections.abc import Callable
+from typing import Any
+
+from deploylab.course import Course
+from deploylab.errors import DeployLabError
+from deploylab.lessons import breaks, exercises, shown
+from deploylab.lessons.desk import Desk
+from deploylab.lessons.shown import Shown
+
+MEND = "lab.mend() puts it right and says what it was."
+
+
+class Practice:
+    """The verbs of `lab` for exercises and for what is broken; the part of `Lab` that remembers how far somebody is."""
+
+    _course: Course
+    _desk: Desk | None
+    _ask: Callable[..., Any]
+    label: str
+
+    def __init__(self):
+        self._hints: dict[str, int] = {}
+        self._broken = self._suspected = ""
+
+    def hint(self, name: str = "") -> Shown:
+        """The next hint for an exercise; without a name, for what `lab.break_it` broke.
+
+        Raises:
+            DeployLabError: nothing is broken, or there is no such exercise.
+        """
+        if not name and not self._broken:
+            raise DeployLabError("Nothing was broken here.", 'lab.break_it(), or lab.hint("NAME") for an exercise')
+        if not name:
+            one = self._course.breaking(self._broken)
+            return exercises.hint("what is broken", one.hints, self._hinted(f"break {one.name}"), MEND)
+        known = exercises.read(name)
+        return exercises.hint(name, known.hints, self._hinted(name), f'The whole of it: lab.solution("{name}")')
+
+    def solution(self, name: str) -> Shown:
+        """The solution of an exercise, folded."""
+        return exercises.solution(exercises.read(name))
+
+    def exercise(self, name: str, text: str, namespace: dict[str, Any], run: Callable[[str], bool]) -> Shown:
+        """Try a cell as the answer to an exercise: what `%%exercise` does. It never raises."""
+        try:
+            return exercises.attempt(exercises.read(name), self, self._desk, text, namespace, run)
+        except DeployLabError as error:
+            return shown.text(str(error), ok=False)
+
+    def break_it(self, name: str = "") -> Shown:
+        """Break something on the machine, and show what visitors see. The cause is yours to find.
+
+        Args:
+            name: of a `[[break]]` in course.toml; without it, one of the lesson is drawn, and not named.
+        """
+        answer = self._ask("break_it", name=name)
+        self._broken, self._suspected = answer["name"], ""
+        return breaks.broken(answer, self.label)
+
+    def suspect(self, cause: str) -> Shown:
+        """Write down what you think is broken. `lab.mend()` shows it beside what it was."""
+        self._suspected = cause
+        return shown.text(f"Noted. {MEND}")
+
+    def mend(self) -> Shown:
+        """Put right whatever is broken on the machine, and say what it was. It always gets back."""
+        said = breaks.mended(self._ask("mend"), self._suspected, self.label)
+        self._broken = self._suspected = ""
+        return said
+
+    def _hinted(self, name: str) -> int:
+        """How often a hint was asked for, with this time."""
+        self._hints[name] = self._hints.get(name, 0) + 1
+        return self._hints[name]

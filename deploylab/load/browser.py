@@ -1,0 +1,132 @@
+"""What a browser does with an answer: read it, keep it, and decide the next day whether to ask again.
+
+Source: RFC 9111 (caching).
+"""
+
+import gzip
+import zlib
+from dataclasses import dataclass, field
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException, HTTPResponse
+from io import BytesIO
+
+from deploylab.load.parser import Parser
+
+AWAY_S = 86_400  # a returning visitor comes back after a day
+
+
+class Recorder(Parser):
+    """A parser that keeps the bytes of the answer."""
+
+    __slots__ = ("raw",)
+
+    def reset(self) -> None:
+        super().reset()
+        self.raw = bytearray()
+
+    def feed(self, data: bytes) -> bool:
+        self.raw += data
+        return super().feed(data)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer, its body unpacked."""
+
+    headers: Message
+    body: bytes
+
+    @property
+    def is_style_sheet(self) -> bool:
+        return self.headers.get_content_type() == "text/css"
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(self.headers.get_content_charset("utf-8"), errors="replace")
+
+
+def read(raw: bytes) -> Answer:
+    """The answer in these bytes, which a parser has found to be one.
+
+    Raises:
+        ValueError: its body is compressed in a way that nobody asked for, or damaged.
+    """
+    while raw[9:10] == b"1":  # "HTTP/1.1 103 Early Hints": the answer comes after it
+        raw = raw.partition(b"\r\n\r\n")[2]
+    answer = HTTPResponse(_Socket(raw))
+    try:
+        answer.begin()
+        body = answer.read()
+        coding = (answer.headers.get("Content-Encoding") or "identity").lower()
+        if coding == "gzip":
+            body = gzip.decompress(body)
+        elif coding != "identity":
+            raise ValueError(f"the body is in {coding}")
+    except (HTTPException, LookupError, OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"the body cannot be read: {error}") from error
+    return Answer(answer.headers, body)
+
+
+class _Socket:
+    """As much of a socket as HTTPResponse needs."""
+
+    def __init__(self, data: bytes):
+        self.data = data
+
+    def makefile(self, mode: str) -> BytesIO:
+        return BytesIO(self.data)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A copy that a browser keeps.
+
+    Attributes:
+        fresh: after a day it is still used without asking.
+        conditions: headers that ask whether it is still good; {} where the server gave nothing to ask by.
+        references: what it refers to.
+    """
+
+    fresh: bool
+    conditions: dict[str, str] = field(default_factory=dict)
+    references: tuple[str, ...] = ()
+
+
+def kept(answer: Answer, references: tuple[str, ...]) -> Kept | None:
+    """The copy of an answer that a browser keeps, or None where it may not."""
+    rules = _rules(answer.headers)
+    if "no-store" in rules:
+        return None
+    known = {"If-None-Match": answer.headers.get("ETag"), "If-Modified-Since": answer.headers.get("Last-Modified")}
+    conditions = {name: value for name, value in known.items() if value}
+    return Kept(lifetime_s(answer.headers) > AWAY_S, conditions, references)
+
+
+def lifetime_s(headers: Message) -> float:
+    """For how many seconds a copy may be used without asking.
+
+    0 where the server does not say. A browser may then guess, by a tenth of the file's age; no course could
+    count on that.
+
+    Example:
+        >>> headers = Message()
+        >>> headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        >>> lifetime_s(headers)
+        31536000
+    """
+    rules = _rules(headers)
+    if "no-cache" in rules:
+        return 0
+    if rules.get("max-age", "").isdigit():
+        return int(rules["max-age"])
+    try:
+        return (parsedate_to_datetime(headers["Expires"]) - parsedate_to_datetime(headers["Date"])).total_seconds()
+    except (TypeError, ValueError):  # one of them is not there, or "0"
+        return 0
+
+
+def _rules(headers: Message) -> dict[str, str]:
+    """Cache-Control, by the name of each rule; it may come in several lines."""
+    parts = (part.partition("=") for part in ",".join(headers.get_all("Cache-Control", [])).lower().split(","))
+    return {name.strip(): value.strip(' "') for name, _, value in parts}

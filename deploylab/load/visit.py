@@ -1,0 +1,201 @@
+"""Visits: a page and everything it refers to, as a browser asks for them.
+
+The page comes first, whole; then its files, in its order, over at most six connections. Every visit begins
+without a connection. A first visitor has nothing; a returning one has the copies of one visit a day ago:
+what may live longer than that is not asked for, the rest is asked for by its ETag or date. The page
+itself is always asked for. A visit is as good as the worst of its requests.
+"""
+
+import socket
+import struct
+from collections import deque
+
+from deploylab.load import references
+from deploylab.load.attempts import NONE, Attempts
+from deploylab.load.browser import Answer, Kept, Recorder, kept, read
+from deploylab.load.closed import ClosedLoop
+from deploylab.load.connection import CODE, GOOD, IDLE, Connection, clock
+from deploylab.load.head import NO_CACHE
+from deploylab.load.request import request_bytes
+from deploylab.load.spec import LoadSpec
+from deploylab.load.wire import Wire
+
+CONNECTIONS = 6  # that today's browsers open to one server over HTTP/1.1
+COUNTS = ("requests", "not_modified", "from_cache")
+NO_FAREWELL = struct.pack("ii", 1, 0)
+
+
+class VisitLoop(ClosedLoop):
+    """c visitors. Each makes one visit after the other.
+
+    Args:
+        wire: what the connections share.
+        spec: with a visitor.
+        visits: where each visit becomes a row.
+        concurrency: visitors.
+        copies: what a returning visitor has, by path; {} for a first one.
+        fill: keep the answers in `copies`.
+    """
+
+    def __init__(self, wire: Wire, spec: LoadSpec, visits: Attempts, concurrency: int, copies: dict[str, Kept], *,
+                 fill: bool = False):
+        super().__init__(wire, concurrency)
+        self.spec, self.visits, self.copies, self.fill = spec, visits, copies, fill
+        self.counts: dict[str, list[int]] = {name: [] for name in COUNTS}  # of each visit, beside its row
+        self.on_their_way: set[Visit] = set()
+        self.outgoing: deque[bytes] = deque()
+        wire.next_request = self.outgoing.popleft
+
+    def done(self, connection: "Fetch", now: int, outcome: int) -> None:
+        """A request ended; with the last one its visit."""
+        visit = connection.visit
+        visit.answered(connection, outcome)
+        if visit.over and visit in self.on_their_way:  # not yet noticed, by a request that failed at once
+            self.on_their_way.discard(visit)
+            visit.leave()
+            self._write_down(visit, now)
+            self._free(None, now, visit.outcome)
+
+    def _ask(self, connection: Connection | None, due_ns: int, ready_ns: int) -> None:
+        visit = Visit(self, due_ns, ready_ns)
+        self.on_their_way.add(visit)
+        visit.begin()
+
+    def _write_down(self, visit: "Visit", now: int) -> None:
+        self.visits.add((visit.due_ns, visit.ready_ns, visit.start_ns, NONE, visit.first_byte_ns, now, visit.outcome,
+                         visit.n_bytes, visit.cache))
+        for name in COUNTS:
+            self.counts[name].append(visit.counts[name])
+
+
+class Visit:
+    """One visit. `begin` starts it; it is `over` when nothing is left to ask for."""
+
+    def __init__(self, loop: VisitLoop, due_ns: int, ready_ns: int):
+        self.loop, self.wire = loop, loop.wire
+        self.due_ns, self.ready_ns = due_ns, ready_ns
+        self.start_ns = self.first_byte_ns = NONE
+        self.outcome = GOOD
+        self.n_bytes, self.cache = 0, NO_CACHE
+        self.counts = dict.fromkeys(COUNTS, 0)
+        self._page = self.wire.target.path
+        self._known: set[str] = set()
+        self._waiting: deque[str] = deque()
+        self._idle: list[Fetch] = []
+        self._n_open = 0
+
+    @property
+    def over(self) -> bool:
+        return not self._n_open and not self._waiting
+
+    def begin(self) -> None:
+        self.start_ns = clock()
+        self._want((self._page,))
+        self._go_on()
+
+    def answered(self, fetch: "Fetch", outcome: int) -> None:
+        """A request has ended."""
+        self._n_open -= 1
+        self.n_bytes += fetch.parser.n_bytes
+        if fetch.path == self._page:
+            self.first_byte_ns, self.cache = fetch.first_byte_ns, fetch.parser.cache
+        outcome, found = self._judge(fetch, outcome)
+        if self.outcome == GOOD:
+            self.outcome = outcome
+        if fetch.state == IDLE:
+            self._idle.append(fetch)
+        self._want(found)
+        self._go_on()
+
+    def leave(self) -> None:
+        """Close the connections that are left."""
+        for fetch in self._idle:
+            fetch.leave()
+
+    def _judge(self, fetch: "Fetch", outcome: int) -> tuple[int, tuple[str, ...]]:
+        """How a request ended for a browser, and what its answer refers to."""
+        copy = self.loop.copies.get(fetch.path)
+        if fetch.parser.status == 304 and copy and copy.conditions:
+            self.counts["not_modified"] += 1
+            return GOOD, copy.references
+        if outcome != GOOD:
+            return outcome, ()
+        try:
+            return GOOD, self._read(fetch)
+        except ValueError:
+            return CODE["bad_body"], ()
+
+    def _read(self, fetch: "Fetch") -> tuple[str, ...]:
+        """What an answer refers to. Raises ValueError where it is not what it should be."""
+        raw, is_page = bytes(fetch.parser.raw), fetch.path == self._page
+        if not (is_page or self.loop.fill or b"text/css" in raw[:2048].lower()):
+            return ()  # a picture or a script; there is no need to unpack it
+        answer = read(raw)
+        found = self._references(answer, f"http://{self.wire.target.host}{fetch.path}", is_page)
+        if self.loop.fill and (copy := kept(answer, found)):
+            self.loop.copies[fetch.path] = copy
+        return found
+
+    def _references(self, answer: Answer, url: str, is_page: bool) -> tuple[str, ...]:
+        if is_page:
+            if self.loop.spec.marker and not answer.text.rstrip().endswith(self.loop.spec.marker):
+                raise ValueError("the page lacks its end")
+            return references.of_page(answer.text, url)
+        return references.of_style_sheet(answer.text, url) if answer.is_style_sheet else ()
+
+    def _want(self, paths: tuple[str, ...]) -> None:
+        """Put what is not there yet on the list."""
+        for path in paths:
+            if path in self._known:
+                continue
+            self._known.add(path)
+            copy = self.loop.copies.get(path)
+            if copy and copy.fresh and path != self._page and not self.loop.fill:
+                self.counts["from_cache"] += 1
+                self._want(copy.references)
+            else:
+                self._waiting.append(path)
+
+    def _go_on(self) -> None:
+        """Ask for what is on the list, as far as there are connections."""
+        while self._waiting and self._n_open < CONNECTIONS and not self.wire.void:
+            self._n_open += 1
+            self.counts["requests"] += 1
+            self._ask(self._waiting.popleft())
+
+    def _ask(self, path: str) -> None:
+        copy = self.loop.copies.get(path)
+        more = {"Accept-Encoding": "gzip", **(copy.conditions if copy else {})}
+        self.loop.outgoing.append(request_bytes(self.loop.spec, self.wire.target, path, more))
+        now = clock()
+        self._connection(path).request(now, now)
+
+    def _connection(self, path: str) -> "Fetch":
+        """A kept connection that the server has not closed, or a new one."""
+        while self._idle:
+            fetch = self._idle.pop()
+            if fetch.sock is not None:
+                fetch.path = path
+                return fetch
+        return Fetch(self.wire, self, path)
+
+
+class Fetch(Connection):
+    """A connection of one visit; it keeps what it receives."""
+
+    __slots__ = ("visit", "path")
+
+    def __init__(self, wire: Wire, visit: Visit, path: str):
+        super().__init__(wire)
+        self.parser = Recorder(heads=wire.heads)
+        self.visit, self.path = visit, path
+
+    def leave(self) -> None:
+        """Close at once, by a reset.
+
+        A browser would leave the connection to the server's time-out. The host keeps the port of a connection
+        that it closed first for a minute, and hundreds of visits a second would use them all up.
+        """
+        if self.sock is not None:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_FAREWELL)
+        self.close()

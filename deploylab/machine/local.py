@@ -1,0 +1,203 @@
+"""This computer as the machine: a container, a Codespace, a server to throw away. It listens on loopback alone.
+
+The same deploys put the same servers into the real `/etc`. What was there before is kept and put back. Where systemd
+is not the first process, a small `systemctl` of ours does its words with the scripts in `/etc/init.d`.
+"""
+
+import json
+import os
+import platform
+import shlex
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from deploylab import course as courses
+from deploylab import paths
+from deploylab.course import Target
+from deploylab.errors import HostError, MachineError
+from deploylab.guest import facts as guest_facts
+from deploylab.machine import apt, owned, shell
+from deploylab.machine.base import Completed, OnLine
+from deploylab.machine.reach import Reach
+from deploylab.progress import Progress
+
+# The deploys name packages as these systems do, and all four name them alike.
+SYSTEMS = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
+# What converging and lessons by hand need, and a bare container lacks.
+PACKAGES = ("sudo", "git", "iproute2", "procps", "ca-certificates", "curl", "python3")
+PROGRAMS = paths.PROVISIONING / "local"
+INSTALL = paths.PROVISIONING / "files/usr/local/lib/deploylab/install"
+KEPT = Path("/var/lib/deploylab")  # whose machine this computer is, and what was here before
+OTHERS = 3                         # status of `arrive`: this computer is another clone's machine
+# What the deploys write, beside whole files and what bears our name.
+SETTINGS = ("/etc/pip.conf", "/etc/apt/apt.conf.d/90deploylab-proxy")
+SYSTEMD = Path("/run/systemd/system")  # is there where it runs
+MARKS = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
+
+
+def is_container() -> str:
+    """How this computer shows that it is a container or a Codespace, in words; "" if it does not."""
+    if os.environ.get("CODESPACES") == "true":
+        return "this is a Codespace"
+    if os.environ.get("REMOTE_CONTAINERS") == "true":
+        return "this is a development container"
+    if os.environ.get("KUBERNETES_SERVICE_HOST") or any(Path(mark).exists() for mark in MARKS):
+        return "this is a container"
+    return ""
+
+
+def lacks() -> str:
+    """What this computer lacks to be a machine, in words; "" if nothing."""
+    system = platform.freedesktop_os_release() if Path("/etc/os-release").exists() else {}
+    if system.get("VERSION_ID") not in SYSTEMS.get(system.get("ID", ""), ()):
+        return (f"the stages are made of the packages of Debian 12 and 13 and of Ubuntu 22.04 and 24.04, and this is "
+                f"{system.get('PRETTY_NAME') or platform.system()}")
+    if os.geteuid() != 0 and not _quiet(["sudo", "-n", "true"]):
+        return "it needs root, and `sudo` asks for a password here (type `sudo -v` first)"
+    return ""
+
+
+def missing() -> tuple[str, ...]:
+    """Those of PACKAGES that are not installed."""
+    return tuple(apt.missing(PACKAGES))
+
+
+def server_cpus() -> tuple[int, ...]:
+    """The processors of the servers, so that the load has another; () where they cannot be kept to some.
+
+    They inherit them from who starts them: where systemd does, that is not us.
+    """
+    if SYSTEMD.exists():
+        return ()
+    ours = sorted(os.sched_getaffinity(0))
+    return tuple(ours[:min(2, len(ours) - 1)])
+
+
+class LocalMachine(Reach):
+    """This computer. See `machine.base.Machine` for what it answers to."""
+
+    kind = "local"
+    provider = ""
+    host = address = "127.0.0.1"
+    name = "this computer"
+    login = "sudo -i"
+    ssh_config = PROGRAMS / "ssh_config"  # for a lesson's `ssh -F`: it says that there is no way
+
+    # -- life cycle ---------------------------------------------------------------
+
+    def up(self, progress: Progress) -> None:
+        """Make this computer the machine, or start its services again after `halt` and after a boot.
+
+        Raises:
+            HostError: it cannot be one, or is another clone's already.
+        """
+        if why := lacks():
+            raise HostError(f"This computer cannot be the machine: {why}.", "./lab doctor")
+        if self.answers():
+            return
+        if self.state() == "not_created":
+            _ports_are_free()
+        owned.add("local", str(KEPT))
+        with progress.phase("boot", "this computer becomes the machine"):
+            self._arrive()
+        if packages := missing():
+            with progress.phase("packages", f"packages: {' '.join(packages)}"):
+                self.check_output(shlex.join([str(INSTALL), *packages]), sudo=True)
+
+    def halt(self, progress: Progress) -> None:
+        """Stop what the lab runs here; its files stay."""
+        with progress.phase("halt", "stopping the services"):
+            self._leave(progress, "--halt")
+
+    def destroy(self, progress: Progress) -> None:
+        """Stop what the lab runs here, take away what it put here, and put back what was there before."""
+        with progress.phase("destroy", "taking the stages off this computer"):
+            self._leave(progress)
+            owned.remove("local", str(KEPT))
+
+    def discard(self, progress: Progress) -> None:
+        """The same: here is no guest to make anew."""
+        self.destroy(progress)
+
+    def state(self) -> str:
+        """In Vagrant's words: "running", "stopped", "not_created"."""
+        if not (KEPT / "owner").exists():
+            return "not_created"
+        return "running" if self.run(shlex.join([str(PROGRAMS / "arrive"), "--check"])).ok else "stopped"
+
+    def answers(self) -> bool:
+        """Whether this computer is the machine now."""
+        return self.state() == "running"
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    # -- reaching it --------------------------------------------------------------
+
+    def url(self, target: Target, path: str = "/") -> str:
+        return f"http://{self.host}:{target.port}{path}"
+
+    def run(self, command: str, *, sudo: bool = False, stdin: bytes | None = None,
+            on_line: OnLine | None = None, timeout_s: float | None = None) -> Completed:
+        return shell.run([*_on_the_servers_cpus(), "sh", "-c"], command, sudo=sudo and os.geteuid() != 0,
+                         stdin=stdin, on_line=on_line, timeout_s=timeout_s)
+
+    @property
+    def login_words(self) -> list[str]:
+        """A terminal on the machine, for a program."""
+        return [*_on_the_servers_cpus(), "bash", "-l"]
+
+    def inventory(self) -> tuple[str, dict[str, Any]]:
+        return "@local", {"_sudo": os.geteuid() != 0, "address": self.address, "cpus": server_cpus()}
+
+    def facts(self) -> dict[str, Any]:
+        source = Path(guest_facts.__file__).read_bytes()
+        return {"kind": self.kind, "provider": self.provider, **json.loads(self.run("python3 -", stdin=source).out)}
+
+    def _arrive(self) -> None:
+        if not SYSTEMD.exists():
+            for program in ("systemctl", "journalctl"):
+                self.put((PROGRAMS / program).read_bytes(), f"/usr/local/bin/{program}", mode="0755")
+        files = paths.PROVISIONING / "files"
+        placed = ["/" + path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file()]
+        words = [str(PROGRAMS / "arrive"), str(paths.state_dir()), *sorted([*placed, *SETTINGS])]
+        done = self.run(shlex.join(words), sudo=True)
+        if done.status == OTHERS:
+            owned.remove("local", str(KEPT))
+            raise HostError(f"This computer is already the machine of the lab in {done.out.strip()}.",
+                            "./lab destroy, in that clone")
+        if not done.ok:
+            raise MachineError(f"This computer did not become the machine: {done.out.strip()[-500:]}", "./lab up")
+
+    def _leave(self, progress: Progress, *words: str) -> None:
+        done = self.run(shlex.join([str(PROGRAMS / "leave"), *words]), sudo=True, on_line=progress.update)
+        progress.log(done.out)
+        if not done.ok:
+            raise MachineError(f"Not everything could be taken away:\n{done.out.strip()[-800:]}",
+                               "the same command again")
+
+
+def _on_the_servers_cpus() -> list[str]:
+    cpus = server_cpus()
+    return ["taskset", "-c", ",".join(map(str, cpus))] if cpus else []
+
+
+def _ports_are_free() -> None:
+    """Whoever has a stage's port would have to make room for it: here that is a person's own program."""
+    for target in courses.load().targets:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", target.port))
+            except OSError as error:
+                raise HostError(f"A program on this computer has port {target.port}, which {target.name} needs.",
+                                f"ss -ltnp 'sport = :{target.port}'; end it, then the same command again") from error
+
+
+def _quiet(command: list[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
+    except FileNotFoundError:
+        return False

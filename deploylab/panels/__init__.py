@@ -1,0 +1,13 @@
+"""What a notebook shows while work runs in a thread. ipywidgets is imported nowhere else.
+
+    work (a thread) ──tells──▶ Told (plain fields) ◀──reads── the painter (a thread) ──▶ widgets
+
+The work never waits for the painting. A Stop button asks `deploylab.stopping`, as Ctrl-C would.
+"""
+
+from deploylab.panels.beside import Beside
+from deploylab.panels.load import LoadPanel
+from deploylab.panels.race import RacePanel
+from deploylab.panels.task import Task
+
+__all__ = ["Beside", "LoadPanel", "RacePanel", "Task"]

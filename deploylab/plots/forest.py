@@ -1,0 +1,90 @@
+"""Contrasts, one below the other: what one thing is worth, each as a ratio with its interval."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from deploylab import words
+from deploylab.course import Contrast, Course
+from deploylab.load import in_doubt
+from deploylab.plots import base
+from deploylab.plots.base import INK, Plot
+from deploylab.plots.ratios import ratio_axis
+from deploylab.record import Run
+from deploylab.stats import Raced
+
+ROW_IN = 0.46  # of a contrast: its words above, its interval below
+FITS = 70      # letters in a row
+
+
+def forest(contrasts: Sequence[Raced], runs: Sequence[Run], course: Course, *, recorded: bool = False) -> Plot:
+    """Each contrast's throughput, side B over side A; 1 is no difference.
+
+    Args:
+        contrasts: at least one; where a side gave no good answer, that is said in place of a mark.
+        runs: those they were made of, for the caption.
+
+    Example:
+        >>> forest(found, session.runs("pair"), course)             # doctest: +SKIP
+    """
+    figure, (ax,) = base.panels(1, [len(contrasts) * ROW_IN / 0.42], 1)
+    for y, one in enumerate(contrasts):
+        _row(ax, y, one, course)
+    ax.set_ylim(len(contrasts) - 0.45, -0.8)
+    ax.set_yticks([])
+    ratio_axis(ax, [one.rps for one in contrasts], line=False)  # it would cross the words
+    for y in range(len(contrasts)):
+        ax.plot((1, 1), (y - 0.13, y + 0.4), color=INK, lw=1)
+    ax.tick_params(axis="x", labeltop=True)
+    ax.set_title("What one thing is worth", loc="left", weight="bold", pad=8)
+    hollow = any(map(_in_doubt, contrasts))
+    return Plot(
+        name="forest", title="What one thing is worth", figure=figure,
+        how_to_read="Each row is a contrast, A → B: throughput of B as a ratio to A, with its 95 % interval, from "
+                    "pairs of runs next to each other in time. Right of 1: B answers more requests a second; an "
+                    "interval that holds 1: no difference seen. A star: more than one thing differs.",
+        measured=base.sentence(base.hollow_note(runs) if hollow else "", base.measured_as(runs, recorded)),
+        alt="Throughput of B as a ratio to A. " + " ".join(
+            f"{label(one)}: {_found(one)}." for one in contrasts),
+    )
+
+
+def label(one: Raced) -> str:
+    """The two sides and the view: 'nginx:sync → nginx, wait 32'."""
+    return sides_of(one.contrast) + ("" if one.one_thing else " *")
+
+
+def sides_of(contrast: Contrast) -> str:
+    """The same of a contrast that has not been run."""
+    slow = f" + {contrast.slow_clients} slow" if contrast.slow_clients else ""
+    sides = f"{contrast.a} → {contrast.b}, {contrast.view}" if not contrast.b_view \
+        else f"{contrast.a} {contrast.view} → {contrast.b if contrast.b != contrast.a else ''} {contrast.b_view}"
+    return f"{' '.join(sides.split())} {contrast.concurrency}{slow}"
+
+
+def _row(ax: Axes, y: int, one: Raced, course: Course) -> None:
+    beside = ax.get_yaxis_transform()
+    sides, found = label(one), _found(one)
+    size = 9 if len(sides) + len(found) <= FITS else 8  # else one would run into the other
+    ax.text(0, y - 0.4, sides, transform=beside, ha="left", va="center", fontsize=size)
+    ax.text(1, y - 0.4, found, transform=beside, ha="right", va="center", fontsize=size)
+    if one.rps.ratio is None:
+        return
+    colour, marker = base.style(course, one.contrast.b.partition(":")[0])
+    if one.rps.ci95:
+        ax.plot(one.rps.ci95, (y, y), color=INK, lw=1.6, marker="|", ms=7)
+    hollow = _in_doubt(one)
+    ax.plot(one.rps.ratio, y, marker, ms=7, mfc="none" if hollow else colour, mec=colour if hollow else INK,
+            mew=0.8, ls="none", zorder=4)
+
+
+def _found(one: Raced) -> str:
+    if one.rps.ratio is not None:
+        return f"{words.factor(one.rps.ratio)} ({words.interval(one.rps.ci95)})"
+    failed = [name for name, side in (("A", one.a), ("B", one.b)) if side.n_sent and side.failure_share == 1]
+    return f"{' and '.join(failed)}: all failed" if failed else "no ratio"
+
+
+def _in_doubt(one: Raced) -> bool:
+    """Whether half of the runs of one side carry the same doubt."""
+    return any(in_doubt([flag]) and 2 * n >= side.n_runs for side in (one.a, one.b) for flag, n in side.flags.items())

@@ -1,0 +1,108 @@
+"""A load test while it runs: throughput and latency so far."""
+
+from collections.abc import Sequence
+from math import inf
+
+from matplotlib.axes import Axes
+
+from deploylab import units, words
+from deploylab.load import Progress, in_doubt
+from deploylab.plots import base
+from deploylab.plots.base import INK, STYLES, Plot
+from deploylab.record import LoadResult
+
+MOST_POINTS = 60  # along the axis; more would be noise, and cost time that the load could use
+
+
+def growing(title: str, seen: Sequence[Progress], seconds: float, *, result: LoadResult | None = None,
+            machine: dict | None = None, unit: str = "requests") -> Plot:
+    """Answers a second and median latency of one load test, as far as it is.
+
+    Args:
+        title: what is loaded.
+        seen: its events so far; none yet is fine.
+        seconds: how long it shall last: the axis is that long from the beginning.
+        result: what it gave, once it has ended; then the caption states the load.
+        machine: its facts, for the caption.
+        unit: what is counted, "requests" or "visits".
+
+    Example:
+        >>> growing("nginx wait c=32", seen, 5.0).png               # doctest: +SKIP
+    """
+    points = _binned(seen, max(0.2, seconds / MOST_POINTS))
+    figure, (left, right) = base.panels(2, [4, 4], 2)
+    _throughput(left, points, title, unit, result.n_errors if result else None)
+    _latency(right, points)
+    for ax in (left, right):
+        ax.set_xlim(0, max(seconds, points[-1].t_s if points else 0))
+        top = ax.dataLim.ymax
+        ax.set_ylim(0, 1.1 * top if 0 < top < inf else 1)
+        ax.tick_params(axis="y", labelleft=0 < top < inf)
+        ax.grid(axis="y")
+    return Plot(
+        name="growing", title=title, figure=figure,
+        how_to_read="Left: good answers a second, and failures where there were any. Right: the median latency of the "
+                    "latest good answers.",
+        measured=_measured(result, machine or {}),
+        alt=f"{title}: {_said(seen, result, unit)}.",
+    )
+
+
+def _binned(seen: Sequence[Progress], width_s: float) -> list[Progress]:
+    """The events, one for each so many seconds; the warm-up is left out."""
+    points, n_ok, began_s = [], 0, 0.0
+    for one in seen:
+        if one.t_s - began_s >= width_s * 0.9:  # events come a little early or late
+            rps = (one.n_ok - n_ok) / (one.t_s - began_s)
+            points.append(Progress(t_s=one.t_s, n_sent=one.n_sent, n_ok=one.n_ok, n_errors=one.n_errors, rps=rps,
+                                   p50_ns=one.p50_ns))
+            n_ok, began_s = one.n_ok, one.t_s
+    return points
+
+
+def _throughput(ax: Axes, points: Sequence[Progress], title: str, unit: str,
+                n_failed: int | None) -> None:
+    colour, marker = STYLES[0]
+    ax.plot([one.t_s for one in points], [one.rps for one in points], color=colour, marker=marker, ms=3, lw=1.6,
+            label="good answers")
+    failed = [(one.t_s, (one.n_errors - before.n_errors) / (one.t_s - before.t_s))
+              for before, one in zip([_NOTHING, *points], points, strict=False) if one.n_errors > before.n_errors]
+    if failed:
+        ax.plot(*zip(*failed, strict=True), "x", color=STYLES[1][0], ms=6, mew=1.8, ls="none",
+                label=f"failures, {points[-1].n_errors if n_failed is None else n_failed:,} in all")
+        ax.legend(loc="best", frameon=False, labelcolor=INK)
+    base.label(ax, title, "seconds since the load began")
+    ax.set_ylabel(f"{unit} a second")
+
+
+def _latency(ax: Axes, points: Sequence[Progress]) -> None:
+    colour, marker = STYLES[2]
+    known = [(one.t_s, one.p50_ns / units.NS_PER_MS) for one in points if one.p50_ns]
+    if known:
+        ax.plot(*zip(*known, strict=True), color=colour, marker=marker, ms=3, lw=1.6)
+    base.label(ax, "Median latency", "seconds since the load began")
+    ax.set_ylabel("p50 in ms")
+
+
+def _measured(result: LoadResult | None, machine: dict) -> str:
+    if result is None:
+        return ""
+    doubts = [words.flag(flag) for flag in result.flags if in_doubt([flag])]
+    return base.sentence(f"Load: {words.load(result)}. 1 run without a warm-up: it has no interval.",
+                         f"In doubt: {', '.join(doubts)}." if doubts else "",
+                         f"Machine: {words.machine(machine)}." if machine else "")
+
+
+def _said(seen: Sequence[Progress], result: LoadResult | None, unit: str) -> str:
+    """What it shows, in figures: of the whole load once it has ended."""
+    if result:
+        return (f"{units.rate(result.rps, result.unit)}, p50 {units.ms(result.latency_ns.get('p50'))}, "
+                f"{words.failures(result.errors, result.n_sent)}")
+    if not seen:
+        return "not one answer yet"
+    last = seen[-1]
+    return (f"{units.rate(last.rps, unit)} after {units.seconds(max(0.0, last.t_s))}, p50 {units.ms(last.p50_ns)}, "
+            f"{last.n_errors:,} failed")
+
+
+_NOTHING = Progress(t_s=0.0, n_sent=0, n_ok=0, n_errors=0, rps=0.0, p50_ns=None)

@@ -1,0 +1,122 @@
+"""The contrasts of a session: what differs between two sides, and what that one thing is worth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from deploylab import plots, units, words
+from deploylab.course import Contrast, Course
+from deploylab.record import Difference, Run
+from deploylab.report import sentences
+from deploylab.stats import Raced, Summary, differing, raced
+
+FAILED = "failed"
+UNSAID = {FAILED, *(words.METRICS[name][0] for name in ("rps", "p95_ns"))}  # in the short line of a contrast
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of both sides, in words."""
+
+    name: str
+    a: str
+    b: str
+    ratio: str                      # B over A with its interval; "" where no ratio is
+
+    @property
+    def short(self) -> str:
+        """Both sides with one unit where it is the same: 'p50 latency 98.6 → 91.1 ms'."""
+        a, unit = self.a.rpartition(" ")[::2]
+        return f"{self.name} {a if a and self.b.endswith(f' {unit}') else self.a} → {self.b}"
+
+
+def collect(plan: dict[str, Any], runs: Sequence[Run], course: Course, recorded: bool) -> dict[str, Any]:
+    """What the report shows of a session's contrasts: {plot, each}; the plot is None where none came out.
+
+    Args:
+        plan: of the session; the contrasts lie in it as they were when they were measured.
+        runs: those of pairs.
+    """
+    found = all_raced(plan, runs)
+    return {"plot": plots.forest(found, runs, course, recorded=recorded) if found else None,
+            "each": [told(one, course) for one in found], "n_runs": len(runs)}
+
+
+def all_raced(plan: dict[str, Any], runs: Sequence[Run]) -> list[Raced]:
+    """The contrasts of a session that came out, in its order. Args: as `collect`."""
+    return [one for table in plan.get("contrasts") or [] if (one := _raced(table, plan, runs)) is not None]
+
+
+def figures(one: Raced) -> list[Figure]:
+    """Throughput, latency, costs and failures of both sides; of visits and caches where there are any."""
+    def row(metric: str, show) -> Figure:
+        found, name = one.ratios[metric], metric if metric in Summary.__dataclass_fields__ else None
+        a, b = (show(getattr(side, name) if name else side.latency_ns[metric.removesuffix("_ns")])
+                for side in (one.a, one.b))
+        ratio = "" if found.ratio is None else f"{words.factor(found.ratio)} ({words.interval(found.ci95)})"
+        return Figure(words.metric_name(metric, found.unit), a, b, ratio)
+
+    out = [row("rps", lambda x: units.rate(x, one.rps.unit)), row("p50_ns", units.ms), row("p95_ns", units.ms),
+           row("server_cpu_per_request_s", sentences.cpu), row("server_pss_bytes", units.size)]
+    visits = one.a.requests_per_visit is not None or one.b.requests_per_visit is not None
+    out += [row("requests_per_visit", _plain), row("bytes_per_visit", units.size)] if visits \
+        else [row("bytes_per_answer", units.size)]
+    if one.a.hit_ratio is not None or one.b.hit_ratio is not None:
+        out.append(Figure("from a cache", *(_share(side.hit_ratio) for side in (one.a, one.b)), ""))
+    return [*out, Figure(FAILED, *(f"{side.n_failed:,} of {side.n_sent:,}" for side in (one.a, one.b)), "")]
+
+
+def shown(found: Difference) -> str:
+    """One difference: 'gunicorn worker_class: 'sync' → 'gthread''."""
+    return f"{found.name}: {found.a or 'not there'} → {found.b or 'not there'}"
+
+
+def load(contrast: Contrast) -> str:
+    """The load of a contrast: 'wait, 32 clients'."""
+    views = f"{contrast.view} against {contrast.b_view}" if contrast.b_view else contrast.view
+    slow = f", {contrast.slow_clients} slow ones" if contrast.slow_clients else ""
+    return f"{views}, {words.count(contrast.concurrency, 'client')}{slow}"
+
+
+def contrast_of(table: dict[str, Any]) -> Contrast:
+    """A contrast from its plain data, as a session's plan and a lesson's answers keep it."""
+    known = {field.name for field in fields(Contrast)}  # a recording may be older than this version
+    return Contrast(**{key: tuple(value) if isinstance(value, list) else value
+                       for key, value in table.items() if key in known})
+
+
+def _raced(table: dict[str, Any], plan: dict[str, Any], runs: Sequence[Run]) -> Raced | None:
+    contrast = contrast_of(table)
+    differences = (plan.get("differences") or {}).get(contrast.name, [])
+    return raced(contrast, [Difference(**one) for one in differences], runs)
+
+
+def told(one: Raced, course: Course) -> dict[str, Any]:
+    """One contrast in words, as a template lays it out."""
+    contrast, rows = one.contrast, figures(one)
+    sides = dict.fromkeys((contrast.a, contrast.b))
+    return {
+        "name": contrast.name, "contrast": contrast, "load": load(contrast), "kind": sentences.outcome(one),
+        "heads": (contrast.a, contrast.b) if contrast.a != contrast.b else (contrast.view, contrast.b_view),
+        "titles": [f"{name}: {course.target(name).title}" for name in sides if name in _names(course)],
+        "brief": [row.short for row in rows if row.name not in UNSAID],
+        "one_thing": one.one_thing, "differing": differing(one.contrast, one.differences),
+        "differences": [shown(found) for found in one.differences], "rps": one.rps,
+        "failed": [f"{side.cell.target}: {words.failures(side.errors, side.n_sent)}"
+                   for side in (one.a, one.b) if side.n_failed],
+        "verdict": words.change(one.rps.ratio, one.rps.ci95, unit=one.rps.unit) if one.rps.ratio is not None
+        else f"No ratio: {one.rps.verdict.partition('because ')[2]}",
+        "figures": rows, "warnings": one.warnings,
+    }
+
+
+def _names(course: Course) -> set[str]:
+    return {target.name for target in course.all_targets}
+
+
+def _plain(x: float | None) -> str:
+    return "–" if x is None else f"{x:g}"
+
+
+def _share(x: float | None) -> str:
+    return "–" if x is None else words.percent(x)

@@ -1,0 +1,52 @@
+"""Sphinx, in a process of its own: every warning is a fault, and all of them are named at once."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from deploylab import paths
+from deploylab.errors import SiteError
+from deploylab.progress import Progress
+
+PERCENT = re.compile(r"\[ *(\d+)%\] *(.*)")
+FAULT = re.compile(r"WARNING|ERROR|CRITICAL|[Ee]rror:")
+MOST_FAULTS = 20  # in a message; the log has them all
+
+
+def build(builder: str, source: Path, out: Path, language: str, progress: Progress) -> None:
+    """Have Sphinx make a folder of pages, or of messages to translate; always all of them. A page that was read once
+    would not be complained of again, and one that is gone would stay.
+
+    Args:
+        builder: Sphinx's name for what comes out: "html", "gettext".
+        source: the folder with conf.py.
+        language: of the pages: "en", "es".
+
+    Raises:
+        SiteError: a page has a fault; the message names the first of them.
+    """
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, "-m", "sphinx", "-b", builder, "-E", "-n", "-W", "--keep-going",
+               "--no-color", "-D", f"language={language}", str(source), str(out)]
+    lines: list[str] = []
+    environment = {**os.environ, "PYTHONPATH": str(paths.ROOT), "PYTHONWARNINGS": "ignore"}
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, env=environment) as process:
+        for line in process.stdout:
+            lines.append(line.rstrip())
+            progress.log(line)
+            if found := PERCENT.search(line):
+                progress.update(found[2], float(found[1]), 100)
+    if process.returncode:
+        raise _fault(lines, source, progress)
+
+
+def _fault(lines: list[str], source: Path, progress: Progress) -> SiteError:
+    """What was wrong, file by file, as far as a screen holds it."""
+    said = [line.replace(f"{source}/", "") for line in lines if FAULT.search(line)] or lines[-MOST_FAULTS:]
+    more = [f"… and {len(said) - MOST_FAULTS} more"] if len(said) > MOST_FAULTS else []
+    return SiteError("\n".join(["The site has faults:", *said[:MOST_FAULTS], *more]),
+                     f"mend them, then ./lab site; the full log is {progress.log_path}")

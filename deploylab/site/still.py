@@ -1,0 +1,56 @@
+"""Widgets as they stood at the end, as plain HTML: a page that nobody executes has no kernel behind them."""
+
+import html
+from typing import Any
+
+import nbformat
+
+STATE = "application/vnd.jupyter.widget-state+json"
+VIEW = "application/vnd.jupyter.widget-view+json"
+OF_WORK = {"ButtonModel", "FloatProgressModel"}  # what shows and stops work; here it has ended
+
+States = dict[str, dict[str, Any]]
+
+
+def stilled(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook, each widget in it replaced by what it showed last; none of their state is left."""
+    states = notebook.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if VIEW in output.get("data", {}):
+                output.data = {"text/html": f"<div>{picture(output.data[VIEW]['model_id'], states)}</div>"}
+    return notebook
+
+
+def picture(model: str, states: States) -> str:
+    """What a widget shows, as HTML; "" for what is hidden, and for what belongs to work that has ended.
+
+    Args:
+        model: its identifier.
+        states: of all widgets of the notebook, as Jupyter saves them.
+    """
+    kind, state = states[model]["model_name"], states[model]["state"]
+    if _reference(state.get("layout", ""), states).get("display") == "none" or _is_of_work(model, states):
+        return ""
+    if kind == "HTMLModel":
+        return state["value"]
+    if kind == "ImageModel":
+        return f'<img alt="" src="data:image/{html.escape(state["format"])};base64,{_data(states[model])}">'
+    return "".join(picture(child.removeprefix("IPY_MODEL_"), states) for child in state.get("children", ()))
+
+
+def _is_of_work(model: str, states: States, deep: int = 2) -> bool:
+    """Whether it is a control of running work, or a box that begins with a row of them."""
+    if states[model]["model_name"] in OF_WORK:
+        return True
+    children = states[model]["state"].get("children", ())
+    return bool(deep and children) and _is_of_work(children[0].removeprefix("IPY_MODEL_"), states, deep - 1)
+
+
+def _reference(name: str, states: States) -> dict[str, Any]:
+    return states.get(name.removeprefix("IPY_MODEL_"), {}).get("state", {})
+
+
+def _data(model: dict[str, Any]) -> str:
+    """The picture's bytes in base64, as they are saved beside the state."""
+    return next((one["data"] for one in model.get("buffers", ()) if one["path"] == ["value"]), "")

@@ -1,0 +1,128 @@
+"""The Spanish of the pages: a catalogue for each, its messages those that Sphinx takes out of the page's text."""
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages import Catalog
+from babel.messages.pofile import read_po, write_po
+
+from deploylab import durable
+from deploylab.lessons import translated
+from deploylab.progress import Progress
+from deploylab.site import pages, source
+
+LANGUAGE = "es"
+HEADER = r"""msgid ""
+msgstr ""
+"Project-Id-Version: deploylab\n"
+"Language: es\n"
+"MIME-Version: 1.0\n"
+"Content-Type: text/plain; charset=utf-8\n"
+"Content-Transfer-Encoding: 8bit\n"
+
+"""
+REFRESH = "./lab site --update-translations"
+CODE = re.compile(r"(`+)(.+?)\1(?!`)", re.S)
+TARGET = re.compile(r"\]\(([^()\s]+)\)")
+NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
+
+
+def file_of(page: str) -> Path:
+    """A page's catalogue. Args: page: "guides/guide_I", as Sphinx calls it."""
+    return translated.catalogue(LANGUAGE, page)
+
+
+def templates(work: Path, progress: Progress) -> dict[str, Catalog]:
+    """The messages of every page as they are now, without a translation: {page: messages}.
+
+    Args:
+        work: a folder to work in.
+    """
+    out = work / "gettext"
+    pages.build("gettext", source.assemble(work / "gettext-source"), out, "en", progress)
+    return {str(file.relative_to(out).with_suffix("")): _read(file) for file in sorted(out.rglob("*.pot"))
+            if file.stem != "sphinx"}  # the theme's own words come translated
+
+
+def update(found: dict[str, Catalog]) -> dict[str, int]:
+    """Bring every catalogue up to its page; gives back how many messages of each want a translator.
+
+    A message that changed keeps its old translation, marked as fuzzy, with the text that it was made for.
+    """
+    return {page: _update(file_of(page), template) for page, template in found.items()}
+
+
+def faults(page: str, template: Catalog) -> list[str]:
+    """What is wrong with a page's translation, message by message; [] where nothing is."""
+    file = file_of(page)
+    if not file.exists():
+        return [f"there is no {file.name}"]
+    mine = _read(file)
+    said = [f"no longer in the page: {_short(one.id)}" for one in _messages(mine) if one.id not in template]
+    for message in _messages(template):
+        one = mine.get(message.id)
+        if not one or not one.string:
+            said.append(f"not translated: {_short(message.id)}")
+        elif one.fuzzy:
+            said.append(f"changed since it was translated: {_short(message.id)}")
+        else:
+            said += [f"{what}: {_short(message.id)}" for what in differing(message.id, one.string)]
+    return said
+
+
+def differing(text: str, other: str) -> Iterator[str]:
+    """Where code, links or numbers of a translation are not those of its text; a comma or a point within a number is
+    a matter of the language.
+
+    Example:
+        >>> list(differing("`./lab up` takes 1,000 s", "`./lab up` tarda 1.000 s"))
+        []
+    """
+    for what, of in (("code", _code), ("links", _links), ("numbers", _numbers)):
+        here, there = of(text), of(other)
+        if here != there:
+            yield f"{what} {sorted(here - there)} became {sorted(there - here)}"
+
+
+def _code(text: str) -> set[str]:
+    return {found[2] for found in CODE.finditer(text)}
+
+
+def _links(text: str) -> set[str]:
+    return set(TARGET.findall(CODE.sub("", text)))
+
+
+def _numbers(text: str) -> set[str]:
+    plain = TARGET.sub("]", CODE.sub("", text))
+    return {re.sub(r"\D", "", found) for found in NUMBER.findall(plain)}
+
+
+def _update(file: Path, template: Catalog) -> int:
+    """One catalogue; left alone where its page did not change: written once more it would lose what messages were."""
+    mine = _read(file) if file.exists() else Catalog(locale=LANGUAGE)
+    if _ids(mine) != _ids(template):
+        mine.update(template)
+        out = io.BytesIO()
+        write_po(out, mine, width=110, no_location=True, include_previous=True, ignore_obsolete=True, omit_header=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        durable.replace(file, HEADER.encode() + out.getvalue())
+    return sum(not one.string or one.fuzzy for one in _messages(mine))
+
+
+def _read(file: Path) -> Catalog:
+    with file.open("rb") as data:
+        return read_po(data, locale=LANGUAGE if file.suffix == ".po" else None)
+
+
+def _messages(catalog: Catalog) -> Iterator:
+    return (one for one in catalog if one.id)
+
+
+def _ids(catalog: Catalog) -> list[str]:
+    return [one.id for one in _messages(catalog)]
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) < 90 else f"{text[:87]}…")

@@ -1,0 +1,119 @@
+"""The talk as slides: a source in each language, its figures and numbers from one session, one HTML file each.
+
+    slides/deploy.LANGUAGE.md ─▶ slides ─▶ placeholders filled ─▶ Markdown ─▶ deck.html.j2 ─▶ …/LANGUAGE/index.html
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+
+from deploylab import paths
+from deploylab.course import Course
+from deploylab.durable import explained, replace
+from deploylab.results import Session
+from deploylab.slides import language, source
+from deploylab.slides.language import Language
+from deploylab.slides.measured import Measured
+from deploylab.slides.placeholders import Placeholders
+from deploylab.slides.source import NotMeasured, Slide
+
+LANGUAGES = ("en", "es")
+FOLDER = paths.ROOT / "slides"
+REVEAL = FOLDER / "reveal"
+TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+COLUMN = "\n+++\n"  # in a slide's body: what follows stands beside it
+
+
+def write(session: Session, course: Course) -> dict[str, Path]:
+    """Write the decks of a session and give back their paths, by language.
+
+    One's own session gets them beside its report. What ships is left as it is: its decks go to `results/slides/`.
+
+    Raises:
+        DeckError: a source is wrong; the message names its line.
+        ResultsError: the results cannot be read, or a deck not written.
+
+    Example:
+        >>> write(results.recorded()[-1], course.load())["es"]         # doctest: +SKIP
+        PosixPath('results/slides/es/index.html')
+    """
+    measured = Measured(session, course)
+    folder = (paths.results_dir() if session.recorded else session.folder) / "slides"
+    written = {code: folder / code / "index.html" for code in LANGUAGES}
+    for code, path in written.items():
+        with explained(folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace(path, html(code, measured).encode())
+    return written
+
+
+def html(code: str, measured: Measured, text: Path | None = None) -> str:
+    """One deck as the text of an HTML page. It stands alone, and asks for nothing from anywhere.
+
+    Args:
+        code: the language, two letters.
+        text: the source; that of the language if None.
+
+    Raises:
+        DeckError: see `write`.
+    """
+    slides = source.read(text or FOLDER / f"deploy.{code}.md")
+    spoken = language.read(code, FOLDER, own_words(measured.course))
+    environment = _environment(spoken)
+    draw = _draw(environment)
+    markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
+    shown = [_laid_out(slide, Placeholders(measured, spoken, draw), spoken, markdown) for slide in slides]
+    return environment.get_template("deck.html.j2").render(
+        code=code, title=slides[0].title.lstrip("# "), slides=shown,
+        css=[_style(REVEAL / name) for name in ("reset.css", "reveal.css", "white.css")],
+        scripts=[_script(REVEAL / name) for name in ("reveal.js", "notes.js")])
+
+
+def own_words(course: Course) -> list[str]:
+    """The names that a person types, which are the same in every language: of stages, variants and views."""
+    return [*course.app.views, *(part for target in course.all_targets for part in target.name.split(":"))]
+
+
+def _laid_out(slide: Slide, filler: Placeholders, spoken: Language, markdown: MarkdownIt) -> dict[str, Any]:
+    """What the template shows of a slide. Where the session lacks its figures, it says so in place of all of them."""
+    kind, missing = slide.kind, ""
+    try:
+        body, notes = (source.fill(text, filler.names, slide.file, line)
+                       for text, line in zip((slide.body, slide.notes), slide.lines, strict=True))
+    except NotMeasured as error:
+        body, notes, kind = "", "", "missing"
+        missing = f"{spoken.say('Not measured in this session')}: {spoken.say(error.what)}."
+    return {"key": slide.key, "kind": kind, "title": markdown.render(slide.title), "missing": missing,
+            "columns": [markdown.render(column) for column in body.split(COLUMN)], "notes": markdown.render(notes),
+            "conditions": [] if missing else filler.conditions, "recorded": filler.recorded and not missing}
+
+
+def _environment(spoken: Language) -> Environment:
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True)
+    environment.filters["say"] = spoken.say
+    return environment
+
+
+def _draw(environment: Environment) -> Callable[[str, dict[str, Any]], str]:
+    """How a part of a slide is laid out: one line, because a blank one would end the HTML in Markdown."""
+    def draw(part: str, shown: dict[str, Any]) -> str:
+        text = environment.get_template("deck_parts.html.j2").render(part=part, **shown)
+        return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+
+    return draw
+
+
+def _style(path: Path) -> str:
+    """A style sheet without what it would fetch: the theme's web fonts."""
+    return re.sub(r"@import[^;]+;", "", path.read_text(encoding="utf-8"))
+
+
+def _script(path: Path) -> str:
+    """A program fit for the middle of a page: it may not hold the end of its own element."""
+    text = re.sub(r"//# sourceMappingURL=\S+", "", path.read_text(encoding="utf-8"))
+    return text.replace("</script", r"<\/script").replace("<!--", r"<\!--")

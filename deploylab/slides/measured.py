@@ -1,0 +1,152 @@
+"""What a session and the lessons' recordings measured, as slides want it. A drawing is made once for all languages."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from deploylab import plots, stats, words
+from deploylab.course import Course
+from deploylab.errors import DeckError
+from deploylab.lessons import recording
+from deploylab.lessons.race import Race
+from deploylab.plots import Plot
+from deploylab.record import Run
+from deploylab.report import content, contrasts
+from deploylab.results import Session
+from deploylab.slides.source import NotMeasured
+from deploylab.stats import Cell, Raced, Step, Summary
+
+PANEL_IN = (7.8, 3.0)          # as wide for its height as the room that a slide leaves, and small: so are letters large
+THREE_PANELS_IN = (9.8, 3.5)
+
+
+class Measured:
+    """The runs of one session, and what report and notebooks make of them.
+
+    Args:
+        session: finished or not.
+
+    Raises:
+        ResultsError: the results cannot be read.
+    """
+
+    def __init__(self, session: Session, course: Course):
+        self.session, self.course = session, course
+        runs = session.read()[0]
+        self.rounds, _ = content.of_one_machine(
+            [run for run in runs if run.purpose == "round" and run.variant is None])
+        self.pairs, _ = content.of_one_machine([run for run in runs if run.purpose == "pair"])
+        self.steps = stats.steps(self.rounds, course)
+        self._raced = {one.contrast.name: one for one in contrasts.all_raced(session.plan, self.pairs)}
+        self._summaries = stats.summarise(self.rounds)
+
+    def cell(self, stage: str, view: str, concurrency: int) -> Summary:
+        """One stage under one load, from the rounds.
+
+        Raises:
+            NotMeasured: this session has no round of it.
+            CourseError: there is no such stage or view.
+        """
+        name, shown = self.course.stage(stage).name, self.course.view(view).name
+        found = self._summaries.get(Cell(name, None, shown, concurrency))
+        if found is None:
+            raise NotMeasured(f"{name}, {shown}, {words.count(concurrency, 'client')}")
+        return found
+
+    def step(self, stage: str) -> list[Step]:
+        """What a stage did against the one before it, view by view. Raises: as `cell`."""
+        name = self.course.stage(stage).name
+        found = [step for step in self.steps if step.stage.stage == name]
+        if not found:
+            raise NotMeasured(name)
+        return found
+
+    def contrast(self, name: str) -> Raced:
+        """A contrast as it came out.
+
+        Raises:
+            NotMeasured: this session has no pair of it.
+            DeckError: neither the course nor the session knows it.
+        """
+        if name in self._raced:
+            return self._raced[name]
+        known = {one.name: one for one in self.course.contrasts}
+        if name not in known:
+            raise DeckError(f"there is no contrast '{name}'")
+        raise NotMeasured(f"{known[name].a} → {known[name].b}, {contrasts.load(known[name])}")
+
+    def runs_of(self, *names: str) -> list[Run]:
+        """The runs of these contrasts, in order of time."""
+        return [run for run in self.pairs if run.pair_id and run.pair_id.rpartition("/")[0] in names]
+
+    def runs_in(self, view: str, concurrency: int) -> list[Run]:
+        """The rounds of one view under one load."""
+        return [run for run in self.rounds if (run.view, run.concurrency) == (view, concurrency)]
+
+    @cache  # noqa: B019  one object for a deck; it ends with it
+    def ladder(self, view: str, concurrency: int) -> Plot:
+        """Throughput of every stage in one view. Raises: NotMeasured, CourseError."""
+        runs = self.runs_in(self.course.view(view).name, concurrency)
+        ladder = {stage.stage for stage in stats.on_ladder(self.course)}
+        if not any(run.stage in ladder for run in runs):
+            raise NotMeasured(f"{view}, {words.count(concurrency, 'client')}")
+        return wide(plots.ladder(runs, self.course, cells=[(view, concurrency)], recorded=self.session.recorded))
+
+    @cache  # noqa: B019
+    def forest(self, *names: str) -> Plot:
+        """Those of these contrasts that were run, one below the other. Raises: as `contrast`, where none was."""
+        found, missing = [], []
+        for name in names:
+            try:
+                found.append(self.contrast(name))
+            except NotMeasured as error:
+                missing.append(error.what)
+        if not found:
+            raise NotMeasured("; ".join(missing))
+        return wide(plots.forest(found, self.runs_of(*names), self.course, recorded=self.session.recorded))
+
+    @cache  # noqa: B019
+    def order(self) -> Plot:
+        """Every run of the rounds in order of time. Raises: NotMeasured."""
+        if not self.rounds:
+            raise NotMeasured("rounds")
+        return wide(plots.run_order(self.rounds, self.course, recorded=self.session.recorded))
+
+
+@cache
+def during(lesson: str, command: str) -> tuple[dict[str, Any], Run, Plot]:
+    """A load with a command in the middle of it, as a lesson's recording has it: answer, run and plot.
+
+    Args:
+        command: a part of it that no other command of the lesson has.
+
+    Raises:
+        DeckError: none of its answers is about this command, or several are.
+        NotRecorded: the lesson has no recording.
+    """
+    found = [one for one in recording.read(lesson).all_of("measure_during") if command in one["command"]]
+    if len(found) != 1:
+        raise DeckError(f"{len(found)} answers of {lesson} are about '{command}'")
+    run = Run(**found[0]["run"])
+    plot = plots.during(run, found[0]["bins"], found[0]["began_s"], found[0]["ended_s"], recorded=True)
+    return found[0], run, wide(plot)
+
+
+@cache
+def race(lesson: str) -> Race:
+    """The race of small servers that a lesson's recording has. Raises: as `during`."""
+    found: Sequence[dict[str, Any]] = list(recording.read(lesson).all_of("servers"))
+    if not found:
+        raise DeckError(f"{lesson} has recorded no race of servers")
+    return Race.from_json(found[-1], recorded=True)
+
+
+def wide(plot: Plot, size_in: tuple[float, float] = PANEL_IN) -> Plot:
+    """The plot in the shape of a slide, before it is first drawn."""
+    plot.figure.set_size_inches(*size_in)
+    return plot
+
+
+def when(lesson: str) -> str:
+    """The day of a lesson's recording."""
+    return recording.read(lesson).recorded_utc[:10]

@@ -1,0 +1,213 @@
+"""What may stand between {{ and }} in a deck: each function fills in a figure, a drawing or a text, in its language."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from deploylab import paths, plots, stats, units, words
+from deploylab.errors import DeckError
+from deploylab.load import in_doubt
+from deploylab.plots import Plot
+from deploylab.record import Run
+from deploylab.report import contrasts, sentences
+from deploylab.slides import measured as found_in
+from deploylab.slides.language import Language
+from deploylab.slides.measured import Measured
+from deploylab.slides.source import NotMeasured
+from deploylab.stats import Raced, Step
+
+Draw = Callable[[str, dict[str, Any]], str]
+SECONDS_AN_HOUR = 3600
+
+
+class Placeholders:
+    """The functions of one slide.
+
+    Args:
+        draw: lays out a part of a slide: the name of its template and what that shows.
+
+    Attributes:
+        conditions: under which the figures of the slide were measured.
+        recorded: whether one of them was not measured here.
+    """
+
+    def __init__(self, measured: Measured, language: Language, draw: Draw):
+        self._measured, self._course, self._language, self._draw = measured, measured.course, language, draw
+        self.conditions: list[str] = []
+        self.recorded = False
+
+    @property
+    def names(self) -> dict[str, Callable[..., str]]:
+        """By the name that stands in a source."""
+        return {name: getattr(self, name) for name in vars(type(self)) if not name.startswith("_") and name != "names"}
+
+    def road(self) -> str:
+        """The stages that follow each other, with their ports."""
+        return self._draw("road", {"stages": stats.on_ladder(self._course)})
+
+    def rate(self, stage: str, view: str, concurrency: int) -> str:
+        """Requests a second of a stage: '74.7/s'."""
+        one = self._measured.cell(stage, view, concurrency)
+        self._measured_as([run for run in self._measured.runs_in(view, concurrency) if run.stage == stage])
+        return self._language.say(units.rate(one.rps))
+
+    def per_hour(self, stage: str, view: str, concurrency: int) -> str:
+        """The same for an hour, without a unit."""
+        one = self._measured.cell(stage, view, concurrency)
+        return self._language.say(units.three_figures(one.rps * SECONDS_AN_HOUR))
+
+    def contrast(self, name: str, *rows: str) -> str:
+        """How a contrast came out: its verdict, and some figures of both sides.
+
+        Args:
+            rows: more figures than throughput, by their names in the report.
+        """
+        one = self._measured.contrast(name)
+        told = contrasts.told(one, self._course)
+        self._measured_as(self._measured.runs_of(name))
+        return self._draw("contrast", {
+            "one": told, "symbol": sentences.SYMBOLS[told["kind"]], "rows": _chosen(told["figures"], rows, one),
+            "differing": _differing(one)})
+
+    def forest(self, *names: str) -> str:
+        """Several contrasts as intervals."""
+        return self._plotted(self._measured.forest(*names))
+
+    def ladder(self, view: str, concurrency: int) -> str:
+        """Throughput of every stage in one view."""
+        return self._plotted(self._measured.ladder(view, concurrency))
+
+    def order(self) -> str:
+        """How steady the machine was."""
+        return self._plotted(self._measured.order())
+
+    def bought(self, stage: str) -> str:
+        """What a stage did against the one before it: a box for each view."""
+        steps = self._measured.step(stage)
+        self._of_steps(steps)
+        boxes = [{"kind": sentences.outcome(step), "where": sentences.where(step),
+                  "symbol": sentences.SYMBOLS[sentences.outcome(step)], "said": sentences.in_short(step),
+                  "rates": sentences.pair(step.a.rps, step.b.rps, units.rate),
+                  "note": sentences.note(step)} for step in steps]
+        return self._draw("bought", {"boxes": boxes, "stage": stage,
+                                     "before": " / ".join(dict.fromkeys(step.before.stage for step in steps))})
+
+    def matrix(self) -> str:
+        """Every step in every view: a gain, a loss or nothing."""
+        steps = self._measured.steps
+        if not steps:
+            raise NotMeasured("rounds")
+        self._of_steps(steps)
+        cells = {(step.cell.view, step.cell.concurrency, step.stage.stage): step for step in steps}
+        rows = [(sentences.where(step), step.cell.view, step.cell.concurrency) for step in steps]
+        return self._draw("matrix", {
+            "stages": list(dict.fromkeys(step.stage.stage for step in steps)), "rows": list(dict.fromkeys(rows)),
+            "cells": {where: (sentences.outcome(step), sentences.SYMBOLS[sentences.outcome(step)],
+                              words.factor(step.rps.ratio) if step.rps.ratio else "",
+                              any(in_doubt(list(side.flags)) for side in (step.a, step.b)))
+                      for where, step in cells.items()},
+        })
+
+    def servers(self, lesson: str) -> str:
+        """The race of small servers, from a lesson's recording."""
+        return self._plotted(found_in.wide(found_in.race(lesson).plot, found_in.THREE_PANELS_IN), lesson)
+
+    def during(self, lesson: str, command: str) -> str:
+        """A load while a command ran, from a lesson's recording."""
+        return self._plotted(found_in.during(lesson, command)[2], lesson)
+
+    def failed_during(self, lesson: str, command: str) -> str:
+        """What failed meanwhile, by name."""
+        return self._language.say(words.failures(self._run(lesson, command).errors, self._run(lesson, command).n_sent))
+
+    def sent_during(self, lesson: str, command: str) -> str:
+        """How many requests were sent meanwhile."""
+        return self._language.say(f"{self._run(lesson, command).n_sent:,}")
+
+    def errors_during(self, lesson: str, command: str) -> str:
+        """How many of them failed."""
+        return self._language.say(f"{self._run(lesson, command).n_errors:,}")
+
+    def longest_during(self, lesson: str, command: str) -> str:
+        """The longest wait for a good answer meanwhile."""
+        run = self._run(lesson, command)
+        return self._language.say(units.ms(run.latency_ns["max"]))
+
+    def picture(self, path: str) -> str:
+        """A drawing of the project, its words in the deck's language.
+
+        Args:
+            path: from the project's root.
+        """
+        svg = _file(path)[_file(path).index("<svg"):]
+        return self._draw("figure", {"svg": self._language.drawn(svg, path)})
+
+    def code(self, path: str, first: str, last: str = "") -> str:
+        """Lines of a file, without their comments.
+
+        Args:
+            first, last: parts of the first and the last line; to the end of the file without a last one.
+        """
+        lines = _file(path).splitlines()
+        begin = _line(lines, first, 0, path)
+        end = _line(lines, last, begin, path) if last else len(lines) - 1
+        shown = [re.sub(r"(^|  +)#.*", "", line).rstrip() for line in lines[begin:end + 1]
+                 if not line.lstrip().startswith("#") and not line.lstrip().startswith('"""')]
+        return "\n".join(["```", *shown, "```"])
+
+    def _plotted(self, plot: Plot, lesson: str = "") -> str:
+        self._say_once(plot.measured, lesson)
+        return self._draw("figure", {"svg": self._language.drawn(plot.svg)})
+
+    def _run(self, lesson: str, command: str) -> Run:
+        _, run, plot = found_in.during(lesson, command)
+        self._say_once(plot.measured, lesson)
+        return run
+
+    def _of_steps(self, steps: Sequence[Step]) -> None:
+        cells = {(step.cell.view, step.cell.concurrency) for step in steps}
+        stages = {side.stage for step in steps for side in (step.stage, step.before)}
+        self._measured_as([run for run in self._measured.rounds
+                           if (run.view, run.concurrency) in cells and run.stage in stages])
+
+    def _measured_as(self, runs: Sequence[Run]) -> None:
+        self._say_once(plots.measured_as(runs, self._measured.session.recorded))
+
+    def _say_once(self, text: str, lesson: str = "") -> None:
+        """Keep the conditions of a figure, with where it comes from."""
+        source = f"Lesson {lesson}, {found_in.when(lesson)}." if lesson else f"Session {self._measured.session.id}."
+        self.recorded |= bool(lesson) or self._measured.session.recorded
+        said = self._language.say(f"{text} {source}")
+        if said not in self.conditions:
+            self.conditions.append(said)
+
+
+def _differing(one: Raced) -> str:
+    if not one.differences:
+        return "They do not differ in anything that is configured."
+    if one.one_thing:
+        return "They differ in one thing."
+    return "More than one thing differs: the number is the worth of the step, not of its parts."
+
+
+def _chosen(figures: Sequence[contrasts.Figure], more: Sequence[str], one: Raced) -> list[contrasts.Figure]:
+    """Throughput, those asked for, else latency and processor time; and failures, where there are any."""
+    if missing := set(more) - {row.name for row in figures}:
+        raise DeckError(f"there is no figure {missing}. There are: {', '.join(row.name for row in figures)}")
+    usual = figures[0].name, *(more or [row.name for row in figures if row.name.startswith(("p50", "server CPU"))])
+    failed = [contrasts.FAILED] if one.a.n_failed or one.b.n_failed else []
+    return [row for row in figures if row.name in (*usual, *failed)]
+
+
+def _file(path: str) -> str:
+    try:
+        return (paths.ROOT / path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise DeckError(f"{path}: {error.strerror}") from error
+
+
+def _line(lines: Sequence[str], part: str, begin: int, path: str) -> int:
+    for number in range(begin, len(lines)):
+        if part in lines[number]:
+            return number
+    raise DeckError(f"no line of {path} has '{part}'")

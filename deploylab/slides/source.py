@@ -1,0 +1,123 @@
+"""A deck's source: Markdown, slides parted by a line of three dashes, what the speaker says after `Note:`.
+
+    <!-- threads .contrast: one-at-a-time -->     its key, its kind, the points of the talk that it makes
+    ## One at a time?
+
+    {{ contrast("threads") }}                     a figure or a number, filled in from a session
+
+    Note:
+    Nine visitors wait while the tenth is served.
+"""
+
+import ast
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploylab.errors import DeckError, DeployLabError
+
+HEAD = re.compile(r"<!-- (?P<key>[\w-]+)(?: \.(?P<kind>\w+))?(?:: (?P<points>[\w, -]+))? -->")
+PLACEHOLDER = re.compile(r"\{\{ ?(\w+)\((.*?)\) ?\}\}")
+HALF_DONE = re.compile(r"\{\{.*")  # looks like one, and is none: {{ name }}, {{ name("a" }}
+
+
+class NotMeasured(DeployLabError):
+    """The session has no such runs. A slide says so; it never shows another number instead."""
+
+
+@dataclass(frozen=True)
+class Slide:
+    """One slide as it is written.
+
+    Attributes:
+        key: the same in every language.
+        kind: how it is laid out, a class of deck.css; "" for the plain one.
+        points: what it says of the talk; see slides/points.toml.
+        title: its first line.
+        body: Markdown with placeholders, without the title.
+        notes: Markdown, for the speaker.
+        lines: where `body` and `notes` begin in the file, from 1.
+    """
+
+    key: str
+    kind: str
+    points: tuple[str, ...]
+    title: str
+    body: str
+    notes: str
+    lines: tuple[int, int]
+    file: str
+
+    @property
+    def placeholders(self) -> list[str]:
+        """Those of body and notes, as they are written."""
+        return [found[0] for text in (self.body, self.notes) for found in PLACEHOLDER.finditer(text)]
+
+
+def read(path: Path) -> list[Slide]:
+    """The slides of a deck.
+
+    Raises:
+        DeckError: a slide has no key or no title, or its key stands twice.
+    """
+    slides: list[Slide] = []
+    line = 1
+    for text in re.split(r"^---\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE):
+        slide = _slide(text, line, path.name)
+        if slide.key in {other.key for other in slides}:
+            raise DeckError(f"{path.name}, line {line}: there is a slide '{slide.key}' already.")
+        slides.append(slide)
+        line += text.count("\n") + 1
+    return slides
+
+
+def fill(text: str, names: Mapping[str, Callable[..., str]], file: str, line: int) -> str:
+    """The text with every placeholder replaced by what its function says.
+
+    Args:
+        names: the functions that may stand there.
+        line: of the text's beginning in its file, from 1; for the messages.
+
+    Raises:
+        DeckError: a placeholder names nothing that is there, or with other arguments.
+        NotMeasured: what it names is not in the session.
+    """
+    def at(found: re.Match) -> str:
+        return f"{file}, line {line + text.count(chr(10), 0, found.start())}"
+
+    def filled(found: re.Match) -> str:
+        name, arguments = found.groups()
+        if name not in names:
+            raise DeckError(f"{at(found)}: there is no '{name}'. There are: {', '.join(sorted(names))}.")
+        try:
+            return names[name](*_values(arguments))
+        except NotMeasured:
+            raise
+        except (DeployLabError, SyntaxError, ValueError, TypeError) as error:
+            what = error.what if isinstance(error, DeployLabError) else error
+            raise DeckError(f"{at(found)}: {found[0]}: {what}") from error
+
+    if half := HALF_DONE.search(PLACEHOLDER.sub(lambda found: " " * len(found[0]), text)):
+        raise DeckError(f"{at(half)}: this is no placeholder: {half[0]}", 'write it as {{ name("argument", 10) }}')
+    return PLACEHOLDER.sub(filled, text)
+
+
+def _values(arguments: str) -> tuple[Any, ...]:
+    """Plain values, as they stand between the brackets."""
+    return ast.literal_eval(f"({arguments},)") if arguments.strip() else ()
+
+
+def _slide(text: str, line: int, file: str) -> Slide:
+    head, _, rest = text.partition("\n")
+    found = HEAD.fullmatch(head.strip())
+    if found is None:
+        raise DeckError(f"{file}, line {line}: a slide begins with its key.", "<!-- KEY .KIND: POINT, POINT -->")
+    title, _, body = rest.partition("\n")
+    if not re.match(r"##? \S", title):
+        raise DeckError(f"{file}, line {line + 1}: the slide '{found['key']}' has no title.", "## TITLE")
+    body, _, notes = body.partition("\nNote:\n")
+    points = tuple(point.strip() for point in (found["points"] or "").split(",") if point.strip())
+    return Slide(found["key"], found["kind"] or "", points, title, body, notes,
+                 (line + 2, line + 4 + body.count("\n")), file)

@@ -1,0 +1,97 @@
+"""What a contrast says: two sides raced in pairs, and what is configured otherwise on one of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deploylab import words
+from deploylab.course import Contrast
+from deploylab.record import Comparison, Difference, Run
+from deploylab.stats.basics import METRICS
+from deploylab.stats.paired import compare
+from deploylab.stats.summary import Summary, summarise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raced:
+    """A contrast as it came out."""
+
+    contrast: Contrast
+    differences: tuple[Difference, ...]    # as they were found on the machine
+    a: Summary
+    b: Summary
+    ratios: dict[str, Comparison]          # of each metric; B over A
+
+    @property
+    def rps(self) -> Comparison:
+        return self.ratios["rps"]
+
+    @property
+    def one_thing(self) -> bool:
+        """Whether nothing was found to differ beside what the contrast is about."""
+        found = {one.name for one in self.differences}
+        return bool(found) and (found <= set(self.contrast.parts) if self.contrast.parts else len(found) == 1)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the course says and the machine does not; then those of the ratios, each once."""
+        found = {one.name for one in self.differences}
+        absent = [part for part in self.contrast.parts if part not in found]
+        out = [f"the course says that these differ too, and on this machine they do not: {', '.join(absent)}"] \
+            if absent else []
+        of_ratios = (text for one in self.ratios.values() if one.ratio is not None or one.metric == "rps"
+                     for text in one.warnings)
+        return out + list(dict.fromkeys(of_ratios))
+
+
+def raced(contrast: Contrast, differences: Sequence[Difference], runs: Sequence[Run]) -> Raced | None:
+    """How a contrast came out, or None while one side has no run.
+
+    Args:
+        runs: in order of time; those of other pairs are passed over.
+
+    Raises:
+        DeployLabError: two sides differ in load or machine.
+    """
+    a_runs, b_runs = sides(contrast, runs)
+    if not a_runs or not b_runs:
+        return None
+    return Raced(contrast=contrast, differences=tuple(differences), a=next(iter(summarise(a_runs).values())),
+                 b=next(iter(summarise(b_runs).values())),
+                 ratios={metric: compare(a_runs, b_runs, metric, of_views=contrast.b_view is not None)
+                         for metric in METRICS})
+
+
+def sides(contrast: Contrast, runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+    """The runs of side A and those of side B, in the order they are in; the last of a pair that was begun twice.
+
+    Where both sides are one and the same, the order within a pair tells them apart: A B, then B A.
+    """
+    mine = [run for run in runs if run.pair_id and run.pair_id.rpartition("/")[0] == contrast.name]
+    a_key, b_key = (contrast.a, contrast.view), (contrast.b, contrast.b_view or contrast.view)
+    a: dict[str, Run] = {}
+    b: dict[str, Run] = {}
+    for i, run in enumerate(mine):
+        first = sum(other.pair_id == run.pair_id for other in mine[:i]) % 2 == 0
+        is_a = first == (int(run.pair_id.rpartition("/")[2]) % 2 == 1) if a_key == b_key else _key(run) == a_key
+        if is_a or _key(run) == b_key:
+            (a if is_a else b)[run.pair_id] = run
+    return list(a.values()), list(b.values())
+
+
+def differing(contrast: Contrast, differences: Sequence[Difference]) -> str:
+    """What differs between the two sides, in one sentence that says how far the number carries."""
+    others = [one.name for one in differences if one.name not in contrast.parts]
+    if not differences:
+        return "Nothing that is configured differs between them: what is seen is the noise of the machine."
+    if contrast.parts and not others:
+        return f"They differ in one thing: {contrast.differs}."
+    if not contrast.parts and len(others) == 1:
+        one = differences[0]
+        return f"They differ in one thing: {one.name}, {one.a or 'not there'} → {one.b or 'not there'}."
+    many = words.count(len(others), "thing")
+    beside = f"Beside {contrast.differs}, they differ in {many} more" if contrast.parts else f"They differ in {many}"
+    return f"{beside}: the number is the worth of the step, not of its parts."
+
+
+def _key(run: Run) -> tuple[str, str]:
+    return words.target(run.stage, run.variant), run.view

@@ -1,0 +1,102 @@
+"""A guess before a comparison, judged by what was measured."""
+
+from dataclasses import dataclass
+from math import inf
+
+from deploylab import words
+from deploylab.errors import DeployLabError
+from deploylab.record import Comparison
+
+# The words of a guess, and which ratios of B over A each of them means: (from, up to). Between "same" and "2x", and
+# between "2x" and "10x", lie ratios that no word means: who finds 1.3 has seen neither the same nor twice as much.
+GUESSES: dict[str, tuple[float, float]] = {
+    "slower": (0.0, 1 / 1.1),  # more than 10 % below
+    "same": (1 / 1.1, 1.1),    # within 10 %
+    "2x": (1.5, 3.0),          # about twice
+    "10x": (5.0, inf),         # five times or more: there is no larger word
+}
+RIGHT, NOT, OPEN = "right", "not", "cannot say"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A guess against its result.
+
+    Attributes:
+        guess: a key of GUESSES.
+        found: RIGHT, NOT or OPEN.
+        text: the same in words, with by how much.
+    """
+
+    guess: str
+    found: str
+    text: str
+
+
+def meaning(guess: str) -> str:
+    """Which ratios a guess means, in words.
+
+    Raises:
+        DeployLabError: it is none of the words.
+
+    >>> [meaning(guess) for guess in GUESSES]
+    ['below 0.91 times', '0.91 to 1.1 times', '1.5 to 3 times', '5 times or more']
+    """
+    low, high = range_of(guess)
+    if not low:
+        return f"below {high:.2g} times"
+    return f"{low:.2g} times or more" if high == inf else f"{low:.2g} to {high:.2g} times"
+
+
+def range_of(guess: str) -> tuple[float, float]:
+    """The smallest and the largest ratio that a guess means.
+
+    Raises:
+        DeployLabError: it is none of the words.
+    """
+    if guess not in GUESSES:
+        raise DeployLabError(f"'{guess}' is no guess. The guesses are: {', '.join(GUESSES)}.",
+                             "choose one of these")
+    return GUESSES[guess]
+
+
+def judged(guess: str, result: Comparison) -> Judged:
+    """Whether a guess was right: only where the whole interval of the ratio lies within what the guess means.
+
+    Where the whole interval lies outside, it was not; anywhere else the interval is too wide to say.
+
+    Raises:
+        DeployLabError: it is none of the words.
+
+    Example:
+        >>> found = Comparison(a="a", b="b", view="page", metric="rps", n_pairs=5, ratio=2.1, ci95=(1.9, 2.3),
+        ...                    half_width=0.1, verdict="")
+        >>> judged("2x", found).text
+        'You said 2x, and that was right: 2.1 times (1.9 to 2.3).'
+    """
+    low, high = range_of(guess)
+    if result.ratio is None:
+        return Judged(guess, OPEN, f"You said {guess}; there is no ratio to hold it against.")
+    measured = f"{words.factor(result.ratio)} times ({words.interval(result.ci95)})"
+    if result.ci95 is None:
+        return Judged(guess, OPEN, f"You said {guess}; one pair gave {words.factor(result.ratio)} times, and one pair "
+                                   "has no interval, so it cannot be said.")
+    least, most = result.ci95
+    if low <= least and most <= high:
+        return Judged(guess, RIGHT, f"You said {guess}, and that was right: {measured}.")
+    if most < low or least > high:
+        return Judged(guess, NOT, f"You said {guess}, and it was not: {measured}. {_off(guess, result.ratio)}.")
+    return Judged(guess, OPEN, f"You said {guess}, which means {meaning(guess)}. It was {measured}: the interval is "
+                               "too wide to say, for it reaches into the guess and out of it. More pairs make it "
+                               "narrower.")
+
+
+def _off(guess: str, ratio: float) -> str:
+    """By how much a ratio misses what a guess means."""
+    low, high = range_of(guess)
+    if ratio < low:
+        off = f"{words.percent(1 - ratio / low)} below that"
+    else:
+        off = f"{words.percent(ratio / high - 1)} above that" if ratio < 2 * high \
+            else f"{words.factor(ratio / high)} times the most of that"
+    return f"{guess.capitalize()} means {meaning(guess)}; what came out is {off}"

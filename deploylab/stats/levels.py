@@ -1,0 +1,179 @@
+"""What a server carries: its runs by how much was asked of it, from little to too much.
+
+Nothing is said of loads that were not tried. A curve fitted to the levels below the knee puts the peak anywhere: with
+levels to 16 clients and a true peak at 21, such fits answered 15 to 29,876.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from deploylab import units, words
+from deploylab.record import Run
+from deploylab.stats.summary import Summary, summarise
+
+GROWN = 0.9           # of the best throughput: from here on more clients bring next to nothing
+PAST = 2              # levels that must lie past the knee; with fewer it may be chance
+FELL = 0.8            # of the best throughput: below it, the last level has lost something
+FAILED_SHARE = 0.01   # above it, no 99th percentile exists
+GENERATORS = ("client_cpu", "client_wait", "sender_lag", "ceiling")  # these flags put the generator in doubt
+TOO_MUCH = ("behind", "unsent")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """The runs of one load.
+
+    Attributes:
+        load: clients of a closed loop; requests due a second of an open one.
+    """
+
+    load: float
+    summary: Summary
+    runs: tuple[Run, ...] = field(repr=False)
+
+    @property
+    def latency_ns(self) -> dict[str, float | None]:
+        """p50, p95 and p99: the median over the runs; None where one run or more cannot carry it."""
+        seen = {name: [run.latency_ns.get(name) for run in self.runs] for name in ("p50", "p95", "p99")}
+        return {name: None if None in values else median(values) for name, values in seen.items()}
+
+    @property
+    def tail(self) -> tuple[str, float] | None:
+        """The highest percentile that so many answers carry, "p99" or "p95", and its latency; None without one."""
+        return next(((name, ns) for name in ("p99", "p95") if (ns := self.latency_ns[name]) is not None), None)
+
+    def mostly(self, flags: Sequence[str]) -> list[str]:
+        """Those of these flags that half of the runs or more carry."""
+        return [name for name in flags if 2 * self.summary.flags.get(name, 0) >= self.summary.n_runs]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knee:
+    """Where more clients stop bringing more answers.
+
+    Attributes:
+        level: the fewest clients that reach nine tenths of the best; None without a good answer.
+        observed: whether enough was tried past it.
+        text: the same in a sentence.
+    """
+
+    level: Level | None
+    best: Level | None
+    observed: bool
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """The highest arrival rate that a server answers in time.
+
+    Attributes:
+        level: of that rate; None if it carries none of those tried.
+        above: the lowest rate tried that it does not carry; None if it carries all.
+        text: the same in a sentence.
+    """
+
+    level: Level | None
+    above: Level | None
+    text: str
+
+
+def levels(runs: Sequence[Run], mode: str) -> list[Level]:
+    """The runs of one target and view by their load, the smallest first.
+
+    Args:
+        runs: in order of time.
+        mode: "closed" or "open".
+
+    Raises:
+        DeployLabError: runs of one load differ in something else.
+    """
+    by_load: dict[float, list[Run]] = {}
+    for run in runs:
+        if run.mode == mode:
+            by_load.setdefault(run.concurrency if mode == "closed" else run.target_rps, []).append(run)
+    return [Level(load=load, summary=next(iter(summarise(by_load[load]).values())), runs=tuple(by_load[load]))
+            for load in sorted(by_load)]
+
+
+def knee(closed: Sequence[Level]) -> Knee:
+    """Where throughput stops growing, or that it was not seen to.
+
+    Args:
+        closed: levels of a closed loop, as `levels` gives them.
+    """
+    best = max(closed, key=lambda level: level.summary.rps, default=None)
+    if best is None or not best.summary.rps:
+        return Knee(level=None, best=None, observed=False, text="No knee: there was no good answer.")
+    first = next(level for level in closed if level.summary.rps >= GROWN * best.summary.rps)
+    past = [level for level in closed if level.load > first.load]
+    most = f"{units.rate(best.summary.rps)} with {_clients(best)}"
+    if len(past) < PAST:
+        text = f"Peak not observed: {most} is the most that was seen, {_clients(closed[-1])} the most that was tried."
+        return Knee(level=first, best=best, observed=False, text=text + _doubt(first))
+    text = f"Beyond {_clients(first)} more of them bring next to nothing: {units.rate(first.summary.rps)} there"
+    text += "." if first is best else f", at most {most}."
+    if closed[-1].summary.rps < FELL * best.summary.rps:
+        text += f" With {_clients(closed[-1])} it was {units.rate(closed[-1].summary.rps)} only."
+    return Knee(level=first, best=best, observed=True, text=text + _doubt(first, *past))
+
+
+def carries(arrivals: Sequence[Level], limit_ns: int) -> Carried:
+    """The highest rate that is answered in time, all lower ones being so too.
+
+    A rate is carried where its 99th percentile is within the limit, at most 1 % fails, and the answers keep up with
+    what is due. Where too few answers came for a 99th percentile, the 95th is held against the limit, and the text
+    says so; where there is none either, the rate says nothing.
+
+    Args:
+        arrivals: levels of an open loop, as `levels` gives them.
+        limit_ns: of the percentile.
+    """
+    if not arrivals:
+        return Carried(level=None, above=None, text="No arrival rate was tried.")
+    judged = [level for level in arrivals if level.tail or _too_much(level, limit_ns)]
+    if not judged:
+        return Carried(level=None, above=None, text="Nothing can be said: no rate had enough answers for a p95 or a "
+                                                    "p99. Measure longer.")
+    n_good = next((n for n, level in enumerate(judged) if _too_much(level, limit_ns)), len(judged))
+    last = judged[n_good - 1] if n_good else None
+    above = judged[n_good] if n_good < len(judged) else None
+    return Carried(level=last, above=above, text=_answer(last, above, limit_ns) + _doubt(*judged[:n_good + 1]))
+
+
+def _answer(last: Level | None, above: Level | None, limit_ns: int) -> str:
+    """The highest rate that is carried, and what became of the next one."""
+    no = f"at {above.load:,.4g} {_too_much(above, limit_ns)}" if above else "more was not tried"
+    if last is None:
+        return f"Not even the lowest rate tried is answered within {units.ms(limit_ns)}: {no}."
+    p, ns = last.tail
+    unit = "visits" if last.summary.requests_per_visit else "requests"
+    few = "" if p == "p99" else " Too few answers came for a p99."
+    return (f"It carries {'' if above else 'at least '}{last.load:,.4g} {unit} a second with {p} under "
+            f"{units.ms(limit_ns)} ({units.ms(ns)}); {no}.{few}")
+
+
+def _too_much(level: Level, limit_ns: int) -> str:
+    """Why a rate is not carried, in words; empty if it is, or if nothing can be said."""
+    if level.summary.failure_share > FAILED_SHARE:
+        return f"{words.percent(level.summary.failure_share)} failed"
+    if found := level.mostly(TOO_MUCH):
+        return words.flag(found[0])
+    p, ns = level.tail or ("", 0)
+    return f"{p} was {units.ms(ns)}" if ns > limit_ns else ""
+
+
+def _doubt(*some: Level) -> str:
+    """Where the load generator may have been what was measured."""
+    known: set[str] = set()
+    out = ""
+    for level in some:
+        if new := [name for name in level.mostly(GENERATORS) if name not in known]:
+            known.update(new)
+            out += f" In doubt from {level.load:,.4g} on: {'; '.join(map(words.flag, new))}."
+    return out
+
+
+def _clients(level: Level) -> str:
+    return words.count(int(level.load), "client")

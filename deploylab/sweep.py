@@ -1,0 +1,222 @@
+"""How much one target carries: more and more clients, then arrival rates up to where the latency explodes.
+
+    closed   1, 2, 4 … 128 clients: where does throughput stop growing?
+    open     rates around that: which one is still answered in time?
+
+Each run is on disk before the next begins; the same sweep goes on where it stopped. Every second round takes the levels
+from behind, so that a drift of the machine is not taken for the server's.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from deploylab import experiment, measuring, provision, road, sitting, stats, units, words
+from deploylab.awake import awake
+from deploylab.course import Course, Target, View
+from deploylab.durable import explained
+from deploylab.durable import replace as replace_file
+from deploylab.experiment import Bench, Cell, Load
+from deploylab.load.spec import CLOSED, OPEN, OPEN_CONNECTIONS
+from deploylab.machine import Machine
+from deploylab.progress import Progress
+from deploylab.record import Run
+from deploylab.results import Session
+from deploylab.units import NS_PER_MS
+
+PURPOSE = "sweep"
+CLIENTS = (1, 2, 4, 8, 16, 32, 64, 128)
+SHARES = (0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15)  # of the best closed throughput: the rates, if none are given
+FOR_P99 = 1100        # requests of a window: a 99th percentile needs 1,000 good answers
+FOR_P95 = 230         # and a 95th 200: what is held against the limit where the window would become too long
+LONGEST_S = 25.0      # of a window for a 99th percentile
+LONGEST_P95_S = 40.0
+EXPLODED = 5          # times the limit: this rate is far too much
+ENOUGH = 2            # rates far too much, one after the other; then no higher one is tried
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """What a sweep found.
+
+    Attributes:
+        closed, arrivals: the levels of both loops, the smallest load first.
+    """
+
+    target: str
+    view: str
+    limit_ns: int
+    closed: tuple[stats.Level, ...]
+    arrivals: tuple[stats.Level, ...]
+    knee: stats.Knee
+    carried: stats.Carried
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints of it."""
+        at = self.carried.level
+        return {
+            "stage": self.target, "view": self.view, "limit_ms": self.limit_ns / NS_PER_MS,
+            "carries_per_s": at.load if at else None, "answer": self.carried.text,
+            "knee_clients": int(self.knee.level.load) if self.knee.level and self.knee.observed else None,
+            "peak_observed": self.knee.observed, "knee": self.knee.text,
+            "closed": [_as_json(level, "clients") for level in self.closed],
+            "open": [_as_json(level, "rate_per_s") for level in self.arrivals],
+        }
+
+
+def sweep(machine: Machine, course: Course, name: str, view_name: str, progress: Progress, *, seconds: float,
+          repeats: int, limit_ms: float, rates: Sequence[float] = ()) -> tuple[Session, Swept]:
+    """The finished session and what it says: how much a target carries.
+
+    Args:
+        name: of the target.
+        seconds: of a window at least; one of an open loop is longer where its 99th percentile needs it.
+        repeats: runs of each load.
+        limit_ms: of the 99th percentile, or of the 95th where a rate is too low for that.
+        rates: requests due a second; if none, they are chosen by what the closed loop reached.
+
+    Raises:
+        CourseError, CheckError: the target has no such view, does not stand, or is not what it claims to be.
+    """
+    view = course.view(view_name)
+    target, = sitting.chosen_targets(course, view, [name], [name])  # whether it stands, `verify` asks
+    plan = {"kind": PURPOSE, "stages": [target.stage], "target": target.name, "view": view.name, "seconds": seconds,
+            "n_rounds": repeats, "limit_ms": limit_ms, "wanted_rates": list(rates), "clients": list(CLIENTS)}
+    with awake(machine, [target]):
+        measuring.verify(machine, course, [target], progress)
+        with progress.phase("converge", "static stub, to calibrate the load generator"):
+            provision.converge(machine, course, provision.CALIBRATION)
+        session = road.resumable(plan) or Session.create(**plan)
+        bench = Bench.of(machine, course, session, Load(seconds=seconds))
+        session.update(machine=experiment.machine_fields(bench.facts))
+        levels(measuring.calibrated(bench, seconds, progress), target, view, progress)
+        session.finish()
+    return session, swept(session)
+
+
+def levels(bench: Bench, target: Target, view: View, progress: Progress) -> None:
+    """Every load of the session's plan that is not measured yet."""
+    plan = bench.session.plan
+    with progress.phase("load", f"{target.name} {view.name}: {plan['clients'][0]} to {plan['clients'][-1]} clients"):
+        for number in range(1, plan["n_rounds"] + 1):
+            for clients in _turned(plan["clients"], number):
+                _measure(bench, Cell(target, view, clients), number, progress)
+    if view.visitor:
+        progress.say("    no arrival rates: a visitor waits for each page and its files")
+        return
+    rates = _rates(bench.session)
+    with progress.phase("load", f"{target.name} {view.name}: {rates[0]:g} to at most {rates[-1]:g} due a second"):
+        upwards = [run.target_rps for run in _up(bench, Cell(target, view, OPEN_CONNECTIONS), rates, progress)]
+        for number in range(2, plan["n_rounds"] + 1):
+            for rate in _turned(upwards, number):
+                _measure(_at(bench, rate), Cell(target, view, OPEN_CONNECTIONS), number, progress)
+
+
+def swept(session: Session) -> Swept:
+    """What a session of `sweep` says so far."""
+    plan, runs = session.plan, session.runs(PURPOSE)
+    closed, arrivals = (tuple(stats.levels(runs, mode)) for mode in (CLOSED, OPEN))
+    limit_ns = int(plan["limit_ms"] * NS_PER_MS)
+    return Swept(target=plan["target"], view=plan["view"], limit_ns=limit_ns, closed=closed, arrivals=arrivals,
+                 knee=stats.knee(closed), carried=stats.carries(arrivals, limit_ns))
+
+
+def lines(found: Swept) -> list[str]:
+    """What was found, for a person: the answer first."""
+    out = [f"{found.target}, {found.view}: {found.carried.text}", found.knee.text]
+    for title, some in (("clients", found.closed), ("due a second", found.arrivals)):
+        if some:
+            out += ["", f"  {title:>12}  {'answered (95 %)':>28}  {'p50':>9}  {'p95':>9}  {'p99':>9}  failed"]
+            out += [_line(level) for level in some]
+    return out
+
+
+def write(session: Session, course: Course) -> Path:
+    """The page of a sweep, `sweep.md` in its folder: the answer, the plots as SVG and PNG, their numbers as tables.
+
+    Raises:
+        ResultsError: it cannot be written.
+    """
+    from deploylab import plots  # matplotlib takes a second, which nobody should wait for before a load
+
+    found, runs = swept(session), session.runs(PURPOSE)
+    drawn = [plots.over_clients(runs, course, recorded=session.recorded)] if found.closed else []
+    drawn += [plots.over_rates(runs, course, found.limit_ns, recorded=session.recorded)] if found.arrivals else []
+    text = [f"# {found.target}, {found.view}: how much it carries", found.carried.text, found.knee.text]
+    with explained(session.folder):
+        for plot in drawn:
+            replace_file(session.folder / f"{plot.name}.svg", plot.svg.encode())
+            replace_file(session.folder / f"{plot.name}.png", plot.png)
+            text += [f"## {plot.title}", f"![{plot.alt}]({plot.name}.png)", plot.caption, plot.markdown_table]
+        replace_file(session.folder / "sweep.md", ("\n\n".join(text) + "\n").encode())
+    return session.folder / "sweep.md"
+
+
+def _line(level: stats.Level) -> str:
+    one = level.summary
+    between = " ({} to {})".format(*map(units.three_figures, one.rps_ci95)) if one.rps_ci95 else ""
+    doubt = f"  [{', '.join(one.flags)}]" if one.flags else ""
+    return (f"  {level.load:>12,.4g}  {units.rate(one.rps) + between:>28}  "
+            + "".join(f"{units.ms(level.latency_ns[p]):>9}  " for p in ("p50", "p95", "p99"))
+            + f"{words.percent(one.failure_share)}{doubt}")
+
+
+def _as_json(level: stats.Level, name: str) -> dict[str, Any]:
+    summary = asdict(level.summary)
+    keys = ("n_runs", "rps", "rps_ci95", "n_sent", "errors", "server_cpu_per_request_s", "flags",
+            "warnings")
+    return {name: level.load, "latency_ns": level.latency_ns, **{key: summary[key] for key in keys}}
+
+
+def _rates(session: Session) -> list[float]:
+    """The arrival rates of a session, ascending; chosen once, and kept in its plan."""
+    if not session.plan.get("rates"):
+        wanted = session.plan["wanted_rates"]
+        best = stats.knee(stats.levels(session.runs(PURPOSE), CLOSED)).best
+        chosen = wanted or [float(f"{share * best.summary.rps:.2g}") for share in SHARES if best] or [1.0]
+        session.update(rates=sorted(set(chosen)))
+    return session.plan["rates"]
+
+
+def _up(bench: Bench, cell: Cell, rates: Iterable[float], progress: Progress) -> Iterator[Run]:
+    """The first run of each rate, from the lowest up to where it explodes."""
+    n_exploded = 0
+    for rate in rates:
+        run = _measure(_at(bench, rate), cell, 1, progress)
+        yield run
+        n_exploded = n_exploded + 1 if _exploded(run, bench.session.plan["limit_ms"] * NS_PER_MS) else 0
+        if n_exploded == ENOUGH:
+            return
+
+
+def _exploded(run: Run, limit_ns: float) -> bool:
+    """Whether a rate was far too much."""
+    p = run.latency_ns.get("p99") or run.latency_ns.get("p50")
+    flags = {words.flag_name(flag) for flag in run.flags}
+    return not p or p > EXPLODED * limit_ns or bool(flags & set(stats.TOO_MUCH))
+
+
+def _at(bench: Bench, rate: float) -> Bench:
+    """The bench with an open loop of this rate, its window long enough for a 99th percentile, or else for a 95th."""
+    needed_s = FOR_P99 / rate if FOR_P99 / rate <= LONGEST_S else min(FOR_P95 / rate, LONGEST_P95_S)
+    seconds = max(round(needed_s, 1), bench.how.seconds)
+    return replace(bench, how=replace(bench.how, rate_per_s=rate, seconds=seconds))
+
+
+def _turned(loads: Sequence[Any], number: int) -> Sequence[Any]:
+    """The loads in the order of one round: every second one from behind."""
+    return loads if number % 2 else loads[::-1]
+
+
+def _measure(bench: Bench, cell: Cell, number: int, progress: Progress) -> Run:
+    """The run of this load and round: the one that is there, or a new one."""
+    rate = bench.how.rate_per_s
+    for run in bench.session.runs(PURPOSE):
+        if (run.round, run.concurrency, run.target_rps) == (number, cell.concurrency, rate):
+            return run
+    label = f"{cell.target.name} {cell.view.name} " + (f"{rate:g}/s due" if rate else f"c={cell.concurrency}")
+    run = experiment.measure(bench, cell, purpose=PURPOSE, round_number=number,
+                             on_progress=measuring.on_load(progress, label, bench.how.seconds))
+    progress.say(f"    {measuring.line(run)}")
+    return run

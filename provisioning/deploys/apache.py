@@ -1,0 +1,54 @@
+"""Stage `apache`: Apache with mod_wsgi's daemons; MariaDB; static files by Apache."""
+
+from provisioning import operations
+from provisioning.deploys import app, common, gunicorn, httpd, mariadb, nginx, variants
+from provisioning.lab import Lab
+
+WSGI = "/srv/deploylab/apache/deploylab-{}.wsgi"
+
+
+def deploy(lab: Lab) -> None:
+    common.machine(lab)
+    mariadb.server()
+    app.code(lab, production=True)
+    app.data(lab, mariadb.START_OVER)
+    app.static(lab)
+    mod_wsgi(lab)
+    if "embedded" in lab.variants:
+        mod_wsgi(lab, "embedded", conf="apache-embedded")
+    if "proxy" in lab.variants:
+        proxy(lab)
+    if "sqlite" in lab.variants:
+        sqlite(lab)
+        mod_wsgi(lab, "sqlite")
+    if "django-static" in lab.variants:
+        mod_wsgi(lab, "django-static")
+
+
+def mod_wsgi(lab: Lab, variant: str = "", conf: str = "apache") -> None:
+    """An Apache that runs the application itself.
+
+    Args:
+        conf: the slug of the target with whose processes and threads it runs.
+    """
+    slug = f"{lab.stage}-{variant}" if variant else lab.stage
+    files = {**variants.file(lab, slug, WSGI), **variants.environment(lab, slug)}
+    operations.placed(name=f"Files of mod_wsgi for {lab.name_of(slug)}", files=files)
+    httpd.apache(lab, httpd.Instance(slug, variant, ("wsgi",), conf),
+                 [*files, *app.read_at_start(lab, production=True)])
+
+
+def proxy(lab: Lab) -> None:
+    """An Apache in front of the gunicorn that the stage `nginx` has too: only the server in front differs."""
+    behind = lab.of("nginx")
+    nginx.application(behind)
+    gunicorn.serve(behind, behind.stage)
+    httpd.apache(lab, httpd.Instance("apache-proxy", "proxy", ("headers", "proxy", "proxy_http"), "apache"), [])
+
+
+def sqlite(lab: Lab) -> None:
+    """A database in a file, with the same rows. Its folder is the application's: SQLite keeps its journal there."""
+    folder = f"{lab.folder}/sqlite"
+    operations.folder(folder, "750", "deploylab:deploylab")
+    operations.owned(folder, "deploylab")
+    app.data(lab, f"mv -f {folder}/db.sqlite3* /var/backups/deploylab/", "sqlite")

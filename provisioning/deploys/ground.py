@@ -1,0 +1,34 @@
+"""Not a stage: what a guest has before the first lesson. The way to packages, the code and the configuration files.
+
+Nothing of it is installed or configured yet: that is what the lessons do.
+"""
+
+import io
+import tarfile
+
+from provisioning import operations
+from provisioning.deploys import app, common
+from provisioning.lab import FILES, Lab
+
+ARCHIVE, FOLDER = "/srv/deploylab/files.tar", "/srv/deploylab/files"
+
+
+def deploy(lab: Lab) -> None:
+    common.helpers()
+    common.network(lab)
+    operations.folder("/srv/deploylab")
+    app.bundle(lab)
+    operations.placed(name="The configuration files have arrived", files={ARCHIVE: (archive(), "644", "root")})
+    operations.unpacked(ARCHIVE, FOLDER)
+
+
+def archive() -> bytes:
+    """All of `files/` in one file, the same bytes every time. Templates stay here: nobody copies one by hand."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for path in sorted(path for path in FILES.rglob("*") if path.is_file() and path.suffix not in (".j2", ".pyc")):
+            member = tarfile.TarInfo(path.relative_to(FILES).as_posix())
+            content = operations.heard(path.read_text()).encode()
+            member.size, member.mode = len(content), 0o755 if path.stat().st_mode & 0o100 else 0o644
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()

@@ -1,0 +1,15 @@
+"""Stage `static`: as `nginx`, with static files that browsers keep, in bundles and compressed ahead."""
+
+from provisioning.deploys import app, common, front, gunicorn, mariadb
+from provisioning.lab import Lab
+
+
+def deploy(lab: Lab) -> None:
+    common.machine(lab)
+    mariadb.server()
+    app.code(lab, production=True)
+    app.data(lab, mariadb.START_OVER)
+    app.static(lab, hashed=True)
+    gunicorn.serve(lab, lab.stage)
+    # The variants are server blocks alone: the same gunicorn, the same files, compressed otherwise.
+    front.nginx(lab, *lab.wanted, reads=(f"{lab.folder}/static/",))

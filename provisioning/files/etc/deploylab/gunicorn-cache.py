@@ -1,0 +1,51 @@
+"""gunicorn for the stage `cache`. It is a Python file: `gunicorn --check-config` reads it too."""
+
+# A socket file, not a port: only processes on this machine can reach it, and /run/deploylab
+# lets only the web servers' group in.
+bind = "unix:/run/deploylab/cache.sock"
+
+# Where the code is. Said here although supervisord starts us there: `app` may be a link to a release, and who starts in
+# a link's folder knows only where it led. Named like this, the link is looked up again at each reload.
+chdir = "/srv/deploylab/cache/app"
+
+# Processes: as many as there are cores to compute on, and two at least, so that one that
+# hangs or is replaced does not take the site with it.
+workers = 2
+
+# Threads in each process. While one waits (for the database, for another service), the others
+# answer. A process of the class "sync" has one slot: a page that waits 50 ms then holds the
+# whole process for those 50 ms. 2 x 8 = 16 requests at one time.
+worker_class = "gthread"
+threads = 8
+
+# A process takes no more connections than it has threads. The others wait in the socket's queue,
+# where the first free thread of any process takes them. With gunicorn's 1000, one process takes
+# most of them and lets them wait behind its own 8 threads, while the other process is idle.
+worker_connections = threads
+
+# No connection is kept for the next request: see the upstream in nginx's file.
+keepalive = 0
+
+# Seconds without a sign of life after which a worker is killed and replaced.
+timeout = 30
+
+# Seconds that running requests get to end when the server is restarted.
+graceful_timeout = 30
+
+# Workers show that they live by touching a file. In memory: on a slow disk that touch can
+# block, and a healthy worker would be killed.
+worker_tmp_dir = "/dev/shm"
+
+# Not set: max_requests. It replaces a worker after so many requests, which hides a memory leak
+# and costs a pause each time. First look whether there is a leak.
+
+# Not set: preload_app. Loading the application before the fork saves memory, but then a reload
+# does not load new code.
+
+# nginx writes the access log. Errors go to standard error; supervisord keeps them in a file.
+accesslog = None
+errorlog = "-"
+
+# gunicorn 27 can be asked and told things through a socket of its own, in its user's home, where ours may not write.
+# Nobody asks it, and each start would log an error.
+control_socket_disable = True

@@ -1,0 +1,95 @@
+"""Three levels of caching, each with a switch of its own in DJANGO_CACHE_LEVELS.
+
+    fragment   parts of a page: `{% cache %}` in day.html and talk.html
+    data       what the database said: `remember`
+    view       a whole answer: `public`
+
+Each level has an alias of its name in CACHES. Where a level is off, Django's DummyCache stands
+behind the alias: it keeps nothing, and the code here and in the templates needs no question.
+
+Nothing is told to a cache when a row changes, but for what `forget_comments` does. Everything else
+is right again when its time is over: after SECONDS, and once more as long in a visitor's browser
+where the browser got it just before. Answers of the level `view` say in `Age` how old they are.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import caches
+from django.core.cache.utils import make_template_fragment_key
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_cache_control
+from django.views.decorators.cache import cache_control, cache_page
+
+View = Callable[..., HttpResponse]
+
+SECONDS = 30  # the templates' fragments say it too
+
+
+def remember(key: str, make: Callable[[], Any]) -> Any:
+    """What `make` gives, or what it gave in the last SECONDS.
+
+    A stampede is possible: when an entry that everybody wants ends, each request that comes before
+    the first one has made it anew makes it too. A lock, or an early renewal by chance, would help.
+
+    Args:
+        key: says what it is. Lists go in, not querysets: a queryset would ask the database again.
+    """
+    return caches["data"].get_or_set(key, make, SECONDS)
+
+
+def comments_key(talk: int) -> str:
+    return f"comments:{talk}"
+
+
+def forget_comments(talk: int) -> None:
+    """The next page of this talk shows every comment.
+
+    Two entries whose keys are known: that is cheap. Not forgotten are the counts and the latest
+    comments on the days' pages, and whole pages: their keys hold host and query, so that nobody
+    knows them all. They stay old for SECONDS. Whoever posted is sent to an address of its own
+    (`?posted=…`), and sees the comment at once.
+    """
+    caches["data"].delete(comments_key(talk))
+    caches["fragment"].delete(make_template_fragment_key("comments", [talk]))
+
+
+def public(view: View) -> View:
+    """Anybody's cache may keep this page for SECONDS: it is the same for every visitor.
+
+    With the level `view` our own keeps it too, whole, and `X-Cache` says HIT or MISS. The header
+    is set anew at each answer, as the ones of the middleware are: it is not part of what is kept.
+    """
+    made = cache_control(public=True, max_age=SECONDS)(view)
+    kept = cache_page(SECONDS, cache="view")(_noticed(made))
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if "view" not in settings.CACHE_LEVELS:
+            return made(request, *args, **kwargs)
+        response = kept(request, *args, **kwargs)
+        response["X-Cache"] = "MISS" if hasattr(request, "made_now") else "HIT"
+        return response
+
+    return answer
+
+
+def _noticed(view: View) -> View:
+    """The view, leaving a note that it ran. An answer for one visitor alone is marked so that nobody keeps it."""
+
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        request.made_now = True
+        response = view(request, *args, **kwargs)
+        if _is_personal(request, response):
+            patch_cache_control(response, private=True)
+        return response
+
+    return answer
+
+
+def _is_personal(request: HttpRequest, response: HttpResponse) -> bool:
+    """True where the answer sets a cookie, or the middleware will: for a session or a form's token."""
+    # Both are sent by the middleware, after this level has kept the page.
+    return bool(response.cookies) or request.session.accessed or "CSRF_COOKIE_NEEDS_UPDATE" in request.META

@@ -1,0 +1,98 @@
+"""How often a comparison is right, under the noise of a real machine: simulated, as a Markdown table.
+
+    python -m tests.benchmarks.comparing --write guides/accuracy.md
+
+The noise is `tests/synthetic.py`'s: each run is like the one before. The intervals are the product's own. Whoever runs
+all of A first and then all of B has the same runs and the same arithmetic, and is wrong far more often.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from math import exp, sqrt
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from deploylab import stats, words
+from tests.benchmarks import marks
+from tests.synthetic import NOISE_CV, NOISE_RHO, ar1
+
+PAIRS = (5, 10, 14, 20, 56)
+TRUTH = 1.2
+Ratios = Callable[[np.random.Generator, int, float], list[float]]
+
+
+def in_turns(rng: np.random.Generator, n_pairs: int, truth: float) -> list[float]:
+    """B over A of each pair, A B then B A and so on, as `./lab compare` makes them."""
+    noise = ar1(rng, 2 * n_pairs)
+    signs = (1 if number % 2 == 0 else -1 for number in range(n_pairs))
+    return [truth * exp(sign * (second - first)) for sign, first, second in
+            zip(signs, noise[::2], noise[1::2], strict=True)]
+
+
+def in_random_order(rng: np.random.Generator, n_pairs: int, truth: float) -> list[float]:
+    """B over A of each pair, either side first by chance."""
+    noise = ar1(rng, 2 * n_pairs)
+    signs = rng.choice((-1, 1), n_pairs)
+    return [truth * exp(sign * (second - first)) for sign, first, second in
+            zip(signs, noise[::2], noise[1::2], strict=True)]
+
+
+def in_blocks(rng: np.random.Generator, n_pairs: int, truth: float) -> list[float]:
+    """B over A where all of A was run before all of B, and the runs were paired in order."""
+    noise = ar1(rng, 2 * n_pairs)
+    return [truth * exp(b - a) for a, b in zip(noise[:n_pairs], noise[n_pairs:], strict=True)]
+
+
+def one_series(rng: np.random.Generator, n_runs: int, truth: float) -> list[float]:
+    """The throughput of runs one after the other, of one server, around its true one."""
+    return [truth * exp(x) for x in ar1(rng, n_runs)]
+
+
+def intervals(how: Ratios, n: int, truth: float, times: int, seed: int = 20261124) -> list[tuple[float, float]]:
+    """The 95 % intervals of so many simulated comparisons, or series, of n."""
+    rng = np.random.default_rng(seed)
+    return [stats.log_interval(how(rng, n, truth))[1] for _ in range(times)]
+
+
+def holding(found: Sequence[tuple[float, float]], value: float) -> float:
+    """The share of intervals that hold a value, 0 to 1."""
+    return sum(low <= value <= high for low, high in found) / len(found)
+
+
+def half_width(found: Sequence[tuple[float, float]]) -> float:
+    """The median half-width, as a factor minus one."""
+    return median(sqrt(high / low) - 1 for low, high in found)
+
+
+def table(times: int) -> str:
+    """The table in Markdown."""
+    head = ["pairs", "half-width", "A against A: “no difference seen”", f"a true {TRUTH} times is found",
+            "A against A, all of A first: “no difference seen”", "one series of as many runs: interval holds the truth"]
+    lines = [f"Simulated, {times:,} times each: a coefficient of variation of {words.percent(NOISE_CV)}, a lag-1 "
+             f"autocorrelation of {NOISE_RHO}. An interval of 95 % should be right 95 times in 100.", "",
+             f"| {' | '.join(head)} |", f"|{' ---: |' * len(head)}"]
+    for n in PAIRS:
+        same, other = (intervals(in_turns, n, truth, times) for truth in (1.0, TRUTH))
+        cells = [str(n), words.percent(half_width(same)), words.percent(holding(same, 1)),
+                 words.percent(sum(low > 1 for low, _ in other) / times),
+                 words.percent(holding(intervals(in_blocks, n, 1.0, times), 1)),
+                 words.percent(holding(intervals(one_series, n, 1.0, times), 1))]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--times", type=int, default=2000, help="simulations of each")
+    parser.add_argument("--write", type=Path, help="put the table into this file too, between its two marks")
+    options = parser.parse_args()
+    text = table(options.times)
+    print(text)
+    if options.write:
+        marks.write(options.write, text, "comparing")
+
+
+if __name__ == "__main__":
+    main()

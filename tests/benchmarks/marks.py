@@ -1,0 +1,28 @@
+"""A part of a guide that a benchmark writes: what stands between two marks of its name."""
+
+from pathlib import Path
+
+from deploylab.errors import DeployLabError
+
+
+def between_marks(text: str, new: str, name: str = "table") -> str:
+    """A text with what stands between its two marks replaced.
+
+    Args:
+        name: of the marks, `<!-- NAME: … -->` and `<!-- end of NAME -->`.
+
+    Raises:
+        DeployLabError: it has not both of them.
+    """
+    begin, end = f"<!-- {name}:", f"<!-- end of {name} -->"
+    before, mark, rest = text.partition(begin)
+    line, newline, rest = rest.partition("\n")
+    _, closing, after = rest.partition(end)
+    if not (mark and closing):
+        raise DeployLabError(f"The file has no lines '{begin} …' and '{end}'.", "put both where the table shall stand")
+    return f"{before}{mark}{line}{newline}{new}\n{end}{after}"
+
+
+def write(path: Path, new: str, name: str = "table") -> None:
+    """Put a text between the marks of a file."""
+    path.write_text(between_marks(path.read_text(encoding="utf-8"), new, name), encoding="utf-8")

@@ -1,0 +1,21 @@
+"""The application's settings with what cookiecutter-django adds to them that a load test can feel.
+
+Not reproduced: its cache in Redis (the application uses none here), and TLS.
+"""
+
+import os
+
+from programme.settings import *  # noqa: F403
+from programme.settings import DATABASES, MIDDLEWARE
+
+# Every view in a transaction: two more words with the database for each page that asks it.
+DATABASES["default"]["ATOMIC_REQUESTS"] = True
+
+if os.environ.get("DJANGO_WHITENOISE") == "1":
+    # Static files by the application itself: hashed names, compressed ahead, a far-future date.
+    MIDDLEWARE.insert(MIDDLEWARE.index("django.middleware.security.SecurityMiddleware") + 1,
+                      "whitenoise.middleware.WhiteNoiseMiddleware")
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }

@@ -1,0 +1,159 @@
+"""doctor: each thing of a computer is found as it is, with a cure, and what is sent on names nobody."""
+
+import getpass
+import json
+import socket
+import ssl
+import urllib.error
+
+import pytest
+
+from deploylab import doctor, paths
+from deploylab.doctor import NOTE, OK, PROBLEM, Finding, hypervisors, reach, resources, share
+from deploylab.errors import HostError
+from deploylab.machine import choose, local, lxc
+
+GB = 1_000_000_000
+
+
+def meminfo(all_gb, free_gb):
+    return f"MemTotal: {int(all_gb * 1e6 / 1.024)} kB\nMemFree: 1 kB\nMemAvailable: {int(free_gb * 1e6 / 1.024)} kB\n"
+
+
+@pytest.mark.parametrize(("look", "said", "state"), [
+    (lambda: resources.python((3, 10)), "3.10", PROBLEM),
+    (lambda: resources.python((3, 13)), "3.13", OK),
+    (lambda: resources.processors(1), "1", NOTE),
+    (lambda: resources.processors(2), "the guest gets 1", OK),
+    (lambda: resources.processors(8), "the guest gets 2", OK),
+    (lambda: resources.memory(meminfo(2, 1.5)), "2.00 GB", PROBLEM),
+    (lambda: resources.memory(meminfo(8, 2)), "2.00 GB free", NOTE),
+    (lambda: resources.memory(meminfo(8, 6)), "6.00 GB free", OK),
+    (lambda: resources.disk(GB), "1.00 GB free, 3.00 GB needed", PROBLEM),
+    (lambda: resources.disk(50 * GB), "50.0 GB free", OK),
+    (lambda: resources.busy(99), "99.0 programs", NOTE),
+    (lambda: resources.busy(0.0), "0.0 programs", OK),
+    (lambda: reach.vpn(["eth0", "lo"], "default via 192.0.2.1 dev eth0"), "none seen", OK),
+    (lambda: reach.vpn(["eth0", "tun0"], ""), "tun0 is up", NOTE),
+    (lambda: reach.vpn(["wg0"], "10.0.3.0/24 dev wg0"), "10.0.3.0/24 is taken", PROBLEM),
+    (lambda: reach.vpn(["lxcbr0"], "10.0.3.0/24 dev lxcbr0 proto kernel"), "none seen", OK),
+])
+def test_a_thing_is_found_as_it_is(look, said, state):
+    found = look()
+    assert (found.state, said in found.seen) == (state, True), found
+    assert bool(found.cure) == (state != OK)
+
+
+def test_a_laptop_on_its_battery(tmp_path):
+    assert resources.power(tmp_path).seen == "no battery"
+    (tmp_path / "BAT0").mkdir()
+    (tmp_path / "BAT0/status").write_text("Discharging\n")
+    assert resources.power(tmp_path).state == NOTE
+    (tmp_path / "BAT0/status").write_text("Charging\n")
+    assert resources.power(tmp_path).state == OK
+
+
+def test_a_taken_port_is_no_problem_and_is_said():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+        assert resources.port(number).state == NOTE
+    assert resources.port(number).state == OK
+
+
+def test_two_hypervisors_in_each_other_s_way(tmp_path, monkeypatch):
+    modules = tmp_path / "modules"
+    modules.write_text("kvm_amd 155648 1 - Live 0x0\n")
+    monkeypatch.setattr(hypervisors.shutil, "which", lambda name: None)
+    assert hypervisors.conflicts(modules, "qemu-system-x86_64 -m 1").state == OK  # no VirtualBox, no conflict
+    monkeypatch.setattr(hypervisors.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert hypervisors.conflicts(modules, "qemu-system-x86_64 -m 1").state == PROBLEM
+    assert hypervisors.conflicts(modules, "bash").state == OK
+
+
+def test_without_vagrant_the_cure_is_the_platform_s(monkeypatch):
+    def nothing():
+        raise HostError("Vagrant with a provider is not installed.", choose.INSTALL_BY_HAND["Darwin"])
+
+    monkeypatch.setattr(choose, "choose", nothing)
+    found = hypervisors.vagrant()
+    assert found.state == PROBLEM and "brew install" in found.cure
+
+
+def test_missing_packages_are_a_note_and_not_a_problem(monkeypatch):
+    monkeypatch.setattr(choose, "choose", lambda: choose.Choice("vagrant", "lxc", "it can", ("vagrant", "lxc")))
+    found = hypervisors.vagrant()
+    assert found.state == NOTE and "2 packages" in found.seen and "./lab up" in found.cure
+
+
+@pytest.mark.parametrize(("others", "state"), [([], PROBLEM), (["libvirt"], NOTE)])
+def test_no_lxc_is_a_problem_only_where_nothing_else_is_there(monkeypatch, others, state):
+    monkeypatch.setattr(lxc, "kernel_lacks", lambda: "this kernel has no network bridges")
+    monkeypatch.setattr(choose, "usable_providers", lambda: others)
+    monkeypatch.setattr(local, "is_container", lambda: "")
+    found = hypervisors.lxc_ability()
+    assert found.state == state and "bridges" in found.seen
+
+
+def test_in_a_container_no_lxc_is_no_problem_where_it_can_be_the_machine_itself(monkeypatch):
+    monkeypatch.setattr(lxc, "kernel_lacks", lambda: "control groups are not mounted")
+    monkeypatch.setattr(choose, "usable_providers", lambda: [])
+    monkeypatch.setattr(local, "is_container", lambda: "this is a container")
+    monkeypatch.setattr(local, "lacks", lambda: "")
+    assert hypervisors.lxc_ability().state == NOTE and "--machine local" in hypervisors.lxc_ability().cure
+    monkeypatch.setattr(choose, "choose", lambda: choose.Choice("local", "", "this is a container"))
+    assert hypervisors.vagrant().state == OK and "this computer itself" in hypervisors.vagrant().seen
+    monkeypatch.setattr(local, "lacks", lambda: "it needs root")
+    assert hypervisors.lxc_ability().state == PROBLEM
+
+
+def test_an_index_that_does_not_answer_or_is_not_trusted():
+    def refused():
+        raise urllib.error.URLError(ConnectionRefusedError(111, "Connection refused"))
+
+    def distrusted():
+        error = ssl.SSLCertVerificationError("x")
+        error.verify_message = "unable to get local issuer certificate"
+        raise urllib.error.URLError(error)
+
+    down = reach._reached("Python index", "https://user:pw@packages.example/simple/", refused)
+    assert down.state == PROBLEM and "refused" in down.seen and "pw" not in down.seen
+    looked_into = reach._reached("Python index", "https://packages.example/simple/", distrusted)
+    assert looked_into.state == PROBLEM and "update-ca-certificates" in looked_into.cure
+    assert reach._reached("Python index", "https://packages.example/", lambda: None).state == OK
+
+
+def test_a_look_that_breaks_is_said_and_the_next_goes_on():
+    def broken():
+        raise OSError("no such thing")
+
+    first, second = doctor.examine([broken, lambda: Finding("b", OK, "there")])
+    assert (first.name, first.state) == ("broken", NOTE) and "no such thing" in first.seen
+    assert second.seen == "there"
+
+
+def test_what_is_sent_on_names_no_person_no_host_and_no_folder(monkeypatch):
+    monkeypatch.setattr(getpass, "getuser", lambda: "somebody")
+    monkeypatch.setattr(socket, "gethostname", lambda: "their-laptop")
+    said = doctor.text([
+        Finding("proxy", OK, "https: http://somebody:secret@proxy.example:3128"),
+        Finding("Python index", PROBLEM, "packages.example: refused", "join another network"),
+        Finding("disk", OK, f"{paths.ROOT} on their-laptop, 192.0.2.7, somebody"),
+    ])
+    assert said.startswith("deploylab on this computer: 1 to solve, 0 worth knowing, 2 in order.")
+    for word in ("secret", "proxy.example", "packages.example", "192.0.2.7", "their-laptop", "somebody"):
+        assert word not in said
+    assert str(paths.ROOT) not in said
+    assert "join another network" in said and share.without_names("3.11 of 4") == "3.11 of 4"
+
+
+def test_this_computer_is_looked_at_and_the_status_says_what_came_out(lab, tmp_path):
+    done = lab("doctor", "--json", "--share", DEPLOYLAB_RESULTS=str(tmp_path))
+    seen = json.loads(done.stdout)
+    assert [one["name"] for one in seen["findings"]][:3] == ["system", "Python", "Vagrant"]
+    assert len(seen["findings"]) == len(doctor.LOOKS)
+    problems = [one for one in seen["findings"] if one["state"] == PROBLEM]
+    assert done.returncode == (1 if problems else 0) and seen["ready"] is not bool(problems)
+    assert all(one["cure"] for one in problems)
+    assert (tmp_path / "doctor.txt").read_text().count("\n") >= len(seen["findings"])

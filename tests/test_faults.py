@@ -1,0 +1,300 @@
+"""A bad day, on the real thing: what fails is one message with the next command, and nothing is lost.
+
+Other files hold the rest of the table in guides/troubleshooting.md: each of its rows names its test.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from load_helpers import FaultyServer
+from typer.testing import CliRunner
+from waiting import until
+
+from deploylab import awake, checks, cli, paths, provision, report, results, road
+from deploylab import course as courses
+from deploylab.errors import MachineError
+from deploylab.experiment import Bench, Cell, Load, measure
+from deploylab.load import LoadSpec
+from deploylab.machine import lock, lxc
+from deploylab.progress import Progress
+from deploylab.results import Session
+
+COURSE = courses.load()
+STAGE = COURSE.stage("nginx")
+WORKERS = "[g]unicorn-nginx.py"  # the master and its workers, by their command line; not who looks for them
+MEASURE = ("measure", STAGE.name, "--view", "hello", "--seconds", "0.5", "--repeats", "2")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
+
+
+def one_message(done: subprocess.CompletedProcess, what: str, next_step: str, status: int = 1) -> None:
+    """The command failed with one message that says this, and the next thing to type."""
+    assert done.returncode == status, done.stderr
+    assert re.search(what, done.stderr), done.stderr
+    assert re.search(rf"\nNext: .*{next_step}", done.stderr), done.stderr
+    assert done.stderr.count("\nlab: ") == 1 and "Traceback" not in done.stderr
+
+
+def mounted(how: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    """`./lab ARGUMENTS` where something else is mounted, for it alone."""
+    verb = [sys.executable, "-m", "deploylab.cli", *arguments]
+    return subprocess.run(["unshare", "-m", "sh", "-c", f'{how} && exec "$@"', "sh", *verb], cwd=paths.ROOT,
+                          capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300,
+                          env={**os.environ, "PYTHONPATH": str(paths.ROOT), **environment})
+
+
+# ------------------------------------------------------------------ this computer
+
+
+def test_without_vagrant_in_path_it_says_so(lab, tmp_path):
+    """A machine is known, and its Vagrant is gone."""
+    (programs := tmp_path / "bin").mkdir()
+    for name in ("sh", "env", "ssh", "dpkg-query"):
+        if found := shutil.which(name):
+            (programs / name).symlink_to(found)
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "machine.json").write_text('{"kind": "vagrant", "provider": "virtualbox"}')
+    for verb in (("halt",), ("status", "--deep"), ("destroy", "--yes"), ("up", "--yes")):
+        done = lab(*verb, PATH=str(programs), DEPLOYLAB_STATE=str(state))
+        one_message(done, "no `vagrant` command in PATH", "./lab up --yes .*PATH")
+
+
+def test_results_of_another_version_are_named_and_left_alone(lab, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
+    session = Session.create(kind="run")
+    plan = session.folder / "session.json"
+    plan.write_text(plan.read_text().replace('"schema": 1', '"schema": 99'))
+    before = plan.read_bytes()
+    one_message(lab("report", "--session", session.id), "has schema 99; this version reads schema 1", "./lab run")
+    newest = lab("report")
+    assert newest.returncode == 1 and "Next: ./lab run" in newest.stderr
+    assert f"lab: Session {session.id} has schema 99" in newest.stderr and ".py" not in newest.stderr
+    assert plan.read_bytes() == before
+
+
+def test_ctrl_c_in_the_report_does_not_send_anybody_to_measure_again(tmp_path, monkeypatch):
+    def broken_off(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path))
+    monkeypatch.setattr("deploylab.cli.road_verbs.ensure_machine", lambda *_: None)
+    monkeypatch.setattr(road, "run", lambda *_, **__: (None, []))
+    monkeypatch.setattr(report, "write", broken_off)
+    stopped = CliRunner().invoke(cli.with_verbs(), ["run", "--yes"]).exception
+    assert (stopped.next_step, stopped.exit_status) == ("./lab report", 130)
+
+
+def test_the_newest_session_is_the_newest_when_the_clock_was_put_back(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
+    first = Session.create(kind="run")
+    first.update(created_utc=first.plan["created_utc"].replace("20", "21", 1))  # made a century ahead
+    second = Session.create(kind="run")
+    assert results.latest().id == second.id
+    assert results.latest_unfinished("run").id == second.id
+
+
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+
+
+@pytest.mark.skipif(not FAKETIME, reason="needs libfaketime")
+@pytest.mark.parametrize("to", ["+3600", "-3600"])
+def test_a_clock_that_jumps_during_a_load_changes_no_time(to, tmp_path):
+    """The load engine sees the clock jump by an hour in the middle of its window."""
+    offset = tmp_path / "offset"
+    offset.write_text("+0")
+    fake = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "PYTHONPATH": str(paths.ROOT)}
+    with FaultyServer() as server:
+        url = server.url("/ok?ms=5")
+        spec = LoadSpec(url=url, duration_s=2, concurrency=2)
+        with subprocess.Popen([sys.executable, "-m", "deploylab.load"], cwd=paths.ROOT, text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **fake}) as engine:
+            engine.stdin.write(spec.to_json() + "\n")
+            engine.stdin.flush()
+            until(lambda: server.counts(url)["requests"] > 50)
+            offset.write_text(to)
+            result = [json.loads(line) for line in engine.stdout][-1]
+    assert result["event"] == "result", result
+    assert 1.9 < result["duration_s"] < 2.5 and result["errors"] == {}
+    assert result["latency_ns"]["min"] >= 5e6 and result["latency_ns"]["max"] < 2e9
+
+
+# ------------------------------------------------------------------ with the machine
+
+
+@pytest.fixture(scope="module")
+def stands(machine):
+    """The machine with the stage of these tests, which all its checks say is right; so it is left, too."""
+    had = [stage.name for stage in COURSE.stages if not stage.start and awake.answers(machine, stage)]
+    provision.converge(machine, COURSE, STAGE.name)
+    yield machine
+    for name in dict.fromkeys([*had, STAGE.name]):
+        if not awake.answers(machine, COURSE.stage(name)):
+            provision.converge(machine, COURSE, name)
+    checks.require(checks.verify(machine, COURSE, STAGE))
+
+
+@pytest.fixture
+def bench(stands, tmp_path, monkeypatch):
+    """To measure with, one run there already, in results of its own."""
+    monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path / "results"))
+    bench = Bench.of(stands, COURSE, Session.create(kind="measure"), Load(seconds=0.3, warmup_s=0))
+    measure(bench, cell(), purpose="measure")
+    return replace(bench, how=replace(bench.how, seconds=2.0))
+
+
+def cell() -> Cell:
+    return Cell(STAGE, COURSE.view("hello"), 4)
+
+
+def once(do):
+    """For `on_progress`: does it at the first progress of the window."""
+    done = []
+
+    def on_progress(seen):
+        if seen.t_s > 0 and not done:
+            done.append(True)
+            do()
+
+    return on_progress
+
+
+@pytest.mark.machine
+@pytest.mark.parametrize("which", ["a worker", "all of them"])
+def test_a_server_killed_during_a_load_costs_requests_that_are_counted(bench, which):
+    kill = f"pkill -9 -f {WORKERS}" if which == "all of them" else f"kill -9 $(pgrep -f {WORKERS} | tail -1)"
+    before = bench.machine.check_output(f"pgrep -f {WORKERS}")
+    run = measure(bench, cell(), purpose="measure", on_progress=once(lambda: bench.machine.run(kill, sudo=True)))
+    assert bench.machine.check_output(f"pgrep -f {WORKERS}") != before
+    assert run.n_sent == run.n_ok + sum(run.errors.values())
+    if which == "all of them":
+        assert run.errors.get("http_5xx")
+    assert [one.run_id for one in bench.session.runs()][1:] == [run.run_id]
+    checks.require(checks.verify(bench.machine, COURSE, STAGE))  # it came back by itself
+
+
+@pytest.mark.machine
+def test_a_guest_killed_during_a_load_costs_that_run_alone(bench):
+    if bench.machine.provider != "lxc":
+        pytest.skip("pulls the plug of a container")
+    kill = ["lxc-stop", "-k", "-n", bench.machine.name]
+    with pytest.raises(MachineError) as raised:
+        measure(bench, cell(), purpose="measure", on_progress=once(lambda: subprocess.run(kill, check=True)))
+    assert raised.value.next_step == "./lab up"
+    assert len(bench.session.runs()) == 1 and not bench.session.problems()
+    bench.machine.up(Progress("test"))
+    checks.require(checks.verify(bench.machine, COURSE, STAGE))
+
+
+@pytest.mark.machine
+def test_a_guest_that_is_frozen_is_not_up_and_up_lets_it_go_on(stands, monkeypatch):
+    if stands.provider != "lxc":
+        pytest.skip("freezes a container")
+    monkeypatch.setattr("deploylab.machine.vagrant.GREETING_S", 0.5)
+    subprocess.run(["lxc-freeze", "-n", stands.name], check=True)
+    try:
+        assert not stands.answers()
+        monkeypatch.undo()
+        stands.up(Progress("test"))
+    finally:
+        lxc.thaw(stands.name)
+    checks.require(checks.verify(stands, COURSE, STAGE))
+
+
+@pytest.mark.machine
+def test_a_port_taken_by_somebody_else_is_no_measurement_and_goto_takes_it_back(stands, lab, tmp_path):
+    stands.check_output(f"systemctl stop nginx; cd /tmp; setsid python3 -m http.server {STAGE.port} "
+                        ">/dev/null 2>&1 </dev/null & sleep 1", sudo=True)
+    done = lab(*MEASURE, DEPLOYLAB_RESULTS=str(tmp_path))
+    one_message(done, "not one good answer from nginx", "./lab check nginx")
+    said = lab("check", STAGE.name)
+    assert said.returncode == 1 and "cure:  ./lab goto nginx" in said.stdout
+    back = lab("goto", STAGE.name)
+    assert back.returncode == 0, back.stderr
+
+
+@pytest.mark.machine
+def test_a_full_disk_and_a_missing_network_of_the_guest_are_said_and_the_next_time_mends_it(stands, lab):
+    """A package is missing, so there is something to install."""
+    route = stands.check_output("ip route show default").strip()
+    stands.check_output("apt-get -q -y purge supervisor; apt-get clean", sudo=True)
+    stands.check_output("mount -t tmpfs -o size=64k none /var/cache/apt/archives; "
+                        "mkdir /var/cache/apt/archives/partial", sudo=True)
+    try:
+        one_message(lab("goto", STAGE.name), "nginx, because its disk is full", "./lab status --deep.*./lab goto nginx")
+    finally:
+        stands.check_output("umount /var/cache/apt/archives", sudo=True)
+    stands.check_output("ip route del default", sudo=True)
+    try:
+        one_message(lab("goto", STAGE.name), "nginx, because it does not get through to the network",
+                    "./lab doctor.*./lab goto nginx")
+    finally:
+        stands.check_output(f"ip route replace {route}", sudo=True)
+    assert provision.converge(stands, COURSE, STAGE.name).changed
+    assert provision.converge(stands, COURSE, STAGE.name).changed == 0
+
+
+@as_root
+@pytest.mark.machine
+def test_a_folder_of_results_that_is_read_only(stands, tmp_path):
+    ours = {"DEPLOYLAB_RESULTS": str(tmp_path)}
+    how = f"mount --bind {tmp_path} {tmp_path} && mount -o remount,bind,ro {tmp_path}"
+    one_message(mounted(how, *MEASURE, **ours), "cannot be read or written: Read-only", "DEPLOYLAB_RESULTS=~/results")
+    state = paths.state_dir()
+    how = f"mount --bind {state} {state} && mount -o remount,bind,ro {state}"
+    one_message(mounted(how, *MEASURE, **ours), "Read-only file system: .*/lock", "mend that, then ./lab measure nginx")
+    assert list(tmp_path.iterdir()) == []
+
+
+@as_root
+@pytest.mark.machine
+@pytest.mark.parametrize("size", ["4k", "8k"])  # how far it gets: to the attempts, or beyond them
+def test_a_disk_that_is_full_of_results(stands, tmp_path, size):
+    done = mounted(f"mount -t tmpfs -o size={size} none {tmp_path}", *MEASURE, DEPLOYLAB_RESULTS=str(tmp_path))
+    one_message(done, "(The disk is full|Cannot write the attempts).*safe", "df -h .*then the same command")
+
+
+@pytest.mark.machine
+@pytest.mark.parametrize("word", ["runserver: check", "rounds over all stages"])
+def test_ctrl_c_in_every_phase_leaves_nothing_and_what_was_measured(stands, tmp_path, word):
+    """See also test_reset.py, for the phases in which the machine is made."""
+    command = [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+               "from deploylab.cli import main; raise SystemExit(main())", "run", "runserver", "--quick", "--yes"]
+    own = {**os.environ, "PYTHONPATH": str(paths.ROOT), "DEPLOYLAB_RESULTS": str(tmp_path)}
+    with subprocess.Popen(command, cwd=paths.ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=own) as process:
+        for line in process.stderr:
+            if word in line:
+                time.sleep(0.3)
+                os.killpg(process.pid, signal.SIGINT)  # as at a terminal: to all of them
+                break
+        said = process.stderr.read()
+    assert process.returncode == 130 and "Traceback" not in said
+    assert said.endswith("\nlab: Stopped. What was done is kept.\nNext: ./lab run runserver --quick --yes\n")
+    until(lambda: not _of_this_machine())
+    with lock.held("test"):
+        pass
+    assert [(folder / "session.json").exists() for folder in tmp_path.iterdir()] == [True]
+
+
+def _of_this_machine() -> list[Path]:
+    """Processes of loads and converges of the machine of these tests."""
+    ours = f"DEPLOYLAB_STATE={os.environ['DEPLOYLAB_STATE']}".encode()
+
+    def read(path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError:
+            return b""
+
+    return [one for one in Path("/proc").glob("[0-9]*") if ours in read(one / "environ").split(b"\0")
+            and re.search(rb"deploylab\.(load|converge)", read(one / "cmdline"))]

@@ -1,0 +1,180 @@
+"""`.venv`: when it is broken, what is put into it, and what `./lab` says when it cannot be made."""
+
+import errno
+import io
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from lab_helpers import make_clone
+
+from deploylab import bootstrap
+from deploylab.bootstrap import environment, get_pip, index, progress
+from deploylab.errors import HostError
+
+
+@pytest.fixture
+def bare(tmp_path) -> Path:
+    """A clone where nothing is installed."""
+    return make_clone(tmp_path / "bare")
+
+
+@pytest.fixture
+def builder(bare, monkeypatch) -> environment.Builder:
+    """What makes `.venv`, with nothing made yet; the functions under test look into `bare`."""
+    monkeypatch.setattr(bootstrap, "ROOT", str(bare))
+    made = environment.Builder("core", ["status"], progress.Progress(), 0)
+    made.log.parent.mkdir(parents=True)
+    made.log.write_text("")
+    return made
+
+
+def test_the_stamp_follows_everything_it_depends_on(builder, bare, monkeypatch):
+    (bare / ".venv/bin").mkdir(parents=True)
+    (bare / ".venv/bin/python").symlink_to(sys.executable)
+    Path(bootstrap.stamp_path("test")).write_text(bootstrap.stamp_text("test"))
+    assert bootstrap.is_ready("test")
+    assert not bootstrap.is_ready("core")
+    (bare / "sample_app").mkdir()
+    for name in ("constraints.txt", "pyproject.toml", "sample_app/requirements.txt"):
+        before = bootstrap.read(str(bare / name))
+        (bare / name).write_text(before + "\n# changed\n")
+        assert not bootstrap.is_ready("test"), name
+        (bare / name).write_text(before)
+        assert bootstrap.is_ready("test") == (name != "sample_app/none")
+    (bare / ".venv/bin/python").unlink()
+    (bare / ".venv/bin/python").symlink_to("/nonexistent/python3")  # the Python it was made from is gone
+    assert not bootstrap.is_ready("test")
+
+
+@pytest.mark.parametrize("broken", ["absent", "a file", "dangling", "no pip"])
+def test_an_unhealthy_environment_is_noticed(builder, broken):
+    if broken == "a file":
+        builder.venv.write_text("")
+    elif broken == "dangling":
+        builder.python.parent.mkdir(parents=True)
+        builder.python.symlink_to("/nonexistent/python3")
+    elif broken == "no pip":
+        builder.make_venv()
+    assert not builder.is_healthy()
+
+
+def test_a_file_or_a_dead_link_in_its_place_is_replaced(builder):
+    builder.venv.symlink_to("/nonexistent/folder")
+    builder.make_venv()
+    assert builder.python.exists()
+
+
+# --- what it says when it cannot
+
+
+@pytest.mark.parametrize(
+    ("line", "what", "next_step"),
+    [
+        ("ERROR: Could not install: [Errno 28] No space left on device", "disk is full", "df -h . && ./lab status"),
+        ("[Errno 13] Permission denied: '/x'", "may not be written to", "ls -ld . && ./lab status"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED]", "certificate is not trusted", "export PIP_CERT="),
+        ("Temporary failure in name resolution\nERROR: No matching distribution", "No network", "./lab status"),
+        ("ERROR: No matching distribution found for tiny==9", "constraints.txt", "./lab status"),
+        ("ERROR: Could not find a version (from versions: none)", "is there a network?", "./lab status"),
+        ("something else at https://me:secret@index.example/simple", "Packages", "./lab status"),
+    ],
+)
+def test_a_failure_says_cause_log_and_next_step(builder, line, what, next_step):
+    builder.log.write_text(f"./lab status\n\n$ earlier\nTemporary failure\n\n$ pip install\n{line}\n")
+    error = builder.failed("Packages could not be installed.")
+    assert what in error.what
+    assert line.splitlines()[-1].replace("me:secret", "***") in error.what
+    assert error.next_step.startswith(next_step)
+    assert "secret" not in str(error)
+
+
+@pytest.mark.parametrize(("number", "what"), [(errno.EROFS, "not be written"), (errno.ENOSPC, "disk is full")])
+def test_a_folder_that_cannot_be_written_is_one_clear_message(builder, monkeypatch, number, what):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number), ".lab/install.lock")
+
+    monkeypatch.setattr(environment, "only_one", refuse)
+    with pytest.raises(HostError, match=what) as caught:
+        environment.prepare("core", ["status"])
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    assert caught.value.next_step.endswith("./lab status")
+
+
+def test_without_any_way_to_pip_every_way_is_named(builder, monkeypatch):
+    def closed(build):
+        raise index.NotThisWay("closed here")
+
+    for way in ("from_ensurepip", "from_host_pip", "from_index", "from_distribution"):
+        monkeypatch.setattr(get_pip, way, closed)
+    with pytest.raises(HostError, match="no way to get it worked") as caught:
+        get_pip.get_pip(builder)
+    assert caught.value.what.count("closed here") == 4
+    assert caught.value.next_step.endswith("./lab status")
+
+
+@pytest.mark.parametrize(
+    ("args", "variables", "yes"),
+    [
+        (["up"], {}, False),
+        (["up", "--yes"], {}, True),
+        (["up"], {"CI": "true"}, True),
+        (["up"], {"CI": "false"}, False),
+        (["up"], {"DEPLOYLAB_YES": "1"}, True),
+    ],
+)
+def test_sudo_needs_a_yes(builder, monkeypatch, args, variables, yes):
+    for name in ("CI", "DEPLOYLAB_YES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(get_pip.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    builder.args = args
+    if yes:
+        assert get_pip.may_install(builder) == ["sudo", "-n"]
+    else:
+        with pytest.raises(index.NotThisWay, match="--yes means yes"):
+            get_pip.may_install(builder)
+
+
+# --- what is needed
+
+
+@pytest.mark.parametrize(
+    ("args", "group"),
+    [
+        (["test", "--fast"], "test"),
+        (["--machine", "local", "open"], "open"),
+        (["--machine", "test", "status"], "core"),
+        (["--yes", "site"], "site"),
+        (["goto", "test"], "core"),
+        (["--version"], "core"),
+    ],
+)
+def test_the_verb_decides_what_is_installed(args, group):
+    assert bootstrap.group_of(args) == group
+
+
+def test_an_extra_may_name_another(builder, bare):
+    text = '[project]\nname = "deploylab"\ndependencies = ["a"]\n[project.optional-dependencies]\n'
+    (bare / "pyproject.toml").write_text(f'{text}notebooks = ["b"]\ntest = ["deploylab[notebooks]", "c"]\n')
+    (bare / "sample_app").mkdir()
+    (bare / "sample_app/requirements.txt").write_text("Django\n")
+    assert environment.wanted("core") == environment.wanted("site") == ["a"]
+    assert environment.wanted("open") == ["a", "b"]
+    assert environment.wanted("test") == ["a", "b", "c", "-r", str(bare / "sample_app/requirements.txt")]
+
+
+def test_pips_lines_become_one(builder):
+    watch = progress.PipWatch(builder.venv)
+    assert watch.see(["Collecting numpy (from x)"]) == "1 found, looking for numpy"
+    wheel = "numpy-2.4.6-cp311-cp311-manylinux.whl"
+    watch.see([f"  Downloading {wheel}.metadata (62 kB)", f"  Downloading https://index.example/{wheel} (16.9 MB)"])
+    assert watch.now == "1 found, 17 MB, downloading numpy (16.9 MB)"
+    assert watch.see(["Installing collected packages: six, numpy"]) == "installing 1 of 2: six"
+    (builder.venv / "lib/python3.11/site-packages/six-1.dist-info").mkdir(parents=True)
+    assert watch.see([]) == "installing 2 of 2: numpy"

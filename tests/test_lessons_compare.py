@@ -1,0 +1,135 @@
+"""The end of the course: a whole session plot by plot, and all guesses beside what came out."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from deploylab import course as courses
+from deploylab import paths
+from deploylab.errors import ResultsError
+from deploylab.lessons import findings, outcomes, recording
+from deploylab.lessons.predictions import Prediction
+from deploylab.measuring import as_plan
+from deploylab.results import Session
+from tests import synthetic
+
+COURSE = courses.load()
+
+
+@pytest.fixture(autouse=True)
+def own_results(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
+    monkeypatch.setattr(recording, "folder", lambda: tmp_path / "lessons")
+    return tmp_path
+
+
+def session(runs, **plan) -> Session:
+    made = Session.create(**{"kind": "run", "machine": synthetic.MACHINE, "stages": [], **plan})
+    for run in runs:
+        made.append(run)
+    return made
+
+
+# ------------------------------------------------------------------------------- a whole session
+
+
+def test_without_any_session_it_says_how_to_make_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)  # a clone without the recorded ones
+    with pytest.raises(ResultsError) as caught:
+        findings.newest(COURSE)
+    assert "./lab run" in str(caught.value)
+
+
+def test_an_unfinished_session_and_another_kind_are_passed_over(own_results):
+    whole = session(synthetic.rounds(COURSE))
+    whole.finish()
+    session([])
+    session([], kind="measure").finish()
+    assert findings.newest(COURSE).session.id == whole.id
+
+
+def test_what_ships_is_marked_and_gives_way_to_ones_own(own_results, tmp_path):
+    shipped = session(synthetic.rounds(COURSE))
+    shipped.finish()
+    (own_results / "recorded").mkdir()
+    shipped.folder.rename(own_results / "recorded" / shipped.id)
+    found = findings.newest(COURSE)
+    for one in (found, found.ladder("page"), found.bought(), found.bought("nginx"), found.steady()):
+        assert "RECORDED on 2" in one._repr_html_() and repr(one).startswith("RECORDED")
+    session(synthetic.rounds(COURSE)).finish()
+    assert "RECORDED" not in findings.newest(COURSE).ladder("page")._repr_html_()
+
+
+def test_every_step_is_told_with_its_gains_losses_and_nothings():
+    one = session(synthetic.rounds(COURSE, sd=0.01))
+    one.finish()
+    said = repr(findings.newest(COURSE).bought())
+    assert "cache after static" in said and "Most on page" in said and "No difference seen on" in said
+    assert "apache after runserver" not in repr(findings.newest(COURSE).bought("cache"))
+    with pytest.raises(ResultsError, match="no step runserver"):
+        findings.newest(COURSE).bought("runserver")
+
+
+def test_a_rate_to_reckon_with_and_a_plot_of_what_was_not_measured():
+    session(synthetic.rounds(COURSE)).finish()
+    found = findings.newest(COURSE)
+    assert found.stages[0] == "runserver" and "wsgi" not in found.stages
+    assert found.rate("edge", "page") > found.rate("nginx", "page")
+    with pytest.raises(ResultsError, match="did not measure page with 99 clients. It has: hello 10"):
+        found.ladder("page", 99)
+    with pytest.raises(ResultsError, match="did not measure wsgi on page"):
+        found.rate("wsgi", "page")
+
+
+# ---------------------------------------------------------------------- guesses and what came out
+
+
+SYNC = synthetic.contrast()  # nginx:sync against nginx, on wait
+
+
+def raced(ratio: float, one=SYNC, **plan) -> Session:
+    made = session(synthetic.pairs(one, ratio), kind="compare", contrasts=[as_plan(one)], **plan)
+    made.finish()
+    return made
+
+
+def guess(**more) -> Prediction:
+    return Prediction(**{"lesson": "05", "a": "nginx:sync", "b": "nginx", "view": "wait", "guess": "2x", **more})
+
+
+def test_no_guess_says_how_one_is_kept():
+    assert "lab.predict" in outcomes.told([], COURSE)._repr_html_()
+
+
+def test_a_guess_stands_beside_the_newest_race_about_it():
+    raced(2.0)
+    raced(5.0)
+    raced(9.0, synthetic.contrast(view="hello"))
+    said = repr(outcomes.told([guess(), guess(view="page")], COURSE)).splitlines()
+    assert "5.0 times" in said[0] and "nginx carries 2x what nginx:sync carries, on wait" in said[0]
+    assert outcomes.NO_RACE in said[1]
+
+
+def test_two_pages_of_one_target_are_told_apart():
+    pages = synthetic.contrast("pages", a="runserver", b="runserver", view="page", b_view="hello", concurrency=10)
+    raced(3.0, pages)
+    said = repr(outcomes.told([guess(a="runserver", b="runserver", view="page", b_view="hello")], COURSE))
+    assert "3.0 times" in said
+
+
+def test_a_guess_about_what_is_no_target_is_no_error():
+    assert outcomes.NO_RACE in repr(outcomes.told([guess(a="blocking", b="threaded")], COURSE))
+
+
+def test_without_a_race_of_ones_own_the_lessons_recording_answers(own_results):
+    lesson = COURSE.lessons[5].name
+    writer = recording.Writer.begin(lesson, "a machine", "abc", own_results / "lessons")
+    for ratio in (2.0, 4.0):
+        answer = {"contrast": as_plan(SYNC), "differences": [],
+                  "runs": [asdict(run) for run in synthetic.pairs(SYNC, ratio)]}
+        writer.keep("compare", {"a": SYNC.a, "b": SYNC.b}, json.loads(json.dumps(answer)))
+    said = repr(outcomes.told([guess()], COURSE))
+    assert "4.0 times" in said and "RECORDED on 2" in said and "a machine" in said
+    raced(7.0)
+    assert "RECORDED" not in repr(outcomes.told([guess()], COURSE))

@@ -1,0 +1,100 @@
+"""lab.measure_during: an act in the middle of a load, what it cost whom, and how that looks."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import synthetic
+
+from deploylab import course as courses
+from deploylab import during, load, plots
+from deploylab.errors import LoadError
+from deploylab.lessons import figures
+from deploylab.lessons.live import Live
+from deploylab.load.attempts import OUTCOMES
+from deploylab.progress import Progress
+
+MS = 1_000_000
+COURSE = courses.load()
+
+
+def seen(t_s: float) -> load.Progress:
+    return load.Progress(t_s=t_s, n_sent=0, n_ok=0, n_errors=0, rps=0.0, p50_ns=None)
+
+
+def test_the_act_is_done_once_and_while_the_load_goes_on():
+    done = []
+    with ThreadPoolExecutor(1) as pool:
+        once = during._Once(pool, lambda: done.append(time.sleep(0.2)) or "done", 1.0)
+        once.look(seen(0.5))
+        assert once.begun is None
+        for t_s in (1.1, 1.2, 1.3):
+            once.look(seen(t_s))
+        assert not once.begun.done()
+        said, began_s, ended_s = once.result()
+    assert (said, len(done)) == ("done", 1)
+    assert began_s >= 1.1 and ended_s > began_s + 0.19
+
+
+def test_a_load_too_short_for_its_act_is_void():
+    with ThreadPoolExecutor(1) as pool, pytest.raises(LoadError, match="before 2 s"):
+        during._Once(pool, lambda: None, 2.0).result()
+
+
+def attempts(*rows: tuple[int, int, str]):
+    """Columns of attempts: (asked, ended, outcome), in ms."""
+    asked, ended, outcome = zip(*rows, strict=True)
+    return {"start_ns": [ms * MS for ms in asked], "end_ns": [ms * MS for ms in ended],
+            "outcome": [OUTCOMES.index(one) for one in outcome]}
+
+
+def test_each_request_counts_where_it_was_asked():
+    found = during.bins(attempts((0, 10, "ok"), (20, 4000, "ok"), (3999, 4100, "http_5xx"), (4000, 9000, "timeout")), 4)
+    assert len(found) == during.N_BINS and found[0] == {"from_s": 0, "ok": 2, "failed": {}, "longest_ms": 3980}
+    assert found[-1]["failed"] == {"http_5xx": 1, "timeout": 1}
+    assert found[-1]["longest_ms"] is found[1]["longest_ms"] is None  # a refusal is no short wait
+    assert sum(one["ok"] + sum(one["failed"].values()) for one in found) == 4
+
+
+@pytest.fixture
+def answer():
+    run = synthetic.run(view="hello", errors={"http_5xx": 2}, n_sent=302, n_ok=300, n_unsent=4, n_due=306)
+    return {"run": vars(run), "command": "kill -9 <7>", "done": {"out": "<gone>\n", "status": 0, "seconds": 0.1},
+            "began_s": 1.0, "ended_s": 1.1, "session": "s1",
+            "bins": during.bins(attempts((0, 10, "ok"), (1000, 1100, "http_5xx"), (1200, 3700, "ok")), 3)}
+
+
+def test_what_failed_is_named_and_the_longest_wait_told(answer):
+    said = figures.during(answer)
+    for text in ("2 http_5xx", "4 of 306", "2,500 ms", "after 1.2 s", "from 1.0 s to 1.1 s, exit 0"):
+        assert text in repr(said) and text in said._repr_html_()
+    assert said and "<gone>" in repr(said) and "&lt;gone&gt;" in said._repr_html_()
+    assert "&lt;7&gt;" in said._repr_html_() and "<img" in said._repr_html_()
+
+
+def test_a_command_that_failed_is_no_good_answer(answer):
+    answer["done"]["status"] = 1
+    assert not figures.during(answer, "RECORDED") and "RECORDED" in figures.during(answer, "RECORDED")._repr_html_()
+
+
+@pytest.mark.parametrize("rows", [[(0, 10, "ok")], [(0, 10, "reset")]], ids=["none failed", "all failed"])
+def test_it_is_drawn_whatever_came_back(rows):
+    run = synthetic.run(rps=0 if rows[0][2] == "reset" else 1)
+    plot = plots.during(run, during.bins(attempts(*rows), 3), 1, 9)
+    assert plot.svg and "while something was done" in plot.title and "The grey band" in plot.caption
+
+
+@pytest.mark.machine
+def test_who_asks_while_a_server_is_stopped_is_counted(machine):
+    live = Live(machine, COURSE, "03_wsgi")
+    progress = Progress("test")
+    live.goto(progress, target="wsgi")
+    found = live.measure_during(progress, "wsgi", "sudo supervisorctl restart deploylab-wsgi", view="hello", rate=50.0,
+                                concurrency=None, seconds=5.0, after=1.0)
+    assert found["done"]["status"] == 0 and "started" in found["done"]["out"]
+    assert 1 <= found["began_s"] < found["ended_s"]
+    run = found["run"]
+    assert set(run["errors"]) <= {"connect", "reset", "closed_early", "stale"} and run["errors"].get("connect")
+    failed = [one["from_s"] for one in found["bins"] if one["failed"]]
+    assert found["began_s"] - 0.5 < failed[0] and failed[-1] < found["ended_s"] + 0.5
+    assert run["n_sent"] == sum(one["ok"] + sum(one["failed"].values()) for one in found["bins"])

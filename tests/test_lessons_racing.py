@@ -1,0 +1,117 @@
+"""A race in a notebook: begun in one cell, its result in another; recorded pairs are drawn as they were measured."""
+
+from dataclasses import asdict
+
+import pytest
+
+from deploylab import contrast as contrasts
+from deploylab import course as courses
+from deploylab import stopping
+from deploylab.errors import DeployLabError, Stopped
+from deploylab.lessons import predictions, recording
+from deploylab.lessons.desk import Desk
+from deploylab.lessons.lab import Lab
+from deploylab.lessons.predictions import Prediction
+from deploylab.measuring import as_plan
+from deploylab.record import Run
+from deploylab.stats import sides
+from tests import synthetic
+from tests.waiting import until
+
+COURSE = courses.load()
+ASKED = {"a": "nginx:sync", "b": "nginx", "view": "wait", "concurrency": 32}
+CONTRAST = contrasts.named(COURSE, **ASKED)
+QUESTION = {**ASKED, "b_view": None, "pairs": 5, "seconds": 3.0, "slow_clients": None}
+
+
+@pytest.fixture(autouse=True)
+def own_guesses(tmp_path, monkeypatch):
+    monkeypatch.setattr(predictions, "path", lambda: tmp_path / "predictions.jsonl")
+
+
+def answer(ratio: float) -> dict:
+    runs = synthetic.pairs(CONTRAST, ratio=ratio)
+    return {"session": "s", "contrast": as_plan(CONTRAST), "differences": [], "runs": [asdict(run) for run in runs]}
+
+
+def lab_with(desk: Desk) -> Lab:
+    lab = Lab(COURSE)
+    lab._desk = desk
+    return lab
+
+
+def recorded(ratio: float) -> Lab:
+    kept = {recording.key("compare", QUESTION): [answer(ratio)]}
+    return lab_with(Desk(None, recording.Recording("a machine", "2026-01-02", kept)))
+
+
+def test_the_guess_stands_beside_what_came_out_and_all_of_it_is_marked():
+    predictions.keep(Prediction(lesson="05", a=CONTRAST.a, b=CONTRAST.b, view=CONTRAST.view, guess="2x"))
+    race = recorded(6.0).race(**ASKED)
+    said = race.result()
+    assert "You said 2x, and it was not: 6" in said.text and said.body.startswith("<p>You said 2x")
+    assert repr(said).startswith("RECORDED on 2026-01-02") and "RECORDED" in race.panel.heading.value
+    assert len(race.panel.runs) == 10 and "5 pairs" in race.panel.plot.alt
+
+
+def test_a_rehearsal_has_fewer_pairs_but_a_recording_never(monkeypatch):
+    monkeypatch.setenv("DEPLOYLAB_BRIEF", "1")
+    asked = {"pairs": 5, "seconds": 0.5, "a": "nginx"}
+    assert Desk(Slow(pairs=1)).shortened("compare", asked) == {"pairs": 2, "seconds": 0.5, "a": "nginx"}
+    assert Desk(Slow(pairs=1)).shortened("measure_during", asked) == asked
+    assert Desk(Slow(pairs=1), writer=object()).shortened("compare", asked) == asked
+    assert recorded(2.0).race(**ASKED).panel.n_pairs == 5
+
+
+def test_without_a_guess_the_result_stands_alone():
+    assert "You said" not in recorded(2.0).race(**ASKED).result().text
+
+
+def test_what_was_not_recorded_is_not_raced():
+    with pytest.raises(DeployLabError, match="was not recorded"):
+        recorded(2.0).race(**{**ASKED, "concurrency": 7}).result()
+
+
+class Slow:
+    """A machine on which a race never ends after its first pair."""
+
+    described = "a machine"
+
+    def compare(self, progress, on_pair, **_):
+        a, b = sides(CONTRAST, [Run(**run) for run in answer(2.0)["runs"]])
+        if a and self.pairs:
+            on_pair(a[0], b[0])
+        stopping.sleep(60)
+
+    def __init__(self, pairs: int):
+        self.pairs = pairs
+
+
+def test_a_race_that_is_stopped_keeps_its_pairs_and_says_so():
+    race = lab_with(Desk(Slow(pairs=1))).race(**ASKED)
+    until(lambda: race.panel.runs)
+    race.stop()
+    said = race.result()
+    assert not said and "Stopped early" in said.text
+
+
+def test_a_cell_that_is_run_once_more_shows_the_race_that_goes_on():
+    lab = lab_with(Desk(Slow(pairs=1)))
+    race = lab.race(**ASKED)
+    assert lab.race(**ASKED) is race
+    race.stop()
+    again = lab.race(**ASKED)
+    assert again is not race
+    again.stop()
+
+
+def test_a_race_that_is_stopped_before_its_first_pair():
+    race = lab_with(Desk(Slow(pairs=0))).race(**ASKED)
+    race.stop()
+    with pytest.raises(Stopped):
+        race.result()
+
+
+def test_a_load_by_hand_needs_a_machine():
+    said = recorded(2.0).panel()
+    assert "RECORDED" in repr(said) and "./lab up" in repr(said)

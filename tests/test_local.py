@@ -1,0 +1,134 @@
+"""The machine kind `local`: this computer becomes the server, and is afterwards what it was.
+
+It is tried where nothing of the kit ever was: a bare Debian with namespaces of its own, made by `tests/clean.sh`.
+"""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploylab import course as courses
+from deploylab import paths
+from deploylab.bundle import making
+from deploylab.errors import HostError
+from deploylab.machine import LocalMachine, VagrantMachine, box, choose, heard, local
+
+TESTS = paths.ROOT / "tests"
+
+# What may differ afterwards, and why.
+TRACES = {
+    r"/var/(lib/apt|cache/apt|lib/dpkg|cache/debconf|cache/ldconfig|lib/systemd)\b": "apt's own books and copies",
+    r"/var/log\b": "what was done is logged",
+    r"/var/backups\b": "dpkg and adduser keep copies of their books there",
+    r"/run/adduser\b": "adduser's lock",
+    r"/etc/(passwd|group|shadow|gshadow|subuid|subgid)-": "copies that useradd and userdel make",
+}
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory, machine) -> Path:
+    """The folder of what tests/local.sh saw. It needs a host that forwards packets, as with a machine on LXC."""
+    if machine.provider != "lxc":
+        pytest.skip("its network is made with what LXC brings")
+    out = tmp_path_factory.mktemp("local")
+    done = subprocess.run([TESTS / "clean.sh", paths.ROOT, TESTS / "local.sh", out], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1200)
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout[-3000:]
+    return out
+
+
+@pytest.mark.machine
+def test_it_is_taken_by_itself_only_in_a_container_and_after_a_yes(seen):
+    assert "Vagrant with a provider is not installed" in (seen / "nowhere").read_text()
+    assert (seen / "container").read_text() == "local\n"
+    unasked = (seen / "unasked").read_text()
+    assert "because this is a container" in unasked and "there is nobody to ask" in unasked
+    assert "./lab up --yes" in unasked
+
+
+@pytest.mark.machine
+@pytest.mark.parametrize("target", ["runserver", "edge:varnish", "apache:embedded"])
+def test_goto_brings_this_computer_to_a_stage(seen, target):
+    ready = json.loads((seen / f"{target}.json").read_text())
+    assert ready["changed"] > 0 and ready["failed"] == 0
+    assert ready["checks"] and all(check["ok"] for check in ready["checks"])
+
+
+@pytest.mark.machine
+def test_the_second_time_nothing_changes_and_after_a_halt_all_stand_again(seen):
+    assert json.loads((seen / "again.json").read_text())["changed"] == 0
+    standing = json.loads((seen / "check.json").read_text())["stages"]
+    assert standing["apache"] and all(check["ok"] for check in standing["apache"])
+
+
+@pytest.mark.machine
+def test_everything_listens_on_loopback_alone_and_nothing_after_a_halt(seen):
+    sockets = set((seen / "sockets.standing").read_text().split())
+    assert {"127.0.0.1:8000", "127.0.0.1:8002", "127.0.0.1:8006", "127.0.0.1:8016", "127.0.0.1:3306"} <= sockets
+    assert all(address.startswith("127.0.0.1:") for address in sockets)
+    assert (seen / "sockets.halted").read_text() == ""
+
+
+@pytest.mark.machine
+@pytest.mark.parametrize("of", ["files", "contents", "packages", "users", "programs", "listening"])
+def test_destroy_leaves_the_computer_as_it_was(seen, of):
+    before, after = ((seen / f"{of}.{when}").read_text().splitlines() for when in ("before", "after"))
+    differs = sorted(set(before) ^ set(after))
+    left = [line for line in differs if not any(re.search(rf"(^|\s){trace}", line) for trace in TRACES)]
+    assert not left
+
+
+@pytest.mark.slow
+def test_what_the_stages_install_is_what_destroy_looks_for():
+    listed = [line for line in (local.PROGRAMS / "packages.txt").read_text().splitlines() if not line.startswith("#")]
+    assert listed == sorted(set(making.guest_packages(courses.load())) - set(box.packages()))
+
+
+def test_a_system_with_other_packages_is_refused(monkeypatch):
+    monkeypatch.setattr(local.platform, "freedesktop_os_release",
+                        lambda: {"ID": "fedora", "VERSION_ID": "40", "PRETTY_NAME": "Fedora 40"})
+    assert "this is Fedora 40" in local.lacks()
+
+
+def test_the_load_gets_a_processor_that_the_servers_have_not(monkeypatch, tmp_path):
+    monkeypatch.setattr(local.os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
+    monkeypatch.setattr(local, "SYSTEMD", tmp_path / "absent")
+    assert local.server_cpus() == (0, 1)
+    monkeypatch.setattr(local.os, "sched_getaffinity", lambda _: {1, 3})
+    assert local.server_cpus() == (1,)
+    monkeypatch.setattr(local.os, "sched_getaffinity", lambda _: {0})
+    assert local.server_cpus() == ()  # one for both: the report says so
+    monkeypatch.setattr(local, "SYSTEMD", tmp_path)
+    monkeypatch.setattr(local.os, "sched_getaffinity", lambda _: {0, 1})
+    assert local.server_cpus() == ()  # systemd starts them, on whatever processor
+
+
+def test_the_saved_kind_wins_and_another_one_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path))
+    choose.save(choose.Choice("local", "", "a test says so"))
+    monkeypatch.setenv("DEPLOYLAB_MACHINE", "vagrant")
+    with pytest.raises(HostError, match="of the kind local"):
+        choose.choose()
+    monkeypatch.setenv("DEPLOYLAB_MACHINE", "auto")
+    assert choose.choose().kind == "local"
+
+
+@pytest.mark.parametrize(("marks", "word"), [
+    ({"CODESPACES": "true"}, "Codespace"), ({"REMOTE_CONTAINERS": "true"}, "development container"), ({}, "")])
+def test_a_container_is_known_by_its_marks(monkeypatch, marks, word):
+    for name in ("CODESPACES", "REMOTE_CONTAINERS", "KUBERNETES_SERVICE_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(local, "MARKS", ())
+    for name, value in marks.items():
+        monkeypatch.setenv(name, value)
+    assert word in local.is_container() and bool(word) == bool(local.is_container())
+
+
+def test_what_a_lesson_types_listens_on_this_machine_as_everything_does():
+    typed = "runserver --noreload 0.0.0.0:8000"
+    assert heard(LocalMachine(), typed) == "runserver --noreload 127.0.0.1:8000"
+    assert heard(VagrantMachine("lxc"), typed) == typed

@@ -1,0 +1,82 @@
+"""Every notebook from its first cell to its last: on the real machine, three in a real browser; and recorded."""
+
+import json
+import re
+
+import nbformat
+import pytest
+from conftest import STATE
+
+from deploylab import course as courses
+from deploylab import paths
+from deploylab.lessons import notebooks, recording
+from tests import jupyter, secrecy
+from tests.notebook_helpers import failures, text_of
+
+COURSE = courses.load()
+NAMES = [lesson.name for lesson in COURSE.lessons if (notebooks.folder() / f"{lesson.name}.ipynb").exists()]
+IN_BROWSER = ["00_the_lab", "05_nginx_gunicorn", "08_edge"]
+# The one that builds a new machine comes last: the others would build theirs again upon it.
+ORDER = sorted(NAMES, key=lambda name: (name == "09_release", name))
+MINUTES = 15  # that a cell or a notebook may take before something must be wrong
+
+
+def keep(name: str, notebook) -> None:
+    """Whoever wants to know why a test failed can open what was executed."""
+    path = STATE / "notebooks" / f"{name}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+
+
+@pytest.fixture(autouse=True)
+def results(tmp_path, monkeypatch):
+    """Results of the test's own beside those that ship, as in a fresh clone: lesson 10 looks at both."""
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "recorded").symlink_to(paths.ROOT / "results" / "recorded")
+    monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path / "results"))
+
+
+@pytest.fixture
+def brief(monkeypatch):
+    """Short loads: these tests are about what the cells do, not about the figures."""
+    monkeypatch.setenv("DEPLOYLAB_BRIEF", "1")
+
+
+def in_browser(name: str, folder) -> list:
+    """The cells of a notebook after `run all` in JupyterLab; pictures of it are kept."""
+    with jupyter.opened(folder) as address, jupyter.browser() as page:
+        cells = jupyter.run_all(page, address.format(f"{name}.ipynb"), seconds=60 * MINUTES)
+        jupyter.picture(page, STATE / "pictures" / name)
+    assert page.complaints == []
+    return cells
+
+
+@pytest.mark.machine
+@pytest.mark.parametrize("name", ORDER)
+def test_a_notebook_runs_on_the_machine(machine, brief, name, tmp_path):
+    before = (notebooks.folder() / f"{name}.ipynb").read_bytes()
+    cells = in_browser(name, tmp_path) if name in IN_BROWSER else \
+        notebooks.execute(notebooks.folder() / f"{name}.ipynb").notebook.cells
+    keep(name, nbformat.from_dict({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    assert failures(cells) == []
+    assert not secrecy.told(secrecy.of(machine), json.dumps(cells))
+    assert all(cell["execution_count"] for cell in cells if cell["cell_type"] == "code")
+    assert (notebooks.folder() / f"{name}.ipynb").read_bytes() == before, "the project's own notebook was written to"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES[:1])
+def test_a_notebook_runs_from_its_recording(name):
+    """One is enough here: the site is made of all of them, and its tests look at each."""
+    done = notebooks.execute(notebooks.folder() / f"{name}.ipynb", environment={"DEPLOYLAB_MACHINE": "recorded"})
+    assert failures(done.notebook.cells) == []
+    label = recording.read(name).label
+    began = next(cell for cell in done.notebook.cells if "lab.begin(" in cell.source)
+    assert text_of(began).startswith(label)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recording_is_whole_and_bears_no_secret(name):
+    text = (recording.folder() / f"{name}.jsonl").read_text(encoding="utf-8")
+    assert all(json.loads(line) for line in text.splitlines())
+    assert not re.search(r"(KEY|PASSWORD|token)=[0-9a-f]{16}|PRIVATE KEY", text)

@@ -1,0 +1,241 @@
+"""sweep: the answer it gives, the order of its runs, and that it goes on where it stopped."""
+
+import re
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import synthetic
+import typer
+from load_helpers import FaultyServer
+from synthetic import run
+
+from deploylab import course as courses
+from deploylab import experiment, stats, sweep
+from deploylab.cli.sweep_verbs import _rates
+from deploylab.experiment import Bench, Load
+from deploylab.machine import shell
+from deploylab.progress import Progress
+from deploylab.results import Session
+from deploylab.units import NS_PER_MS
+
+COURSE = courses.load()
+TARGET, VIEW = COURSE.stage("nginx"), COURSE.view("wait")
+LIMIT_NS = 200 * NS_PER_MS
+SLOTS, WAIT_S = 16, 0.05
+
+
+def closed(**rps):
+    """Levels of a closed loop: c4=80 is 80 requests a second with 4 clients."""
+    return stats.levels([run(concurrency=int(name[1:]), rps=rate) for name, rate in rps.items()], "closed")
+
+
+def due(rate, p99_ms=50, n_failed=0, p95_ms=40, **other):
+    made = run(mode="open", concurrency=1000, target_rps=float(rate), rps=rate, n_failed=n_failed, **other)
+    p95, p99 = (None if ms is None else int(ms * NS_PER_MS) for ms in (p95_ms, p99_ms))
+    return replace(made, latency_ns={**made.latency_ns, "p95": p95, "p99": p99})
+
+
+def carries(*runs):
+    return stats.carries(stats.levels(runs, "open"), LIMIT_NS)
+
+
+# ------------------------------------------------------------------------------------- what it says
+
+def test_the_knee_is_where_more_clients_bring_next_to_nothing():
+    found = stats.knee(closed(c1=20, c2=40, c4=80, c8=158, c16=300, c32=312, c64=310))
+    assert (found.level.load, found.best.load, found.observed) == (16, 32, True)
+    assert found.text == ("Beyond 16 clients more of them bring next to nothing: 300/s there, at most 312/s with 32 "
+                          "clients.")
+
+
+@pytest.mark.parametrize("rps", [{"c1": 20, "c2": 40, "c4": 80, "c8": 160}, {"c1": 20, "c2": 40, "c4": 44}, {"c1": 20}])
+def test_without_enough_levels_past_it_the_peak_is_not_observed(rps):
+    found = stats.knee(closed(**rps))
+    assert not found.observed and found.text.startswith("Peak not observed")
+
+
+def test_throughput_that_falls_again_is_told():
+    found = stats.knee(closed(c4=80, c8=160, c16=200, c32=180, c64=120))
+    assert "With 64 clients it was 120/s only" in found.text
+
+
+def test_a_knee_that_may_be_the_generators_own_says_so():
+    runs = [run(concurrency=c, rps=rate, flags=["client_cpu=97%"] if c >= 16 else [])
+            for c, rate in ((4, 4000), (8, 7900), (16, 8000), (32, 8100))]
+    found = stats.knee(stats.levels(runs, "closed"))
+    assert "In doubt from 16 on: the load generator was short of processor" in found.text
+
+
+def test_no_good_answer_is_no_knee():
+    assert stats.knee(closed(c1=0, c2=0)).level is None and stats.knee([]).level is None
+
+
+def test_the_answer_is_the_highest_rate_in_time_below_the_first_that_is_not():
+    found = carries(due(50), due(100, 88), due(150, 612), due(200, 90))
+    assert (found.level.load, found.above.load) == (100, 150)
+    assert found.text == ("It carries 100 requests a second with p99 under 200 ms (88.0 ms); at 150 p99 was 612 ms.")
+
+
+@pytest.mark.parametrize(("runs", "said"), [
+    ([due(50), due(100)], "carries at least 100 requests a second"),
+    ([due(50, 900)], "Not even the lowest rate tried is answered within 200 ms: at 50 p99 was 900 ms."),
+    ([due(50), due(100, n_failed=30)], "at 100 9 % failed"),
+    ([due(50), due(100, flags=["behind=61%"])], "at 100 the server did not keep up with the rate"),
+    ([due(50, None), due(100, None, p95_ms=300)], "carries 50 requests a second with p95 under 200 ms (40.0 ms); at "
+                                                  "100 p95 was 300 ms. Too few answers came for a p99."),
+    ([due(50, None, p95_ms=None), due(100)], "carries at least 100 requests a second with p99 under"),
+    ([due(50, None, p95_ms=None)], "Nothing can be said"),
+    ([], "No arrival rate was tried"),
+])
+def test_what_a_rate_fails_by(runs, said):
+    assert said in carries(*runs).text
+
+
+def test_a_percentile_that_one_run_cannot_carry_is_not_shown_for_the_others():
+    level, = stats.levels([due(50, 90), due(50, None)], "open")
+    assert level.latency_ns["p99"] is None and level.tail == ("p95", 40 * NS_PER_MS)
+
+
+def test_repeats_of_a_rate_are_one_level():
+    levels = stats.levels([due(50, ms) for ms in (90, 300, 95)], "open")
+    assert [level.summary.n_runs for level in levels] == [3]
+    assert stats.carries(levels, LIMIT_NS).level.load == 50
+
+
+# ------------------------------------------------------------------------------------ what it measures
+
+def answered(load_s, cell):
+    """A run of a server with 16 places for a page that waits 50 ms, as theory has it."""
+    capacity_rps = SLOTS / WAIT_S
+    if load_s.rate_per_s is None:
+        rps, p99_s = min(cell.concurrency, SLOTS) / WAIT_S, WAIT_S * max(1, cell.concurrency / SLOTS)
+    else:
+        rps = min(load_s.rate_per_s, capacity_rps)
+        p99_s = WAIT_S + max(0.0, load_s.rate_per_s / capacity_rps - 1) * load_s.seconds
+    made = run(view=VIEW.name, concurrency=cell.concurrency, rps=rps, mode="open" if load_s.rate_per_s else "closed",
+               target_rps=load_s.rate_per_s, duration_s=load_s.seconds)
+    return replace(made, latency_ns={**made.latency_ns, "p99": int(p99_s * 1e9)})
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """The loads that were measured, (round, clients, rate) each, by `answered`; `fail_at` interrupts the n-th."""
+    made = SimpleNamespace(loads=[], fail_at=None)
+
+    def measure(bench, cell, *, purpose, round_number, on_progress):
+        if len(made.loads) == made.fail_at:
+            raise KeyboardInterrupt
+        rate = bench.how.rate_per_s
+        one = replace(answered(bench.how, cell), session_id=bench.session.id, purpose=purpose, round=round_number,
+                      run_id=str(len(made.loads)))
+        made.loads.append((round_number, None if rate else cell.concurrency, rate))
+        bench.session.append(one)
+        return one
+
+    monkeypatch.setattr(experiment, "measure", measure)
+    return made
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    """A bench of a sweep with two rounds, and no machine."""
+    monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
+    session = Session.create(kind="sweep", target=TARGET.name, view=VIEW.name, seconds=3.0, n_rounds=2, limit_ms=200.0,
+                             wanted_rates=[], clients=[1, 8, 16, 32, 64])
+    return Bench(machine=None, course=COURSE, session=session, facts={}, app_rev="", how=Load(seconds=3.0))
+
+
+def test_clients_first_then_rates_up_to_where_it_explodes(bench, made):
+    sweep.levels(bench, TARGET, VIEW, Progress("test"))
+    first = [clients for number, clients, rate in made.loads if number == 1 and rate is None]
+    second = [clients for number, clients, rate in made.loads if number == 2 and rate is None]
+    assert first == [1, 8, 16, 32, 64] and second == first[::-1]
+    rates = [rate for number, _, rate in made.loads if number == 1 and rate]
+    assert rates == sorted(rates) and rates[0] < 0.5 * SLOTS / WAIT_S < rates[-1]
+    found = sweep.swept(bench.session)
+    assert found.knee.level.load == SLOTS and found.knee.observed
+    assert found.carried.level.load == 320 and "It carries 320 requests a second" in found.carried.text
+    assert {level.summary.n_runs for level in (*found.closed, *found.arrivals)} == {2}
+    assert found.as_json()["carries_per_s"] == 320 and found.as_json()["knee_clients"] == 16
+    assert any("It carries 320" in line for line in sweep.lines(found))
+    page = sweep.write(bench.session, COURSE)
+    text = page.read_text(encoding="utf-8")
+    assert found.carried.text in text and "| 16 | 2 | 320/s |" in text
+    for name in re.findall(r"\]\((\w+)\.png\)", text):
+        assert (page.parent / f"{name}.png").stat().st_size > 10_000 and (page.parent / f"{name}.svg").is_file()
+
+
+def test_rates_far_too_high_are_not_tried_further(bench, made):
+    bench.session.update(wanted_rates=[100.0, 2000.0, 4000.0, 8000.0, 16000.0])
+    sweep.levels(bench, TARGET, VIEW, Progress("test"))
+    assert {rate for *_, rate in made.loads if rate} == {100, 2000, 4000}
+
+
+def test_a_sweep_that_was_stopped_goes_on_where_it_was(bench, made):
+    made.fail_at = 7
+    with pytest.raises(KeyboardInterrupt):
+        sweep.levels(bench, TARGET, VIEW, Progress("test"))
+    made.fail_at = None
+    sweep.levels(bench, TARGET, VIEW, Progress("test"))
+    assert len(made.loads) == len(set(made.loads)) == len(bench.session.runs("sweep"))
+    n_made = len(made.loads)
+    sweep.levels(bench, TARGET, VIEW, Progress("test"))
+    assert len(made.loads) == n_made
+
+
+def test_the_window_of_a_low_rate_is_long_enough_for_a_p99_or_a_p95(bench):
+    at = [sweep._at(bench, rate).how.seconds for rate in (1000, 100, 10)]
+    assert at == [3.0, 11.0, 23.0]
+    assert sweep._at(bench, 1).how.seconds == sweep.LONGEST_P95_S
+
+
+def test_a_visitor_has_no_arrival_rate(bench, made):
+    visit = next(view for view in COURSE.app.views.values() if view.visitor)
+    sweep.levels(bench, TARGET, visit, Progress("test"))
+    assert not [rate for *_, rate in made.loads if rate]
+
+
+class Here:
+    """This computer as the machine under load: one port, nothing to converge."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, server):
+        self.server = server
+
+    def url(self, target, path="/"):
+        return self.server.url("/ok?ms=10")
+
+    def run(self, command, *, sudo=False, stdin=None, timeout_s=None):
+        return shell.run(["sh", "-c"], command, stdin=stdin, timeout_s=timeout_s)
+
+
+@pytest.mark.slow
+def test_a_real_sweep_over_loopback(tmp_path, monkeypatch):
+    """Three loads against a server that takes 10 ms: real runs, on disk, with an answer at the end."""
+    monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
+    with FaultyServer() as server:
+        session = Session.create(kind="sweep", target=TARGET.name, view=VIEW.name, seconds=0.3, n_rounds=1,
+                                 limit_ms=500.0, wanted_rates=[60.0], clients=[1, 4])
+        monkeypatch.setattr(sweep, "FOR_P99", 0)  # short windows
+        bench = Bench(machine=Here(server), course=COURSE, session=session, facts=synthetic.MACHINE, app_rev="",
+                      how=Load(seconds=0.3, warmup_s=0.0))
+        sweep.levels(bench, TARGET, VIEW, Progress("test"))
+    runs = session.runs("sweep")
+    assert [(one.mode, one.concurrency if one.mode == "closed" else one.target_rps) for one in runs] == [
+        ("closed", 1), ("closed", 4), ("open", 60.0)]
+    assert all(one.n_ok and not one.errors for one in runs)
+    assert runs[1].rps > runs[0].rps
+    assert "Nothing can be said" in sweep.swept(session).carried.text
+
+
+@pytest.mark.parametrize(("text", "rates"), [(None, []), ("50, 100,200", [50, 100, 200])])
+def test_rates_are_a_list_of_numbers(text, rates):
+    assert _rates(text) == rates
+
+
+@pytest.mark.parametrize("text", ["50,many", "0,1", "-3"])
+def test_other_rates_are_wrong_usage(text):
+    with pytest.raises(typer.BadParameter):
+        _rates(text)

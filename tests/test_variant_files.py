@@ -1,0 +1,121 @@
+"""The files of a variant: those of its stage, but for names, addresses and the one thing it is about."""
+
+import dataclasses
+import re
+from functools import cache
+
+import pytest
+
+from deploylab import course as courses
+from deploylab import paths, provision
+from deploylab.machine.ssh import Ssh
+from provisioning.deploys import variants
+from provisioning.lab import Lab
+
+COURSE = courses.load()
+
+
+@cache
+def lab_of(stage: str) -> Lab:
+    return Lab(**provision.specification(Ssh("192.0.2.1", 22, "nobody", "none"), COURSE, stage)["lab"])
+
+
+def settings_of(path) -> dict:
+    """What gunicorn takes from its file."""
+    namespace: dict = {}
+    exec(path.read_text(), namespace)
+    return {key: value for key, value in namespace.items() if not key.startswith("__")}
+
+
+SITE, GUNICORN, TABLE = (f"/etc/{path}" for path in (
+    "nginx/sites-available/deploylab-{}", "deploylab/gunicorn-{}.py", "supervisor/conf.d/deploylab-{}.conf"))
+
+
+def test_a_variant_s_file_differs_from_its_stage_s_in_names_alone():
+    lab = lab_of("nginx")
+    for pattern in (SITE, GUNICORN, TABLE):
+        stage = variants.content(lab, "nginx", pattern)
+        sync = variants.renamed(lab, "nginx-sync", stage)
+        back = sync.replace("nginx-sync", "nginx").replace("nginx_sync", "nginx").replace("8013", "8003")
+        assert back.replace("variant `nginx:sync`", "stage `nginx`") == stage != sync
+    # Code, static files and environment are the stage's.
+    assert "directory=/srv/deploylab/nginx/app\n" in sync and " /etc/deploylab/nginx.env;" in sync
+    assert "/srv/deploylab/nginx/static/" in variants.content(lab, "nginx-sync", SITE)
+    assert "/etc/deploylab/nginx-debug.env;" in variants.content(lab, "nginx-debug", TABLE)
+
+
+SLEEPERS = [target for target in COURSE.targets if target.start]
+
+
+@pytest.mark.parametrize("target", [t for t in SLEEPERS if "supervisorctl" in t.start], ids=lambda t: t.name)
+def test_a_sleeper_is_not_started_at_boot(target):
+    table = variants.content(lab_of(target.stage), target.slug, TABLE)
+    assert "\nautostart=false\n" in table and "\nautostart=true\n" not in table
+    assert (target.start, target.stop) == tuple(f"supervisorctl {verb} deploylab-{target.slug}" for verb in
+                                                ("start", "stop"))
+
+
+@pytest.mark.parametrize("target", [t for t in SLEEPERS if "systemctl" in t.start], ids=lambda t: t.name)
+def test_a_service_that_sleeps_is_woken_and_put_to_sleep_by_its_name(target):
+    unit = f"apache2@{target.variant}"
+    assert (target.start, target.stop) == (f"systemctl start {unit}", f"systemctl stop {unit}")
+    assert unit in target.expect["services"]
+
+
+def test_the_sites_of_apache_differ_in_names_and_ports_alone():
+    lab, pattern = lab_of("apache"), "/etc/apache2/sites-available/deploylab-{}.conf"
+    stage = variants.content(lab, "apache", pattern)
+    other = variants.renamed(lab, "apache-sqlite", stage)
+    assert other.replace("8032", "8002").replace("apache-sqlite", "apache").replace("variant `apache:sqlite`",
+                                                                                    "stage `apache`") == stage != other
+    # Code and static files are the stage's; the script is its own, because it names the environment.
+    assert "Alias /static/ /srv/deploylab/apache/static/\n" in other and "home=/srv/deploylab/apache/app " in other
+    assert "/srv/deploylab/apache/deploylab-apache-sqlite.wsgi" in other and "Listen 0.0.0.0:8032\n" in other
+    script = variants.content(lab, "apache-sqlite", "/srv/deploylab/apache/deploylab-{}.wsgi")
+    assert ". /etc/deploylab/apache-sqlite.env;" in script
+    embedded = variants.content(lab, "apache-embedded", "/srv/deploylab/apache/deploylab-{}.wsgi")
+    assert ". /etc/deploylab/apache.env;" in embedded, "it has no environment of its own"
+
+
+def test_the_environment_of_a_variant_is_its_stage_s_and_what_differs():
+    lab = dataclasses.replace(lab_of("nginx"), environments={"nginx:sync": {"DJANGO_CACHE": "a b", "DJANGO_A": "1"}})
+    [(path, (text, mode, group))] = variants.environment(lab, "nginx-sync").items()
+    assert (path, mode, group) == ("/etc/deploylab/nginx-sync.env", "640", "deploylab")
+    assert [line for line in text.decode().splitlines() if line and not line.startswith("#")] == [
+        ". /etc/deploylab/nginx.env", "DJANGO_A=1", "DJANGO_CACHE='a b'", "DJANGO_CACHE_PREFIX=nginx-sync"]
+    assert variants.environment(lab_of("nginx"), "nginx-sync") == {}
+
+
+@pytest.mark.parametrize("slug", ["nginx-bare", "static", "cache"])
+def test_gunicorn_differs_in_its_address_and_its_folder_alone(slug):
+    folder = paths.PROVISIONING / "files/etc/deploylab"
+    stage, other = (settings_of(folder / f"gunicorn-{name}.py") for name in ("nginx", slug))
+    assert stage.pop("bind") != other.pop("bind")
+    assert (stage.pop("chdir") == other.pop("chdir")) == slug.startswith("nginx")
+    assert stage == other
+
+
+def directives(slug: str) -> list[str]:
+    """What an nginx file says, without comments and without the names of its target."""
+    text = (paths.PROVISIONING / f"files/etc/nginx/sites-available/deploylab-{slug}").read_text()
+    text = text.replace(f"deploylab_{slug.replace('-', '_')}", "NAME")
+    lines = (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("listen ")]
+
+
+def test_server_blocks_of_static_differ_in_compression_alone():
+    stage = directives("static")
+    assert directives("cache") == [re.sub(r"deploylab/static\b", "deploylab/cache", line) for line in stage]
+    for variant, off in [("no-gzip", ["gzip_static", "gzip"]), ("gzip-on-the-fly", ["gzip_static"])]:
+        wanted = [f"{line.split()[0]} off;" if line.split()[0] in off else line for line in stage]
+        assert directives(f"static-{variant}") == wanted != stage
+
+
+def test_edge_serves_static_files_as_static_does():
+    """It serves them itself, from the same folder; only that they come compressed is said elsewhere there."""
+    def static_files(slug):
+        lines = directives(slug)
+        start = lines.index("location /static/ {")
+        return lines[start:lines.index("location / {")]
+
+    assert [line for line in static_files("edge") if not line.startswith("gzip_")] == static_files("static")

@@ -1,0 +1,94 @@
+"""One short load of each kind of view on a real stage: asked as the course says, answered, and nothing left behind."""
+
+from dataclasses import replace
+
+import pytest
+
+from deploylab import course as courses
+from deploylab import experiment, provision
+from deploylab.experiment import Bench, Cell, Load
+from deploylab.results import Session
+
+pytestmark = pytest.mark.machine
+COURSE = courses.load()
+STAGES = ["runserver", "nginx"]
+COUNT = "from programme.models import Comment; print(Comment.objects.count())"
+
+
+@pytest.fixture(scope="module")
+def bench(machine):
+    """Both stages stand; one-second loads."""
+    for stage in STAGES:
+        provision.converge(machine, COURSE, stage)
+    return Bench.of(machine, COURSE, Session.create(), Load(seconds=1, warmup_s=0.3))
+
+
+@pytest.fixture
+def measured(bench):
+    """Measure a view of a stage as the course lists it."""
+
+    def measure(stage, view_name, how=None, **more):
+        view = COURSE.view(view_name)
+        cell = Cell(COURSE.target(stage), view, view.concurrency[0])
+        used = replace(bench, how=replace(bench.how, **how)) if how else bench
+        run = experiment.measure(used, cell, purpose="measure", **more)
+        assert bench.session.runs()[-1] == run
+        return run
+
+    return measure
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("view", ["asset_gzip", "many"])
+def test_a_view_with_headers_or_many_pages_is_answered(measured, stage, view):
+    run = measured(stage, view)
+    assert run.n_ok > 0 and not run.errors
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_was_posted_was_accepted_and_is_gone_afterwards(bench, measured, stage):
+    def n_comments():
+        return int(bench.machine.check_output(f"deploylab-manage {stage} shell --no-imports -c '{COUNT}'", sudo=True))
+
+    before = n_comments()
+    run = measured(stage, "write")
+    assert run.n_ok > 0 and not run.errors  # each one a 201
+    assert n_comments() == before
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_visit_fetches_all_and_the_next_one_almost_nothing(measured, stage):
+    first, again = measured(stage, "visit"), measured(stage, "revisit")
+    assert not first.errors and not again.errors
+    assert first.notes["requests_per_visit"] > 10 and first.notes["not_modified_per_visit"] == 0
+    assert again.notes["not_modified_per_visit"] + again.notes["from_cache_per_visit"] > 10
+    assert again.notes["bytes_per_visit"] < first.notes["bytes_per_visit"] / 5
+    assert first.client_cpu_s > 0 and first.server_cpu_s > 0
+
+
+def test_both_stages_serve_the_same_files_to_a_visitor(measured):
+    """Only then are their visits one load."""
+    assert len({measured(stage, "visit").notes["requests_per_visit"] for stage in STAGES}) == 1
+
+
+def test_a_file_that_the_client_has_is_not_sent(measured):
+    run = measured("nginx", "asset_again")
+    assert run.n_ok > 0 and not run.errors  # each one a 304
+    assert run.bytes / run.n_ok < 1000
+
+
+def test_what_a_page_asks_of_the_database_is_counted(measured):
+    """The real page about 8 queries, as its title says; a page that is only a template none."""
+    assert 7 <= measured("nginx", "page").db_queries_per_request < 9
+    assert measured("nginx", "hello").db_queries_per_request < 0.1
+    assert "n_db_queries" not in measured("runserver", "page").notes  # a file is asked no questions
+
+
+def test_a_seed_is_kept_with_the_run(measured):
+    assert [measured("nginx", "many", seed=7, pair_id="p1").seed for _ in range(2)] == [7, 7]
+
+
+def test_slow_clients_are_held_beside_the_load(measured):
+    run = measured("nginx", "page", {"slow_clients": 5})
+    assert (run.notes["n_slow_held"], run.flags.count("slow_clients=5")) == (5, 1)
+    assert run.n_ok > 0 and not run.errors
