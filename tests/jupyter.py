@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,8 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from deploylab import paths
-from deploylab.machine import apt
-from deploylab.progress import Progress
+from tests import packages
 from tests.waiting import until
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -29,15 +27,6 @@ DONE = f"""() => {{
     const failed = code.some(cell => cell.outputs.some(output => output.output_type === 'error'));
     return {KERNEL} === 'idle' && (failed || code.every(cell => cell.execution_count !== null));
 }}"""  # a cell that fails ends `run all`
-
-
-def chromium() -> str:
-    """The browser's path; installed, where it is missing and that was agreed to."""
-    if not (found := shutil.which("chromium")):
-        assert os.environ.get("DEPLOYLAB_YES") == "1", "apt-get install chromium, or run the tests with --yes"
-        apt.install(["chromium"], Progress("test"))
-        found = shutil.which("chromium")
-    return found
 
 
 @contextlib.contextmanager
@@ -80,7 +69,7 @@ def opened(folder: Path, *arguments: str, **environment: str) -> Iterator[str]:
 def browser() -> Iterator[Page]:
     """A page of a real browser. What its console called an error is in `page.complaints`."""
     with sync_playwright() as play:
-        window = play.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        window = play.chromium.launch(executable_path=packages.of("chromium", "usr/bin/chromium"), args=ARGUMENTS)
         page = window.new_page(viewport=WIDE)
         page.complaints = []
         page.on("pageerror", lambda error: page.complaints.append(str(error)))

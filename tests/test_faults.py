@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import packages
 import pytest
 from load_helpers import FaultyServer
 from typer.testing import CliRunner
@@ -102,16 +103,14 @@ def test_the_newest_session_is_the_newest_when_the_clock_was_put_back(tmp_path, 
     assert results.latest_unfinished("run").id == second.id
 
 
-FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-
-
-@pytest.mark.skipif(not FAKETIME, reason="needs libfaketime")
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["+3600", "-3600"])
 def test_a_clock_that_jumps_during_a_load_changes_no_time(to, tmp_path):
     """The load engine sees the clock jump by an hour in the middle of its window."""
     offset = tmp_path / "offset"
     offset.write_text("+0")
-    fake = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1",
+    library = packages.of("libfaketime", "usr/lib/*/faketime/libfaketimeMT.so.1")
+    fake = {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1", "PYTHONPATH": str(paths.ROOT)}
     with FaultyServer() as server:
         url = server.url("/ok?ms=5")
