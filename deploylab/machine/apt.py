@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 
 from deploylab import bundled
@@ -12,7 +13,8 @@ from deploylab.progress import Progress
 
 QUIET = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 # Another apt may be at work (unattended upgrades); wait for it, as a person would.
-WAIT = ["-o", "DPkg::Lock::Timeout=300"]
+WAIT_S = 300
+WAIT = ["-o", f"DPkg::Lock::Timeout={WAIT_S}"]
 
 
 def missing(packages: Sequence[str]) -> list[str]:
@@ -38,13 +40,32 @@ def install(packages: Sequence[str], progress: Progress) -> None:
     Raises:
         HostError: apt failed; the message holds its last lines.
     """
-    _stream([*_root(), "dpkg", "--configure", "-a"], progress)
+    settle(progress)
     apt = ["apt-get", *bundled.apt_options(), *WAIT]
     _stream([*_root(), *apt, "update", "-q"], progress)
     plan = _run([*apt, "-s", "install", "--no-install-recommends", *packages]).stdout
     n_steps = 2 * len(re.findall(r"^Inst ", plan, re.MULTILINE))  # each is unpacked, then set up
     command = [*_root(), *apt, "install", "-y", "--no-install-recommends", *packages]
     _stream(command, progress, n_steps)
+
+
+def settle(progress: Progress) -> None:
+    """Set up what an interrupted dpkg left behind, once nobody else is at work with it.
+
+    dpkg has no option to wait for its lock, as apt-get has.
+
+    Raises:
+        HostError: dpkg failed, or somebody held its lock all the time.
+    """
+    end_s = time.monotonic() + WAIT_S
+    while True:
+        try:
+            return _stream([*_root(), "dpkg", "--configure", "-a"], progress)
+        except HostError as error:
+            if "lock" not in str(error) or time.monotonic() > end_s:
+                raise
+        progress.update("another apt or dpkg is at work; waiting until it is done")
+        time.sleep(1)
 
 
 def _installed(name: str) -> bool:
