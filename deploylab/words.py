@@ -93,6 +93,8 @@ def change(ratio: float, ci95: tuple[float, float] | None, metric: str = "rps", 
     '2.1 times as many requests a second (1.9 to 2.3)'
     >>> change(0.8, (0.75, 0.85))
     '20 % fewer requests a second (15 to 25 %)'
+    >>> change(0.2, (0.19, 0.21))
+    '5.0 times fewer requests a second (4.8 to 5.3)'
     >>> change(1.02, (0.97, 1.06))
     'no difference seen (within 6 %)'
     >>> change(3, (2.5, 3.6), unit="visits")
@@ -101,7 +103,10 @@ def change(ratio: float, ci95: tuple[float, float] | None, metric: str = "rps", 
     _, as_many, more, fewer = (_counting(unit, text) for text in METRICS[metric])
     if ci95 and ci95[0] <= 1 <= ci95[1]:
         return f"no difference seen ({within(max(ci95[1], 1 / ci95[0]) - 1)})"
-    if not 0.5 < ratio < 1.5:
+    if ratio <= 0.5:
+        turned = (1 / ci95[1], 1 / ci95[0]) if ci95 else None
+        return f"{factor(1 / ratio)} times {fewer} ({interval(turned)})"
+    if ratio >= 1.5:
         return f"{factor(ratio)} times {as_many} ({interval(ci95)})"
     return f"{percent(abs(ratio - 1))} {more if ratio > 1 else fewer} ({_percent_interval(ci95)})"
 
