@@ -12,6 +12,7 @@ from deploylab.errors import MachineError
 from deploylab.machine import Machine
 
 START_S = 30.0
+PATIENCE_S = 8.0  # with one that ought to stand
 
 
 @contextmanager
@@ -39,14 +40,27 @@ def awake(machine: Machine, targets: Iterable[Target]) -> Iterator[None]:
             machine.run(target.stop, sudo=True, timeout_s=60)
 
 
-def answers(machine: Machine, target: Target) -> bool:
-    """Whether an application answers there; a server in front that finds nobody behind it says 502."""
+def answers(machine: Machine, target: Target, *, patience_s: float = 0.0) -> bool:
+    """Whether an application answers there; a server in front that finds nobody behind it says 502.
+
+    Args:
+        patience_s: so long it is asked again while its port is open: somebody may have restarted it just now.
+    """
+    end_s = time.monotonic() + patience_s
     with requests.Session() as session:
         session.trust_env = False  # no proxy stands between the host and its own machine
-        try:
-            return session.get(machine.url(target), timeout=2, allow_redirects=False).status_code not in (502, 503, 504)
-        except requests.RequestException:
-            return False
+        while True:
+            try:
+                got = session.get(machine.url(target), timeout=(2, 5), allow_redirects=False)
+                if got.status_code not in (502, 503, 504):
+                    return True
+            except requests.ReadTimeout:
+                pass
+            except requests.RequestException:
+                return False
+            if time.monotonic() > end_s:
+                return False
+            stopping.sleep(0.3)
 
 
 def _start(machine: Machine, target: Target) -> None:

@@ -9,7 +9,7 @@ import random
 import shlex
 
 from deploylab import paths, road
-from deploylab.awake import answers
+from deploylab.awake import PATIENCE_S, answers
 from deploylab.course import Break, Course, Target
 from deploylab.errors import CourseError, MachineError
 from deploylab.machine import Machine
@@ -50,7 +50,7 @@ def harm(machine: Machine, course: Course, one: Break) -> None:
         MachineError: what is to be broken does not stand, or the harm failed.
     """
     target = course.target(one.target)
-    if not answers(machine, target):
+    if not answers(machine, target, patience_s=PATIENCE_S):
         raise MachineError(f"{target.name} does not answer: there is nothing to break.", f'lab.goto("{target.name}")')
     _note().parent.mkdir(parents=True, exist_ok=True)
     _note().write_text(json.dumps({"name": one.name}), encoding="utf-8")

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from deploylab import checks, contrast, experiment, load, stats, units, words
-from deploylab.awake import answers, awake
+from deploylab.awake import PATIENCE_S, answers, awake
 from deploylab.course import Contrast, Course, Stage, Target
 from deploylab.errors import CheckError
 from deploylab.experiment import Bench
@@ -21,9 +21,9 @@ def verify(machine: Machine, course: Course, targets: Iterable[Target], progress
         CheckError: one does not stand, or a check says no.
     """
     for target in {target.name: target for target in targets}.values():
-        if not answers(machine, target):
-            raise CheckError(f"{target.name} does not answer on port {target.port}.", f"./lab goto {target.name}")
         with progress.phase("check", f"{target.name}: check"):
+            if not answers(machine, target, patience_s=PATIENCE_S):
+                raise CheckError(f"{target.name} does not answer on port {target.port}.", f"./lab goto {target.name}")
             checks.require(checks.verify(machine, course, target))
 
 

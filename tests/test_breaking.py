@@ -1,11 +1,9 @@
 """Broken on purpose: what the course lists, what an attendee sees, and that each is found and mended."""
 
 import pytest
+from check_helpers import COURSE, no_of, shown
 
-from deploylab import breaking, checks, provision
-from deploylab import course as courses
-from deploylab.awake import awake
-from deploylab.checks import Check
+from deploylab import breaking, provision
 from deploylab.errors import CourseError, DeployLabError, MachineError
 from deploylab.lessons import breaks, recording
 from deploylab.lessons.desk import Desk
@@ -13,7 +11,6 @@ from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live
 from deploylab.progress import Progress
 
-COURSE = courses.load()
 BROKEN = {"name": "socket", "title": "Every page says 502.", "target": "nginx", "url": "http://192.0.2.1:8003/"}
 MENDED = {"broken": {"name": "socket", "title": "Every page says 502.", "cause": "Its permission was 600."},
           "stages": [{"stage": "nginx", "changed": 1, "failed": 0, "checks": [], "seconds": 2.0}]}
@@ -81,14 +78,6 @@ WORD = {"worker": "SIGKILL", "socket": "may not write", "backlog": "python3", "d
         "stale": "ignore_headers", "forgetful": "may not write"}
 
 
-def no_of(machine, name: str) -> dict[str, Check]:
-    """Each key of [stage.expect] whose check says no."""
-    target = COURSE.target(name)
-    with awake(machine, [target]):
-        seen = checks.verify(machine, COURSE, target)
-    return {key: check for key, check in zip(target.expect, seen, strict=True) if not check.ok}
-
-
 @pytest.mark.machine
 @pytest.mark.parametrize("one", COURSE.breaks, ids=lambda one: one.name)
 def test_what_is_broken_is_found_by_its_check_and_mended(machine, one):
@@ -99,7 +88,7 @@ def test_what_is_broken_is_found_by_its_check_and_mended(machine, one):
     lesson = next(lesson.name for lesson in COURSE.lessons if one in breaking.of(COURSE, lesson.name))
     live = Live(machine, COURSE, lesson)
     assert live.break_it(Progress("test"), name=one.name)["name"] == one.name
-    no = no_of(machine, one.target)
+    no = shown(machine, one.target, one.check, WORD[one.name])
     assert one.check in no and WORD[one.name] in no[one.check].cause
     said = live.mend(Progress("test"))
     assert said["broken"]["cause"] == one.cause and all(check["ok"] for check in said["stages"][0]["checks"])

@@ -1,26 +1,15 @@
 """Each check says yes on the real machine, and no when something is really broken; converging mends it."""
 
 import dataclasses
-import time
 
 import pytest
+from check_helpers import COURSE, no_of, shown
 
-from deploylab import checks, provision
-from deploylab import course as courses
-from deploylab.awake import awake
-from deploylab.checks import Check, web
+from deploylab import provision
+from deploylab.checks import web
 from deploylab.checks.base import Look
 
-COURSE = courses.load()
 NGINX = COURSE.stage("nginx")
-
-
-def no_of(machine, name: str) -> dict[str, Check]:
-    """Each key of [stage.expect] whose check says no, of a stage or variant."""
-    target = COURSE.target(name)
-    with awake(machine, [target]):
-        seen = checks.verify(machine, COURSE, target)
-    return {key: check for key, check in zip(target.expect, seen, strict=True) if not check.ok}
 
 
 @pytest.mark.machine
@@ -107,16 +96,6 @@ BREAK = [
 ]
 
 
-def shown(machine, name: str, key: str, word: str, within_s: float = 30.0) -> dict[str, Check]:
-    """What says no once the harm has come through: a restart may return before the server listens again."""
-    end = time.monotonic() + within_s
-    while True:
-        no = no_of(machine, name)
-        if (key in no and word in no[key].cause) or time.monotonic() > end:
-            return no
-        time.sleep(0.5)
-
-
 WHOLE = set()  # targets whose checks all said yes when they were last asked, and nothing was harmed since
 
 
@@ -144,7 +123,8 @@ def test_a_check_says_no_and_converging_mends_it(machine, name, key, harm, word)
 def test_a_stranger_on_the_port_is_named(machine):
     provision.converge(machine, COURSE, "nginx")
     machine.check_output("systemctl stop nginx; systemctl disable -q nginx; "
-                         "setsid python3 -m http.server 8003 >/dev/null 2>&1 </dev/null & sleep 1", sudo=True)
+                         "setsid python3 -m http.server 8003 >/dev/null 2>&1 </dev/null & "
+                         "until ss -Hltn 'sport = :8003' | grep -q .; do sleep 0.1; done", sudo=True)
     look = Look(machine, COURSE, dataclasses.replace(NGINX, expect={"server": "nginx"}))
     assert "another program" in web.server(look).cause and "http.server" in look.trouble[0]
     provision.converge(machine, COURSE, "nginx")

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -115,9 +114,7 @@ def test_a_warm_start_does_no_work(clone, tmp_path):
     log = clone / ".lab/log/install.log"
     before = log.stat().st_mtime_ns
     (tmp_path / "json.py").write_text("raise SystemExit('an attendee file of this name must not be imported')")
-    began = time.monotonic()
     done = lab(clone, "goto", "nginx", cwd=tmp_path, PYTHONPATH=str(tmp_path))
-    assert time.monotonic() - began < 1
     assert json.loads(done.stdout)["args"] == ["goto", "nginx"]
     assert json.loads(done.stdout)["cwd"] == str(tmp_path)
     assert json.loads(done.stdout)["held_back"] == [signal.SIGINT]  # until the command line is ready for Ctrl-C

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,10 +11,13 @@ from typing import Any
 
 import requests
 
+from deploylab import stopping
 from deploylab.course import Course, Target, View
 from deploylab.machine import Completed, Machine
 
 TIMEOUT_S = 5.0
+PATIENCE_S = 10.0  # with a server that was just started, by a boot or by a person
+NOT_YET = (0, 502, 503, 504)  # what a server that still loads its application gives, or the one before it
 ROUNDS = 20  # at most, of concurrent requests, until every thread has answered one
 
 
@@ -115,8 +119,16 @@ class Look:
 
     @cached_property
     def page(self) -> Answer:
-        """The first page from Django."""
-        return self.get(self.view("page").path)
+        """The first page from Django. A server whose processes are all there may still load it, and is asked again."""
+        path, end_s = self.view("page").path, time.monotonic() + PATIENCE_S
+        while (page := self.get(path)).status in NOT_YET and time.monotonic() < end_s and self._is_up():
+            stopping.sleep(0.3)
+        return page
+
+    def _is_up(self) -> bool:
+        """Whether each of the target's processes runs; the brackets keep pgrep from finding the shell that asks."""
+        heard = (re.sub("[a-z]", r"[\g<0>]", pattern, count=1) for pattern in self.target.processes)
+        return self.sh(" && ".join(f"pgrep -f {shlex.quote(one)} >/dev/null" for one in heard)).ok
 
     @cached_property
     def workers(self) -> dict[int, set[int]]:

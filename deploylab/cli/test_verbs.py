@@ -15,9 +15,10 @@ from deploylab.cli.options import Yes
 # Files side by side; one more than there are processors, because many tests wait, and each worker costs its imports.
 SIDE_BY_SIDE = ["-n", "3", "--dist", "loadfile"]
 FAST = ["-m", "not machine and not slow", *SIDE_BY_SIDE]
-WITHOUT_MACHINE = ["-m", "not machine", *SIDE_BY_SIDE]
+WITHOUT_MACHINE = ["-m", "not machine and not alone", *SIDE_BY_SIDE]
+ALONE = ["-m", "alone"]
 # Two machines, and on each one test after the other. The slowest are named, for whoever wants the whole to be quicker.
-ON_MACHINES = ["-m", "machine", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder",
+ON_MACHINES = ["-m", "machine and not alone", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder",
                "--durations=25", "--durations-min=10"]
 INTERRUPTED, NO_TESTS = 2, 5  # pytest's own status: after Ctrl-C, and where -k leaves none
 
@@ -37,7 +38,7 @@ def test(
     if yes or os.environ.get("CI", "").lower() in ("1", "true"):
         environment["DEPLOYLAB_YES"] = "1"
     ended: list[int] = []
-    for part in [FAST] if fast else [WITHOUT_MACHINE, ON_MACHINES]:
+    for part in [FAST] if fast else [WITHOUT_MACHINE, ALONE, ON_MACHINES]:
         if INTERRUPTED not in ended:
             ended.append(_status([sys.executable, "-m", "pytest", *context.args, *part], environment))
     if not fast:

@@ -176,8 +176,10 @@ class VagrantMachine:
         return bool(saved) and _greets(saved["host"], saved["port"])
 
     def wait(self) -> None:
-        """Return when the guest's services have come up, or at the latest after half a minute."""
-        self.run("timeout 30 systemctl is-system-running --wait")
+        """Return when the guest's services and supervisord's programs have come up, or after a minute at the latest."""
+        starting = "supervisorctl status 2>/dev/null | grep -q STARTING"
+        self.run("timeout 30 systemctl is-system-running --wait; "
+                 f"timeout 30 sh -c 'while {starting}; do sleep 0.5; done'", sudo=True)
 
     def close(self) -> None:
         """End the held connection."""
