@@ -16,6 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 import synthetic
+from waiting import until
 
 from deploylab import load, paths
 from deploylab.errors import DeployLabError, HostError, LoadError
@@ -74,20 +75,22 @@ def test_a_server_answers_both_paths_and_leaves_nothing_behind(kind):
 
 
 def test_two_waiting_visitors_take_as_long_as_one_with_threads_and_twice_as_long_without():
-    ratio = {}
-    for kind in ("blocking", "threaded"):
-        with serving(SERVERS / f"{kind}.py") as child:
-            one_s = min(together_s(f"{child.url}/wait", 1) for _ in range(2))
-            ratio[kind] = min(together_s(f"{child.url}/wait", 2) for _ in range(3)) / one_s
-    assert ratio["blocking"] > 1.7
-    assert ratio["threaded"] < 1.5
+    """Against the wait itself: nobody waits shorter than that, however busy the computer is."""
+    twice_s = 2 * servers.wait_s()
+    with serving(SERVERS / "blocking.py") as child:
+        assert all(together_s(f"{child.url}/wait", 2) >= twice_s for _ in range(3))
+    with serving(SERVERS / "threaded.py") as child:
+        assert any(together_s(f"{child.url}/wait", 2) < twice_s for _ in range(10))
 
 
 @pytest.mark.parametrize("kind", ["forking", "mixed"])
 def test_a_server_of_several_processes_answers_from_several(kind):
     with serving(SERVERS / f"{kind}.py") as child, ThreadPoolExecutor(10) as pool:
-        bodies = pool.map(lambda _: urlopen(f"{child.url}/wait", timeout=10).read(), range(10))
-        assert len({body.split(b",")[0] for body in bodies}) > 1
+        def several() -> bool:
+            bodies = pool.map(lambda _: urlopen(f"{child.url}/wait", timeout=10).read(), range(10))
+            return len({body.split(b",")[0] for body in bodies}) > 1
+
+        until(several, "one process answers all")  # the first may have its threads before the second has any
 
 
 def test_a_visitor_who_leaves_early_ends_no_server():
@@ -118,13 +121,11 @@ def test_who_is_ended_takes_the_server_along(number):
     owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                              env={**os.environ, "PYTHONPATH": str(paths.ROOT)})
     pattern = owner.stdout.readline().strip()
-    assert [pid for pid in server_pids([pattern]) if not is_zombie(pid)]
+    child = SimpleNamespace(pattern=pattern)
+    assert living(child)
     owner.send_signal(number)
     owner.communicate()
-    until_s = time.monotonic() + 10
-    while left := [pid for pid in server_pids([pattern]) if not is_zombie(pid)]:
-        assert time.monotonic() < until_s, left
-        time.sleep(0.02)
+    until(lambda: not living(child), "the server outlives its owner")
 
 
 def test_a_program_that_ends_at_once_says_why(tmp_path):
@@ -207,7 +208,8 @@ def test_another_way_to_solve_the_exercise_is_as_good(exercise):
     (("while True:", "while True"), "SyntaxError"),
 ])
 def test_a_wrong_answer_to_the_exercise_is_told_what_is_wrong(exercise, change, said, monkeypatch):
-    monkeypatch.setattr(children, "START_S", 1.0)
+    if said == "did not answer":  # the others have to answer first, which a busy computer may do late
+        monkeypatch.setattr(children, "START_S", 1.0)
     assert re.search(said, still_wrong(exercise, exercise.SOLUTION.replace(*change)), re.I)
 
 
@@ -218,9 +220,12 @@ def test_without_a_program_the_exercise_says_so(exercise):
 @needs_two_cores
 def test_ten_waiting_visitors_are_served_together_by_threads_and_in_turn_without():
     divided = cores.divide(cores.available(), parallel=False)
-    rps = {kind: servers.measure(kind, "wait", divided, seconds=0.6, machine=MACHINE, session_id="s",
-                                 round_number=1).rps for kind in ("blocking", "threaded")}
-    assert rps["threaded"] > 5 * rps["blocking"]
+
+    def most_rps(kind: str) -> float:  # of three: others at work on this computer can only make it less
+        return max(servers.measure(kind, "wait", divided, seconds=0.6, machine=MACHINE, session_id="s",
+                                   round_number=1).rps for _ in range(3))
+
+    assert most_rps("threaded") > 5 * most_rps("blocking")
 
 
 @pytest.mark.machine  # it needs none, but both cores for some seconds
@@ -233,6 +238,10 @@ def test_processes_reckon_on_two_cores_and_threads_on_one():
         run = servers.measure(kind, "cpu", divided, seconds=0.8, machine=MACHINE, session_id="s", round_number=1)
         return run.server_cpu_s / run.duration_s
 
+    def two_at_work() -> bool:
+        time.sleep(1)
+        return busy_cores("mixed") > 1.15
+
     # Whoever else wants the processors takes from both, and gives to neither: so the most of a few is what each can.
     assert max(busy_cores("threaded") for _ in range(3)) < 1.15
-    assert any(busy_cores("mixed") > 1.15 for _ in range(6))
+    until(two_at_work, "two processes never had two cores", seconds=180)

@@ -19,6 +19,7 @@ from deploylab.errors import LoadError
 
 SERVERS = paths.ROOT / "notebooks" / "servers"
 START_S = 10.0  # how long a server may take until it answers
+END_S = 5.0  # how long the killed processes of a server are waited for
 POLL_S = 0.01
 
 # Waits until its standard input ends, and then ends the server with all its children. The pipe is ours alone:
@@ -58,8 +59,10 @@ def serving(program: Path, cpus: Sequence[int] = ()) -> Iterator[Child]:
     """
     port = _free_port()
     command = [sys.executable, "-B", str(program), str(port)]
-    with tempfile.TemporaryFile() as errors:
-        process = _start(command, cpus, errors)
+    life, theirs = socket.socketpair()
+    with tempfile.TemporaryFile() as errors, life:
+        with theirs:
+            process = _start(command, cpus, errors, theirs.fileno())
         keeper = None
         try:
             keeper = subprocess.Popen(["sh", "-c", KEEPER, "keeper", str(process.pid)], stdin=subprocess.PIPE,
@@ -68,15 +71,19 @@ def serving(program: Path, cpus: Sequence[int] = ()) -> Iterator[Child]:
             yield Child(url=f"http://127.0.0.1:{port}", pid=process.pid,
                         pattern="^" + re.escape(" ".join(command)) + " ?$")
         finally:
-            _end(process, keeper)
+            _end(process, keeper, life)
 
 
-def _start(command: Sequence[str], cpus: Sequence[int], errors) -> subprocess.Popen:
-    """The server, in a session of its own and on its cores from its first instruction on."""
+def _start(command: Sequence[str], cpus: Sequence[int], errors, held: int) -> subprocess.Popen:
+    """The server, in a session of its own and on its cores from its first instruction on.
+
+    Args:
+        held: a file that it and its copies hold open as long as one of them lives.
+    """
     with _on_cores(cpus):
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(SERVERS)})
+            pass_fds=[held], env={**os.environ, "PYTHONPATH": str(SERVERS)})
 
 
 @contextmanager
@@ -124,11 +131,14 @@ def _last_words(errors) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
-def _end(process: subprocess.Popen, keeper: subprocess.Popen | None) -> None:
-    """End the server's whole group, and see that it has gone."""
+def _end(process: subprocess.Popen, keeper: subprocess.Popen | None, life: socket.socket) -> None:
+    """End the server's whole group, and see that it has gone: `life` ends with the last of them."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    life.settimeout(END_S)
+    with suppress(TimeoutError):
+        life.recv(1)
     if keeper:
         keeper.stdin.close()
         keeper.wait()

@@ -1,5 +1,6 @@
 """Exercise of lesson 01: a server that serves ten waiting visitors in about the time of one."""
 
+import math
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from deploylab.lessons.child import Child, serving
 VISITORS = 10
 MOST = 3.0  # times as long as one visitor waits alone; one after the other they take VISITORS times as long
 TIMEOUT_S = 5.0
+TRIES = 3  # a busy computer may be late once; who serves one after the other is late each time
 
 TASK = """
 ## Exercise: ten visitors in the time of one
@@ -58,23 +60,28 @@ def check(lab, namespace: dict) -> str:
 
 
 def _still_wrong(child: Child) -> str:
-    alone = _visit(child, 1)
+    alone = _visit(child, TRIES, at_once=1)
     if alone.errors:
         return f"One visitor alone got no good answer: {', '.join(alone.errors)}."
-    if alone.latency_ns["max"] < 50 * units.NS_PER_MS:
+    alone_ns = alone.latency_ns["min"]
+    if alone_ns < 50 * units.NS_PER_MS:
         return "A visitor is served sooner than in 50 ms. The work has to be done all the same: call work(request)."
     for group in ("ten visitors", "the next ten visitors"):
-        seen = _visit(child, VISITORS)
-        if seen.errors:
-            return f"Of {group}, {seen.n_errors} got no good answer: {', '.join(seen.errors)}."
-        times = seen.latency_ns["max"] / alone.latency_ns["max"]
-        if times > MOST:
+        times = math.inf
+        for _ in range(TRIES):
+            seen = _visit(child, VISITORS, at_once=VISITORS)
+            if seen.errors:
+                return f"Of {group}, {seen.n_errors} got no good answer: {', '.join(seen.errors)}."
+            times = min(times, seen.latency_ns["max"] / alone_ns)
+            if times <= MOST:
+                break
+        else:
             return (f"The last of {group} waited {words.factor(times)} times as long as one who comes alone. "
                     "They still wait for each other.")
     return ""
 
 
-def _visit(child: Child, n: int):
-    """So many visitors at the same moment, and what they met."""
-    return load.run(load.LoadSpec(url=f"{child.url}/wait", n_requests=n, concurrency=n, keepalive=False, marker="done",
-                                  timeout_s=TIMEOUT_S))
+def _visit(child: Child, n: int, at_once: int):
+    """So many visitors, so many of them at the same moment, and what they met."""
+    return load.run(load.LoadSpec(url=f"{child.url}/wait", n_requests=n, concurrency=at_once, keepalive=False,
+                                  marker="done", timeout_s=TIMEOUT_S))
