@@ -79,7 +79,7 @@ def test_many_clients_and_many_faults_still_add_up(server):
 
 def test_silence_is_a_timeout(server):
     url = server.url("/silent?every=2")
-    result = load(url, n_requests=6, concurrency=1, timeout_s=0.2)
+    result = load(url, n_requests=6, concurrency=1, timeout_s=1)  # time enough for the good ones
     assert result.errors == {"timeout": 3}
     assert server.counts(url)["requests"] == 6
 
@@ -133,11 +133,11 @@ def test_without_keepalive_each_request_has_its_own_connection(server):
 
 
 def test_an_idle_connection_seen_closed_is_replaced_before_use(server):
-    """The server closes each connection 5 ms after its answer; requests come every 100 ms."""
+    """The server closes each connection 5 ms after its answer; requests come every 500 ms."""
     url = server.url("/unannounced")
-    result = load(url, mode="open", rate_per_s=10, even=True, n_requests=8)
-    assert (result.n_ok, result.errors) == (8, {})
-    assert server.counts(url)["connections"] == 8
+    result = load(url, mode="open", rate_per_s=2, even=True, n_requests=4)
+    assert (result.n_ok, result.errors) == (4, {})
+    assert server.counts(url)["connections"] == 4
 
 
 def test_redirects_are_not_followed(server):

@@ -59,7 +59,7 @@ def test_what_is_seen(poller):
 
 @pytest.mark.skipif(EpollPoller not in POLLERS, reason="no epoll here")
 def test_a_precise_wait_is_nearer_than_a_millisecond():
-    """epoll rounds 0.1 ms up to 1 ms; compared in the same breath, on the median of many."""
+    """epoll rounds 0.1 ms up to 1 ms; compared in the same breath, on the median of many, a few times."""
     waiting = EpollPoller()
 
     def took(precise):
@@ -70,5 +70,5 @@ def test_a_precise_wait_is_nearer_than_a_millisecond():
             times.append(time.perf_counter() - begin)
         return sorted(times)[20]
 
-    assert took(True) < took(False)
+    assert any(2 * took(True) < took(False) for _ in range(5))
     waiting.close()
