@@ -56,13 +56,13 @@ def opened(folder: Path, *arguments: str, **environment: str) -> Iterator[str]:
             env={**os.environ, "PYTHONPATH": str(paths.ROOT), "JUPYTER_TOKEN": token,
                  **{name: str(path) for name, path in own.items()}, **environment})
     try:
-        until(lambda: _listens(port) or process.poll() is not None, "JupyterLab does not listen", seconds=90)
+        until(lambda: _listens(port) or process.poll() is not None, "JupyterLab does not listen", seconds=180)
         assert process.poll() is None, (folder / "log").read_text()
         yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token={token}"
     finally:
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(120)
 
 
 @contextlib.contextmanager
@@ -79,7 +79,7 @@ def browser() -> Iterator[Page]:
 
 def run_all(page: Page, address: str, seconds: float) -> list[dict]:
     """Open a notebook, run all its cells; gives back the cells as JSON, with their outputs."""
-    page.goto(address)
+    page.goto(address, timeout=120_000)
     page.wait_for_function(f"() => {KERNEL} === 'idle'", timeout=90_000)
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
     page.wait_for_function(DONE, timeout=seconds * 1000)

@@ -29,7 +29,7 @@ def spinner(name: str, seconds: float = 30) -> subprocess.Popen:
 def test_a_process_and_its_child_are_counted_with_what_they_use():
     process = spinner("deploylab-spinner-one")
     try:
-        time.sleep(0.4)
+        until(lambda: run_sample("deploylab-spinner-one")["n_processes"] == 2, "it has no child")
         before = run_sample("deploylab-spinner-one")
         time.sleep(1.0)
         after = run_sample("--memory", "deploylab-spinner-one")

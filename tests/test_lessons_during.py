@@ -1,5 +1,6 @@
 """lab.measure_during: an act in the middle of a load, what it cost whom, and how that looks."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,14 +24,22 @@ def seen(t_s: float) -> load.Progress:
 
 
 def test_the_act_is_done_once_and_while_the_load_goes_on():
-    done = []
+    done, seen_at_work = [], threading.Event()
+
+    def act() -> str:
+        seen_at_work.wait(60)
+        time.sleep(0.2)
+        done.append(True)
+        return "done"
+
     with ThreadPoolExecutor(1) as pool:
-        once = during._Once(pool, lambda: done.append(time.sleep(0.2)) or "done", 1.0)
+        once = during._Once(pool, act, 1.0)
         once.look(seen(0.5))
         assert once.begun is None
         for t_s in (1.1, 1.2, 1.3):
             once.look(seen(t_s))
         assert not once.begun.done()
+        seen_at_work.set()
         said, began_s, ended_s = once.result()
     assert (said, len(done)) == ("done", 1)
     assert began_s >= 1.1 and ended_s > began_s + 0.19
@@ -90,11 +99,12 @@ def test_who_asks_while_a_server_is_stopped_is_counted(machine):
     progress = Progress("test")
     live.goto(progress, target="wsgi")
     found = live.measure_during(progress, "wsgi", "sudo supervisorctl restart deploylab-wsgi", view="hello", rate=50.0,
-                                concurrency=None, seconds=5.0, after=1.0)
+                                concurrency=None, seconds=8.0, after=1.0)
     assert found["done"]["status"] == 0 and "started" in found["done"]["out"]
     assert 1 <= found["began_s"] < found["ended_s"]
     run = found["run"]
     assert set(run["errors"]) <= {"connect", "reset", "closed_early", "stale"} and run["errors"].get("connect")
     failed = [one["from_s"] for one in found["bins"] if one["failed"]]
-    assert found["began_s"] - 0.5 < failed[0] and failed[-1] < found["ended_s"] + 0.5
+    # The restart has returned before the server listens again, and a busy machine takes its time for that.
+    assert found["began_s"] - 0.5 < failed[0] and failed[-1] < found["ended_s"] + 2
     assert run["n_sent"] == sum(one["ok"] + sum(one["failed"].values()) for one in found["bins"])

@@ -5,6 +5,7 @@ import multiprocessing
 import time
 
 import pytest
+from waiting import until
 
 from deploylab.errors import Busy, CommandError, HostError, MachineError
 from deploylab.machine import choose, lock, owned, shell
@@ -59,8 +60,7 @@ def test_standard_input_reaches_a_command_that_wants_it():
 def test_a_command_that_takes_too_long_is_ended_with_its_children():
     with pytest.raises(MachineError, match="0.3 s"):
         shell.run(HERE, "sleep 4711 & sleep 4711", timeout_s=0.3)
-    time.sleep(0.3)
-    assert not processes_named("sleep 4711")
+    until(lambda: not processes_named("sleep 4711"), "its children live on")
 
 
 def _run_for_ever():
@@ -70,18 +70,10 @@ def _run_for_ever():
 def test_a_killed_caller_leaves_nothing_behind():
     caller = multiprocessing.get_context("spawn").Process(target=_run_for_ever)
     caller.start()
-    for _ in range(100):
-        if processes_named("sleep 4712"):
-            break
-        time.sleep(0.05)
-    assert processes_named("sleep 4712")
+    until(lambda: processes_named("sleep 4712"), "the command has not begun")
     caller.kill()
     caller.join()
-    for _ in range(60):
-        if not processes_named("sleep 4712"):
-            return
-        time.sleep(0.05)
-    pytest.fail("the command outlived its caller")
+    until(lambda: not processes_named("sleep 4712"), "the command outlived its caller")
 
 
 # -- the lock and the record of what is ours ----------------------------------------
@@ -201,8 +193,7 @@ def test_the_machine_is_what_the_box_says(machine):
 def test_cancelling_ends_the_process_on_the_machine(machine):
     with pytest.raises(MachineError):
         machine.run("sleep 4713 & sleep 4713", timeout_s=0.5)
-    time.sleep(0.5)
-    assert not machine.run("pgrep -f '^sleep 4713'").ok
+    until(lambda: not machine.run("pgrep -f '^sleep 4713'").ok, "it goes on, on the machine")
 
 
 @pytest.mark.machine

@@ -79,7 +79,8 @@ def test_ctrl_c_ends_a_notebook_and_its_kernel(tmp_path):
                "try: notebooks.execute(pathlib.Path(sys.argv[1]))\nexcept KeyboardInterrupt: sys.exit(130)")
     work = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "long.ipynb")], cwd=paths.ROOT,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), "the cell has not begun")
+    until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), "the cell has not begun",
+          seconds=90)  # the kernel starts first
     work.send_signal(signal.SIGINT)
     said, _ = work.communicate(timeout=60)
     assert work.returncode == 130 and "Traceback" not in said, said
