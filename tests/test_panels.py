@@ -63,6 +63,7 @@ def test_the_chart_grows_and_marks_failures(panel):
     assert "failed" in panel.task.label.value
     first = panel.chart.value
     until(lambda: panel.chart.value != first, "the chart does not grow")
+    until(lambda: panel.seen[-1].n_errors, "nothing failed")
     panel.stop()
     assert panel.wait().errors["reset"] > 0
     assert "reset" in panel.final.value and panel.chart.layout.display == "none"

@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from deploylab import course as courses
 from deploylab import paths, provision
 from deploylab.awake import answers, awake
+from tests.waiting import until
 
 COURSE = courses.load()
 STAGES = [stage.name for stage in COURSE.stages]
@@ -188,14 +188,9 @@ def test_a_cancelled_converge_leaves_nothing_and_can_be_gone_on_with(machine, en
     parent = subprocess.Popen([sys.executable, "-c", PARENT, *where, "nginx"], cwd=paths.ROOT, text=True,
                               env={**os.environ, "PYTHONPATH": str(paths.ROOT)}, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL)
-    deadline_s = time.monotonic() + 60
-    while not machine.run("pgrep -x apt-get").ok:
-        assert time.monotonic() < deadline_s
+    until(lambda: machine.run("pgrep -x apt-get").ok, "no installation begins", seconds=300)
     parent.send_signal(ending)
     parent.communicate()
-    deadline_s = time.monotonic() + 15
-    while machine.run("pgrep -x 'apt-get|dpkg'").ok:
-        assert time.monotonic() < deadline_s, "the installation on the machine goes on"
-        time.sleep(0.2)
+    until(lambda: not machine.run("pgrep -x 'apt-get|dpkg'").ok, "the installation on the machine goes on", seconds=60)
     assert provision.converge(machine, COURSE, "nginx").changed
     assert provision.converge(machine, COURSE, "nginx").changed == 0

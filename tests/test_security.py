@@ -14,6 +14,7 @@ import requests
 
 from deploylab import course as courses
 from deploylab import paths, provision
+from deploylab.doctor import PROBLEM
 from deploylab.machine import box, lxc
 from tests import jupyter, secrecy
 
@@ -158,9 +159,11 @@ def test_what_we_start_here_listens_on_loopback_alone(anew):
 def test_no_log_and_no_result_has_a_secret(machine, anew, lab, tmp_path):
     """All that this clone wrote, and what is told to whoever helps. A whole run with its report: tests/test_road.py."""
     verbs = [("measure", STAGE, "--view", "page", "--seconds", "1", "--repeats", "1"), ("check", STAGE, "--json"),
-             ("status", "--deep"), ("doctor",)]
+             ("status", "--deep"), ("doctor", "--json")]
     told = [lab(*words, DEPLOYLAB_RESULTS=str(tmp_path)) for words in verbs]
-    assert [one.returncode for one in told] == [0, 0, 0, 0]
+    assert [one.returncode for one in told[:-1]] == [0, 0, 0]
+    missing = {one["name"] for one in json.loads(told[-1].stdout)["findings"] if one["state"] == PROBLEM}
+    assert missing <= {"Python index", "packages"}  # each is asked once, and a busy network may be late
     assert list(tmp_path.rglob("runs.jsonl"))
     secrets = anew[1]
     assert secrecy.holders(secrets, tmp_path, paths.state_dir() / "log", paths.results_dir()) == []
