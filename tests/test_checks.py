@@ -1,12 +1,13 @@
 """Checks: what they ask, and what they say of answers that a test made up."""
 
 import dataclasses
+import itertools
 
 import pytest
 
 from deploylab import checks
 from deploylab import course as courses
-from deploylab.checks import Check, delivery, system, trouble, web
+from deploylab.checks import Check, base, delivery, system, trouble, web
 from deploylab.checks.base import Answer, Look
 from deploylab.errors import CheckError, CourseError
 from deploylab.machine import Completed
@@ -77,6 +78,23 @@ def look(workers=None, target=NGINX, **answers) -> Look:
     if workers is not None:
         look.workers = workers
     return look
+
+
+def test_workers_that_lie_waiting_are_waited_for_and_those_that_are_missing_not_for_ever(monkeypatch):
+    """The second process answers after more rounds than are asked at least."""
+    def seen(n_alone: int) -> dict:
+        asked = itertools.count()
+
+        def get(self, path) -> Answer:
+            number = next(asked)
+            return Answer(200, {"X-Process": f"{1 + (number > n_alone and number % 2)}/{number // 2 % 8}"}, "")
+
+        monkeypatch.setattr(Look, "get", get)
+        return look().workers
+
+    assert sorted(seen(n_alone=2 * base.ROUNDS * 64)) == [1, 2]
+    monkeypatch.setattr(base, "LOOK_S", 0)
+    assert sorted(seen(n_alone=1_000_000)) == [1]
 
 
 def test_worker_counts():

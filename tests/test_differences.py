@@ -1,5 +1,6 @@
 """differences: found in files, environment, command lines and code; never mere naming, never a secret."""
 
+import subprocess
 from collections import Counter
 
 import pytest
@@ -186,6 +187,17 @@ def test_the_guest_s_own_look(tmp_path):
     assert found["files"] == {str(tmp_path / "x.conf"): "listen 1;", str(tmp_path / "none"): None}
     assert found["commands"] and found["revision"] is None
     assert configured.environment(str(tmp_path / "no.env")) is None
+
+
+def test_a_process_that_ends_between_two_targets_is_seen_for_both():
+    configured.running.cache_clear()
+    process = subprocess.Popen(["sleep", "4721"])
+    first = configured.commands(["^sleep 4721 "])
+    process.kill()
+    process.wait()
+    assert first == configured.commands(["^sleep 4721 "]) == ["sleep 4721"]
+    configured.running.cache_clear()
+    assert configured.commands(["^sleep 4721 "]) == []
 
 
 # ------------------------------------------------------------------ on the machine

@@ -78,9 +78,12 @@ def test_a_file_that_the_client_has_is_not_sent(measured):
 
 
 def test_what_a_page_asks_of_the_database_is_counted(measured):
-    """The real page about 8 queries, as its title says; a page that is only a template none."""
-    assert 7 <= measured("nginx", "page").db_queries_per_request < 9
-    assert measured("nginx", "hello").db_queries_per_request < 0.1
+    """The real page about 8 queries, as its title says; a page that is only a template none.
+
+    Each new connection to the database asks a question too: so enough pages for that to be little.
+    """
+    assert 7 <= measured("nginx", "page", {"seconds": 3}).db_queries_per_request < 9
+    assert measured("nginx", "hello", {"seconds": 3}).db_queries_per_request < 0.1
     assert "n_db_queries" not in measured("runserver", "page").notes  # a file is asked no questions
 
 

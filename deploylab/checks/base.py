@@ -1,5 +1,6 @@
 """What all checks share: the answer they give, and the eyes they look with."""
 
+import itertools
 import re
 import shlex
 import time
@@ -18,7 +19,8 @@ from deploylab.machine import Completed, Machine
 TIMEOUT_S = 5.0
 PATIENCE_S = 10.0  # with a server that was just started, by a boot or by a person
 NOT_YET = (0, 502, 503, 504)  # what a server that still loads its application gives, or the one before it
-ROUNDS = 20  # at most, of concurrent requests, until every thread has answered one
+ROUNDS = 20  # of concurrent requests, until every thread has answered one; then it is enough
+LOOK_S = 15.0  # but who has not been seen may have lain waiting for a processor: so long is looked at least
 
 
 @dataclass(frozen=True)
@@ -135,9 +137,10 @@ class Look:
         """Threads by process id, as seen in the answers to many requests at the same time."""
         seen: dict[int, set[int]] = {}
         at_once = min(64, 3 * self.expect.get("processes", 1) * self.expect.get("threads", 8))
-        path, before, same = self.view("wait").path, None, 0
+        wanted = self.expect.get("processes", 1) * self.expect.get("threads", 1)
+        path, before, same, until_s = self.view("wait").path, None, 0, time.monotonic() + LOOK_S
         with ThreadPoolExecutor(at_once) as pool:
-            for _ in range(ROUNDS):
+            for number in itertools.count(1):
                 for answer in pool.map(self.get, [path] * at_once):
                     pid, _, thread = answer.headers.get("X-Process", "").partition("/")
                     if pid.isdigit():
@@ -146,8 +149,10 @@ class Look:
                     break  # nobody answers, and each further round would wait as long
                 now = sum(len(threads) for threads in seen.values())
                 same = same + 1 if now == before else 0
-                if same == 2 and now >= self.expect.get("processes", 1) * self.expect.get("threads", 1):
+                if same == 2 and now >= wanted:
                     break  # two more rounds brought nobody new
+                if number >= ROUNDS and (now >= wanted or time.monotonic() > until_s):
+                    break
                 before = now
         return seen
 

@@ -7,6 +7,7 @@ holds the patterns that are looked for.
 import os
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 SECRET = re.compile("SECRET|PASSWORD|KEY")  # in a variable's name: its value never leaves this machine
@@ -47,15 +48,19 @@ def environment(path):
 
 def commands(patterns):
     """The command line of every process that matches a pattern."""
+    return sorted(line for line in running() if any(re.search(pattern, f"{line} ") for pattern in patterns))
+
+
+@cache
+def running():
+    """The command line of every process, read once: one that ends between two targets is no difference of theirs."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip())
         except OSError:  # it ended meanwhile
             continue
-        if any(re.search(pattern, f"{line} ") for pattern in patterns):
-            found.append(line)
-    return sorted(found)
+    return found
 
 
 def revision(app):
