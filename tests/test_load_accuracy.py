@@ -10,6 +10,8 @@ from load_helpers import FaultyServer, TimedServer
 from tests.benchmarks import accuracy, others
 from tests.benchmarks.accuracy import CASES, CLOSED, FAULTS, FEW, OPEN, Case, Counted, Row
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def timed():

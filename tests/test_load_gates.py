@@ -21,6 +21,8 @@ from deploylab.load.engine import Engine
 from deploylab.load.guard import resolve
 from deploylab.load.summary import summarise
 
+pytestmark = pytest.mark.alone
+
 GATES = {"client_cpu": "client_cpu=93%", "client_wait": "client_wait=31%", "sender_lag": "sender_lag=40%",
          "ceiling": "ceiling=88%", "behind": "behind=61%", "unsent": "unsent=12.0%"}
 

@@ -15,6 +15,8 @@ from deploylab.load.attempts import NONE
 from deploylab.load.open import arrivals
 from deploylab.units import NS_PER_MS, NS_PER_S
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def server():

@@ -10,6 +10,8 @@ from load_helpers import FaultyServer, load
 from deploylab.load import engine
 from deploylab.load.poller import READ, WRITE, EpollPoller, SelectorPoller
 
+pytestmark = pytest.mark.alone
+
 POLLERS = [SelectorPoller] + ([EpollPoller] if hasattr(select, "epoll") else [])
 
 

@@ -14,6 +14,8 @@ from deploylab.errors import LoadError
 from deploylab.load import LoadSpec
 from deploylab.load.visit import CONNECTIONS
 
+pytestmark = pytest.mark.alone
+
 HTML, CSS, PNG = "text/html", "text/css; charset=utf-8", "image/png"
 PAGE = """<html><head><link rel="icon" href="/icon.svg"><link rel="stylesheet" href="style.css?v=1">
 <script src="/app.js" defer></script></head><body><img src="/icon.svg"><img src="/a.png"><a href="/elsewhere">x</a>

@@ -28,6 +28,8 @@ from deploylab.lessons.cores import Cores
 from deploylab.lessons.race import KINDS
 from deploylab.lessons.source import shown_source
 
+pytestmark = pytest.mark.alone
+
 LINES = 20  # of a server, its docstring, imports and blank lines left out
 MACHINE = synthetic.MACHINE | {"kind": "this computer", "provider": None, "gil": True}
 needs_two_cores = pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
@@ -228,7 +230,7 @@ def test_ten_waiting_visitors_are_served_together_by_threads_and_in_turn_without
     assert most_rps("threaded") > 5 * most_rps("blocking")
 
 
-@pytest.mark.machine  # it needs none, but both cores for some seconds
+@pytest.mark.slow
 @pytest.mark.skipif(not servers.has_gil(), reason="this Python has no GIL")
 @needs_two_cores
 def test_processes_reckon_on_two_cores_and_threads_on_one():

@@ -19,7 +19,7 @@ from deploylab.lessons.live import Live
 from deploylab.lessons.predictions import Prediction
 from deploylab.lessons.race import KINDS, ONE_AT_A_TIME, PAIRS, Race, shown_race
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 MACHINE = synthetic.MACHINE | {"kind": "this computer", "provider": None, "gil": True}
 RPS = {"wait": dict(zip(KINDS, (19, 180, 190, 188, 190), strict=True)),
