@@ -1,13 +1,14 @@
 #!/bin/bash
-# tests/clean.sh CLONE SCRIPT [OUT]
+# tests/clean.sh CLONE SCRIPT [OUT [SUITE]]
 #
 # Runs a shell script as root in a Debian that has Python and certificates and nothing else, beside a copy of CLONE in
 # /root/deploylab. It has namespaces of its own for network, mounts, processes and its name: its servers take no port
 # of this computer, and when the script ends everything in it ends too. Packages come over a network of two
-# addresses that this computer masks as its own. What the script leaves in /root/out is then in the folder OUT. As root. The bare system is kept in CLONE/.lab for the next time.
+# addresses that this computer masks as its own. What the script leaves in /root/out is then in the folder OUT. SUITE is a
+# release of Debian, this computer's own if none. As root. The bare system is kept in CLONE/.lab for the next time.
 set -euo pipefail
 clone=$(realpath "$1") script=$(realpath "$2") out=${3-}
-suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+own=$(. /etc/os-release && echo "$VERSION_CODENAME") suite=${4:-$own}
 kept=$clone/.lab/clean-$suite.tar
 name=lab$$ net=10.213.$(($$ / 64 % 256)).$(($$ % 64 * 4))
 first=${net%.*}.$((${net##*.} + 1)) second=${net%.*}.$((${net##*.} + 2))
@@ -24,7 +25,7 @@ trap 'exit 143' INT TERM HUP
 if [ ! -e "$kept" ]; then
     mkdir -p "$clone/.lab"
     # The mirror that this computer uses itself.
-    apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) main' "Created-By: Packages" "Origin: Debian" | sort -u |
+    apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) main' "Created-By: Packages" "Origin: Debian" | sort -u | sed "s/ $own/ $suite/" |
         mmdebstrap --quiet --format=tar --mode=root --variant=minbase --include=python3,ca-certificates "$suite" "$kept.part" -
     mv "$kept.part" "$kept"
 fi

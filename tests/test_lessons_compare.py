@@ -71,7 +71,7 @@ def test_every_step_is_told_with_its_gains_losses_and_nothings():
         findings.newest(COURSE).bought("runserver")
 
 
-def test_a_rate_to_reckon_with_and_a_plot_of_what_was_not_measured():
+def test_a_rate_to_compute_with_and_a_plot_of_what_was_not_measured():
     session(synthetic.rounds(COURSE)).finish()
     found = findings.newest(COURSE)
     assert found.stages[0] == "runserver" and "wsgi" not in found.stages

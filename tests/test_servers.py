@@ -233,7 +233,7 @@ def test_ten_waiting_visitors_are_served_together_by_threads_and_in_turn_without
 @pytest.mark.slow
 @pytest.mark.skipif(not servers.has_gil(), reason="this Python has no GIL")
 @needs_two_cores
-def test_processes_reckon_on_two_cores_and_threads_on_one():
+def test_processes_compute_on_two_cores_and_threads_on_one():
     divided = cores.divide(cores.available(), parallel=True)
 
     def busy_cores(kind: str) -> float:

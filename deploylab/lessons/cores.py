@@ -43,7 +43,7 @@ def divide(available: Sequence[int], *, parallel: bool) -> Cores:
     """Who gets which cores.
 
     With three or more the server has two and the load a third. With two, a server that waits has one and the load
-    the other; one that reckons needs both to show what processes can do and threads cannot, so the load, which
+    the other; one that computes needs both to show what processes can do and threads cannot, so the load, which
     then has little to do, runs on the same two.
 
     Args:

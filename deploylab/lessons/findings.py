@@ -67,7 +67,7 @@ class Findings:
         return [one.stage for one in stats.on_ladder(self._course) if one.stage in there]
 
     def rate(self, stage: str, view: str, concurrency: int | None = None) -> float:
-        """Good answers a second of one stage on one view, to reckon with.
+        """Good answers a second of one stage on one view, to compute with.
 
         Raises:
             ResultsError: the session has no such runs.

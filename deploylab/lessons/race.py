@@ -50,8 +50,8 @@ class Race:
     def ceilings_rps(self) -> dict[str, dict[str, float]]:
         """The most requests a second, by path and server.
 
-        Who waits needs a place: one, or as many as there are clients. Who reckons needs a core: one, or all of the
-        server's where several processes may reckon at once; a request costs what it costs the simplest server.
+        Who waits needs a place: one, or as many as there are clients. Who computes needs a core: one, or all of the
+        server's where several processes may compute at once; a request costs what it costs the simplest server.
 
         Source: Little's law, throughput = requests in the system / time in the system.
         """

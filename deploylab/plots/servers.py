@@ -1,4 +1,4 @@
-"""Small servers side by side: visitors who wait, visitors who reckon, and the memory that serving them takes."""
+"""Small servers side by side: visitors who wait, visitors who compute, and the memory that serving them takes."""
 
 from collections.abc import Mapping, Sequence
 

@@ -79,7 +79,7 @@ def student_t(n: int) -> float:
         >>> round(student_t(5), 3)
         2.776
     """
-    from scipy.special import stdtrit  # when first asked: who reckons nothing need not wait for scipy
+    from scipy.special import stdtrit  # when first asked: who computes nothing need not wait for scipy
 
     return float(stdtrit(n - 1, 0.975))
 

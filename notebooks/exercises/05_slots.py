@@ -8,7 +8,7 @@ TASK = """
 Somebody gives you a machine and a site, and asks for gunicorn's two numbers. You know:
 
 - `cores`: processor cores of the machine
-- `reckons_ms`: how long a page keeps a core busy
+- `cpu_ms`: how long a page keeps a core busy
 - `waits_ms`: how long a page waits besides, for a database or another service
 - `memory_mb`: memory that is left for the application
 - `worker_mb`: memory that one worker takes, threads and all
@@ -17,13 +17,13 @@ Write the rule of this lesson's configuration:
 
 1. **workers**: one for each core, and two at least; but never more than fit into the memory, and never less than one.
 2. **threads** in each worker: so many that the cores have work while others wait. A page holds its slot for
-   `reckons_ms + waits_ms`, and keeps a core busy for `reckons_ms` of them. Round up.
+   `cpu_ms + waits_ms`, and keeps a core busy for `cpu_ms` of them. Round up.
 
 The cell asks your function about several machines.
 """
 
 START = """
-def settings(cores, reckons_ms, waits_ms, memory_mb, worker_mb):
+def settings(cores, cpu_ms, waits_ms, memory_mb, worker_mb):
     workers = 2 * cores + 1
     threads = 1
     return workers, threads
@@ -31,21 +31,21 @@ def settings(cores, reckons_ms, waits_ms, memory_mb, worker_mb):
 
 HINTS = [
     "How many workers fit into the memory? Division without a rest is written // in Python. min and max do the rest.",
-    "On one core: a page that reckons 10 ms and waits 40 ms uses the core for a fifth of its time. So five such pages "
+    "On one core: a page that computes 10 ms and waits 40 ms uses the core for a fifth of its time. So five such pages "
     "keep one core busy, and that many slots each core wants.",
-    "slots = cores * (reckons_ms + waits_ms) / reckons_ms, shared out over the workers. math.ceil rounds up.",
+    "slots = cores * (cpu_ms + waits_ms) / cpu_ms, shared out over the workers. math.ceil rounds up.",
 ]
 
 SOLUTION = """
 import math
 
-def settings(cores, reckons_ms, waits_ms, memory_mb, worker_mb):
+def settings(cores, cpu_ms, waits_ms, memory_mb, worker_mb):
     workers = max(1, min(max(2, cores), memory_mb // worker_mb))
-    slots = cores * (reckons_ms + waits_ms) / reckons_ms
+    slots = cores * (cpu_ms + waits_ms) / cpu_ms
     return workers, math.ceil(slots / workers)
 """
 
-CASES = [  # what is special about it; cores, reckons_ms, waits_ms, memory_mb, worker_mb
+CASES = [  # what is special about it; cores, cpu_ms, waits_ms, memory_mb, worker_mb
     ("four cores and memory enough", (4, 10, 40, 4000, 100)),
     ("one core: one worker may hang, another has to be there", (1, 10, 40, 2000, 100)),
     ("eight cores, and memory for three workers", (8, 10, 40, 350, 100)),
@@ -71,7 +71,7 @@ def check(lab, namespace) -> str:
     return ""
 
 
-def _right(cores: int, reckons_ms: int, waits_ms: int, memory_mb: int, worker_mb: int) -> tuple[int, int]:
+def _right(cores: int, cpu_ms: int, waits_ms: int, memory_mb: int, worker_mb: int) -> tuple[int, int]:
     """Workers and threads, by the rule of the task."""
     workers = max(1, min(max(2, cores), memory_mb // worker_mb))
-    return workers, math.ceil(cores * (reckons_ms + waits_ms) / reckons_ms / workers)
+    return workers, math.ceil(cores * (cpu_ms + waits_ms) / cpu_ms / workers)

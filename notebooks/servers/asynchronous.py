@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from work import WAIT_S, answer, reckon
+from work import WAIT_S, answer, compute
 
 
 async def serve(reader, writer):
@@ -11,7 +11,7 @@ async def serve(reader, writer):
     if request.startswith(b"GET /wait "):
         await asyncio.sleep(WAIT_S)          # the others have their turn meanwhile
     else:
-        reckon()                             # nobody else has a turn meanwhile
+        compute()                             # nobody else has a turn meanwhile
     writer.write(answer())
     writer.close()
 

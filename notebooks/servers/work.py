@@ -8,7 +8,7 @@ WAIT_S = 0.05      # as a database or another site would keep us waiting
 NUMBERS = 100_000  # a few milliseconds of pure Python
 
 
-def reckon():
+def compute():
     """Work for the processor: no waiting, no library in C."""
     return sum(number * number for number in range(NUMBERS))
 
@@ -18,7 +18,7 @@ def work(request):
     if request.startswith(b"GET /wait "):
         time.sleep(WAIT_S)
     else:
-        reckon()
+        compute()
     return answer()
 
 
