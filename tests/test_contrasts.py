@@ -227,10 +227,10 @@ def test_an_unverified_server_is_never_measured(monkeypatch):
     from deploylab.progress import Progress
 
     target = COURSE.target("nginx")
-    monkeypatch.setattr(measuring, "answers", lambda machine, target: False)
+    monkeypatch.setattr(measuring, "answers", lambda machine, target, **patience: False)
     with pytest.raises(CheckError, match="nginx does not answer on port 8003.*\nNext: ./lab goto nginx"):
         measuring.verify(SimpleNamespace(), COURSE, [target], Progress("test"))
-    monkeypatch.setattr(measuring, "answers", lambda machine, target: True)
+    monkeypatch.setattr(measuring, "answers", lambda machine, target, **patience: True)
     monkeypatch.setattr(measuring.checks, "verify", lambda *_: [Check("DEBUG is off", False, "on", "a", "cure")])
     with pytest.raises(CheckError, match="DEBUG is off"):
         measuring.verify(SimpleNamespace(), COURSE, [target], Progress("test"))
