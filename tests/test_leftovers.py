@@ -96,6 +96,27 @@ def test_a_machine_that_was_stopped_half_made_is_destroyed_too(machine, lab, clo
     assert not host.of_clone(*marks) and in_its_folders(clone) == []
 
 
+@pytest.mark.machine
+def test_who_still_makes_a_guest_is_ended_before_its_folder_goes(machine, tmp_path):
+    """Its template unpacks on when Vagrant was killed: a folder that is taken away under it comes back."""
+    if machine.provider != "lxc":
+        pytest.skip("makes half a container")
+    guest = f"{machine.name}-half"
+    template, folder = tmp_path / "lxc-template", lxc.disk(guest).parent
+    template.write_text(f"while :; do mkdir -p {folder}/rootfs; (cd {folder}/rootfs && sleep 1; touch a.$$); done")
+    others = set(subprocess.run(["lxc-ls", "-1"], capture_output=True, text=True).stdout.split())
+    command = [*lxc.root(), "sh", template, f"--name={guest}", "--path=/x"]
+    with subprocess.Popen(command, start_new_session=True) as maker:
+        try:
+            until((folder / "rootfs").exists)
+            lxc.destroy(guest)
+            assert not folder.exists() and maker.wait(5)
+        finally:
+            maker.kill()
+    assert not host.of_clone(guest)
+    assert set(subprocess.run(["lxc-ls", "-1"], capture_output=True, text=True).stdout.split()) == others
+
+
 def test_a_machine_that_does_not_come_up_is_known_to_destroy(tmp_path, monkeypatch):
     class Broken:
         def up(self, progress):

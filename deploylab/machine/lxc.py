@@ -20,6 +20,15 @@ NETWORK_UP = Path("/run/lxc/network_up")
 OURS = Path("/run/lxc/deploylab")  # a clone brought the bridge up. It goes with the bridge, at the latest at a reboot
 LOCKS = Path("/run/lxc/lock")
 DNSMASQ_PID = Path("/run/lxc/dnsmasq.pid")
+# Ends what makes the guest $1 in the folder $2: lxc-create, its template, and what the template unpacks in there.
+END_MAKERS = """for _ in $(seq 100); do
+    found=$(pgrep -f "[l]xc-(create|template) .*$1( |$)"
+            find /proc -mindepth 2 -maxdepth 2 -name cwd -lname "$2/*" 2>/dev/null | cut -d/ -f3)
+    [ "$found" ] || exit 0
+    kill -KILL $found 2>/dev/null
+    sleep 0.1
+done
+exit 1"""
 
 
 def kernel_lacks() -> str:
@@ -100,10 +109,11 @@ def kill(guest: str) -> None:
 def destroy(guest: str) -> None:
     """Take away what is left of a guest that Vagrant does not know of, or knows no more.
 
-    Vagrant learns of a container when it is made, so one that was half made is nobody's. And LXC leaves a file that it
-    locks.
+    Vagrant learns of a container when it is made, so one that was half made is nobody's; and whoever makes it may
+    outlive a Vagrant that was killed, and write on into the folder. LXC leaves a file that it locks.
     """
     folder = disk(guest).parent
+    _quiet([*root(), "sh", "-c", END_MAKERS, "end-makers", guest, str(folder)])
     if folder.exists():
         _quiet([*root(), "lxc-destroy", "-f", "-n", guest])
         _quiet([*root(), "rm", "-rf", "--one-file-system", str(folder)])  # one without a configuration is none to LXC
