@@ -2,8 +2,10 @@
 
 import subprocess
 from collections import Counter
+from pathlib import Path
 
 import pytest
+from waiting import until
 
 from deploylab import configuration
 from deploylab import course as courses
@@ -192,6 +194,7 @@ def test_the_guest_s_own_look(tmp_path):
 def test_a_process_that_ends_between_two_targets_is_seen_for_both():
     configured.running.cache_clear()
     process = subprocess.Popen(["sleep", "4721"])
+    until(Path(f"/proc/{process.pid}/cmdline").read_bytes)  # a moment after it began
     first = configured.commands(["^sleep 4721 "])
     process.kill()
     process.wait()
