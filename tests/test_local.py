@@ -28,14 +28,15 @@ TRACES = {
 }
 
 
-@pytest.fixture(scope="module")
-def seen(tmp_path_factory, machine) -> Path:
-    """The folder of what tests/local.sh saw. It needs a host that forwards packets, as with a machine on LXC."""
+@pytest.fixture(scope="module", params=["bookworm", "trixie"])
+def seen(request, tmp_path_factory, machine) -> Path:
+    """The folder of what tests/local.sh saw in a Debian. It needs a host that forwards packets, as with LXC."""
     if machine.provider != "lxc":
         pytest.skip("its network is made with what LXC brings")
     out = tmp_path_factory.mktemp("local")
-    done = subprocess.run([TESTS / "clean.sh", paths.ROOT, TESTS / "local.sh", out], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1200)
+    done = subprocess.run([TESTS / "clean.sh", paths.ROOT, TESTS / "local.sh", out, request.param],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=3600)
     print(done.stdout)
     assert done.returncode == 0, done.stdout[-3000:]
     return out

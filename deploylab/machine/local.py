@@ -27,6 +27,7 @@ from deploylab.progress import Progress
 SYSTEMS = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
 # What converging and lessons by hand need, and a bare container lacks.
 PACKAGES = ("sudo", "git", "iproute2", "procps", "ca-certificates", "curl", "python3")
+SYSUSERS = "systemd-standalone-sysusers"  # else Varnish on Debian 13 brings all of systemd along
 PROGRAMS = paths.PROVISIONING / "local"
 INSTALL = paths.PROVISIONING / "files/usr/local/lib/deploylab/install"
 KEPT = Path("/var/lib/deploylab")  # whose machine this computer is, and what was here before
@@ -60,8 +61,8 @@ def lacks() -> str:
 
 
 def missing() -> tuple[str, ...]:
-    """Those of PACKAGES that are not installed."""
-    return tuple(apt.missing(PACKAGES))
+    """Those of PACKAGES that are not installed, and what stands in for a systemd that is not there."""
+    return tuple(apt.missing(PACKAGES if not apt.missing(["systemd"]) else [*PACKAGES, SYSUSERS]))
 
 
 def server_cpus() -> tuple[int, ...]:
