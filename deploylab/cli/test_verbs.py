@@ -14,7 +14,7 @@ from deploylab.cli.options import Yes
 
 # Files side by side; one more than there are processors, because many tests wait, and each worker costs its imports.
 SIDE_BY_SIDE = ["-n", "3", "--dist", "loadfile"]
-FAST = ["-m", "not machine and not slow", *SIDE_BY_SIDE]
+FAST = ["-m", "not machine and not slow and not alone", *SIDE_BY_SIDE]
 WITHOUT_MACHINE = ["-m", "not machine and not alone", *SIDE_BY_SIDE]
 ALONE = ["-m", "alone"]
 # Two machines, and on each one test after the other. The slowest are named, for whoever wants the whole to be quicker.
@@ -26,7 +26,7 @@ INTERRUPTED, NO_TESTS = 2, 5  # pytest's own status: after Ctrl-C, and where -k 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def test(
     context: typer.Context,
-    fast: Annotated[bool, typer.Option("--fast", help="Leave out what needs a machine, and what is slow.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Leave out the slow ones, and those with a machine.")] = False,
     yes: Yes = False,
 ) -> None:
     """Run the tests, on two real machines of their own. More arguments go to pytest.
