@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import requests
 
-from deploylab import stopping
+from deploylab.core import cancel
+from deploylab.core.errors import MachineError
 from deploylab.course import Target
-from deploylab.errors import MachineError
 from deploylab.machine import Machine
 
 START_S = 30.0
@@ -60,7 +60,7 @@ def answers(machine: Machine, target: Target, *, patience_s: float = 0.0) -> boo
                 return False
             if time.monotonic() > end_s:
                 return False
-            stopping.sleep(0.3)
+            cancel.sleep(0.3)
 
 
 def _start(machine: Machine, target: Target) -> None:
@@ -70,4 +70,4 @@ def _start(machine: Machine, target: Target) -> None:
         if time.monotonic() > deadline_s:
             raise MachineError(f"{target.name} was started with `{target.start}` and does not answer after "
                                f"{START_S:.0f} s. It said: {done.out.strip()[-300:]}", f"./lab goto {target.name}")
-        stopping.sleep(0.2)
+        cancel.sleep(0.2)

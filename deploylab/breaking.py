@@ -8,12 +8,13 @@ import json
 import random
 import shlex
 
-from deploylab import paths, road
+from deploylab import road
 from deploylab.awake import PATIENCE_S, answers
+from deploylab.core import paths
+from deploylab.core.errors import CourseError, MachineError
+from deploylab.core.progress import Progress
 from deploylab.course import Break, Course, Target
-from deploylab.errors import CourseError, MachineError
 from deploylab.machine import Machine
-from deploylab.progress import Progress
 from deploylab.road import Ready
 
 AT_MOST_S = 1800  # what goes on doing harm ends by itself, should nobody mend it

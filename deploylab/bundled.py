@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from urllib.parse import quote
 
-from deploylab import paths
-from deploylab.errors import HostError
+from deploylab.core import paths
+from deploylab.core.errors import HostError
 
 SCHEMA = 1
 MANIFEST = "manifest.json"

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploylab.errors import MachineError
+from deploylab.core.errors import MachineError
 from deploylab.guest import sample as guest_sample
 from deploylab.machine import Machine
 

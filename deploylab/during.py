@@ -8,17 +8,17 @@ from typing import Any, Generic, TypeVar
 
 from deploylab import experiment, load, measuring
 from deploylab.awake import awake
+from deploylab.core.errors import LoadError
+from deploylab.core.progress import Progress
+from deploylab.core.units import NS_PER_S
 from deploylab.course import Course
-from deploylab.errors import LoadError
 from deploylab.experiment import Bench, Cell, Load
 from deploylab.load import attempts
 from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
-from deploylab.progress import Progress
 from deploylab.record import Run
 from deploylab.results import Session
 from deploylab.sitting import chosen_targets
-from deploylab.units import NS_PER_S
 
 N_BINS = 40  # over the window
 T = TypeVar("T")

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deploylab import cost, load, prelude, provision, stopping
+from deploylab import cost, load, prelude, provision
+from deploylab.core import cancel
+from deploylab.core.errors import LoadError
 from deploylab.course import Course, Target, View
-from deploylab.errors import LoadError
 from deploylab.machine import Machine
 from deploylab.record import LoadResult, Run
 from deploylab.results import Session
@@ -233,7 +234,7 @@ def _warm_up(spec: load.LoadSpec, seconds: float) -> load.LoadSpec:
 def _await_late(cell: Cell, result: LoadResult) -> None:
     """Return when what failed is carried out too, where that leaves something behind."""
     if result.errors and cell.view.undo:
-        stopping.sleep(LATE_S)
+        cancel.sleep(LATE_S)
 
 
 def _undo(machine: Machine, cell: Cell) -> None:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from deploylab import checks, contrast, experiment, load, stats, units, words
+from deploylab import checks, contrast, experiment, load, stats, words
 from deploylab.awake import PATIENCE_S, answers, awake
+from deploylab.core import units
+from deploylab.core.errors import CheckError
+from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course, Stage, Target
-from deploylab.errors import CheckError
 from deploylab.experiment import Bench
 from deploylab.machine import Machine
-from deploylab.progress import Progress
 from deploylab.record import Run
 
 

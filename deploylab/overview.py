@@ -4,7 +4,8 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from deploylab import cost, results, units
+from deploylab import cost, results
+from deploylab.core import units
 from deploylab.course import Course
 from deploylab.machine import OwnMachine, choose, copies, open_machine
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import requests
 
+from deploylab.core.errors import LoadError
 from deploylab.course import View
-from deploylab.errors import LoadError
 
 TIMEOUT_S = 10.0
 

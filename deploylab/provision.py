@@ -18,9 +18,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from deploylab import network, paths, source, stopping
+from deploylab import network, source
+from deploylab.core import cancel, paths
+from deploylab.core.errors import ConvergeError, CourseError
 from deploylab.course import Course
-from deploylab.errors import ConvergeError, CourseError
 from deploylab.machine import Machine
 
 CALIBRATION = "calibration"  # no stage: a static stub on the machine, for the load generator
@@ -83,7 +84,7 @@ def converge(machine: Machine, course: Course, stage_name: str, *, variants: Ite
     spec = specification(machine, course, stage_name, variants)
     ended: dict[str, Any] = {}
     changes = []
-    with _process(spec) as process, stopping.ended_by(process.stdin.close):
+    with _process(spec) as process, cancel.ended_by(process.stdin.close):
         for line in process.stdout or ():
             event = json.loads(line)
             on_event(event)

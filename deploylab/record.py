@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from deploylab.errors import ResultsError
+from deploylab.core.errors import ResultsError
 
 SCHEMA = 1  # raised when a field changes its meaning; a reader refuses what it does not know
 

@@ -10,13 +10,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deploylab import network, paths, provision, road, units
+from deploylab import network, provision, road
 from deploylab.awake import answers
+from deploylab.core import paths, units
+from deploylab.core.errors import CourseError, HostError
+from deploylab.core.progress import Progress
 from deploylab.course import Course, Stage
-from deploylab.errors import CourseError, HostError
 from deploylab.machine import OwnMachine, box, copies
 from deploylab.machine.copies import Copy
-from deploylab.progress import Progress
 
 
 @dataclass(frozen=True)

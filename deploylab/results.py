@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from deploylab import paths
-from deploylab.durable import add_line, explained, replace, whole_json
-from deploylab.errors import ResultsError
+from deploylab.core import paths
+from deploylab.core.errors import ResultsError
+from deploylab.core.files import add_line, explained, replace, whole_json
 from deploylab.record import Run
 
 SCHEMA = 1  # of session.json; raised when a key changes its meaning

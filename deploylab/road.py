@@ -10,14 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from deploylab import checks, experiment, measuring, provision, results, units, words
+from deploylab import checks, experiment, measuring, provision, results, words
 from deploylab.awake import awake
 from deploylab.checks import Check
+from deploylab.core import units
+from deploylab.core.errors import CheckError
+from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course, Stage, Target
-from deploylab.errors import CheckError
 from deploylab.experiment import Bench, Load
 from deploylab.machine import Machine
-from deploylab.progress import Progress
 from deploylab.provision import Converged
 from deploylab.results import Session
 

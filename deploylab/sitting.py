@@ -6,12 +6,12 @@ from dataclasses import asdict
 from deploylab import contrast as contrasts
 from deploylab import experiment, measuring, overview, words
 from deploylab.awake import awake
+from deploylab.core.errors import CheckError, CourseError
+from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course, Target, View
-from deploylab.errors import CheckError, CourseError
 from deploylab.experiment import Bench, Cell, Load
 from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
-from deploylab.progress import Progress
 from deploylab.record import Difference, Run
 from deploylab.results import Session
 from deploylab.stats import differing

@@ -10,9 +10,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from deploylab import paths
+from deploylab.core import paths
+from deploylab.core.errors import HostError
 from deploylab.course import Course
-from deploylab.errors import HostError
 
 FIXED = {f"GIT_{who}_{what}": value
          for who in ("AUTHOR", "COMMITTER")

@@ -12,18 +12,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deploylab import experiment, measuring, provision, road, sitting, stats, units, words
+from deploylab import experiment, measuring, provision, road, sitting, stats, words
 from deploylab.awake import awake
+from deploylab.core import units
+from deploylab.core.files import explained
+from deploylab.core.files import replace as replace_file
+from deploylab.core.progress import Progress
+from deploylab.core.units import NS_PER_MS
 from deploylab.course import Course, Target, View
-from deploylab.durable import explained
-from deploylab.durable import replace as replace_file
 from deploylab.experiment import Bench, Cell, Load
 from deploylab.load.spec import CLOSED, OPEN, OPEN_CONNECTIONS
 from deploylab.machine import Machine
-from deploylab.progress import Progress
 from deploylab.record import Run
 from deploylab.results import Session
-from deploylab.units import NS_PER_MS
 
 PURPOSE = "sweep"
 CLIENTS = (1, 2, 4, 8, 16, 32, 64, 128)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import sqrt
 from statistics import fmean
 
-from deploylab import units
+from deploylab.core import units
 from deploylab.record import LoadResult, Run
 
 # Per metric: its name, then "as many", "more" and "fewer" as its own words.

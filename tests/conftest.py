@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deploylab import paths
+from deploylab.core import paths
 
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 # Never the state of the person who runs the tests.
@@ -50,8 +50,8 @@ def machine(own_state):
     DEPLOYLAB_KEEP=1 keeps it for the next run of the tests.
     """
     from deploylab.cli.options import ensure_machine
+    from deploylab.core.progress import Progress
     from deploylab.machine import choose
-    from deploylab.progress import Progress
 
     progress = Progress("test")
     # One after the other: both would install the same packages and build the same box.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploylab import course as courses
-from deploylab import paths
+from deploylab.core import paths
 
 COURSE = courses.load()
 GUIDES = sorted((paths.ROOT / "guides").glob("*.md"))

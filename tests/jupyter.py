@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from deploylab import paths
+from deploylab.core import paths
 from tests import packages
 from tests.waiting import until
 

@@ -4,9 +4,9 @@ import fcntl
 import os
 from pathlib import Path
 
+from deploylab.core.paths import ROOT
+from deploylab.core.progress import Progress
 from deploylab.machine import apt
-from deploylab.paths import ROOT
-from deploylab.progress import Progress
 
 
 def of(package: str, pattern: str) -> Path:

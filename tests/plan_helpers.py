@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 from deploylab import course as courses
-from deploylab import paths, provision
+from deploylab import provision
+from deploylab.core import paths
 from deploylab.machine.ssh import Ssh
 
 COURSE = courses.load()

@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from deploylab.errors import HostError
+from deploylab.core.errors import HostError
+from deploylab.core.progress import Progress
 from deploylab.machine import apt
-from deploylab.progress import Progress
 
 LOCK = "/var/lib/dpkg/lock-frontend"
 real = pytest.mark.skipif(os.geteuid() != 0 or not os.path.exists(LOCK), reason="dpkg's lock is root's")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploylab import course as courses
-from deploylab import paths
+from deploylab.core import paths
 
 MODULES = sorted((paths.ROOT / "deploylab").rglob("*.py"))
 TESTS = sorted((paths.ROOT / "tests").glob("*.py"))

@@ -4,12 +4,12 @@ import pytest
 from check_helpers import COURSE, no_of, shown
 
 from deploylab import breaking, provision
-from deploylab.errors import CourseError, DeployLabError, MachineError
+from deploylab.core.errors import CourseError, DeployLabError, MachineError
+from deploylab.core.progress import Progress
 from deploylab.lessons import breaks, recording
 from deploylab.lessons.desk import Desk
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live
-from deploylab.progress import Progress
 
 BROKEN = {"name": "socket", "title": "Every page says 502.", "target": "nginx", "url": "http://192.0.2.1:8003/"}
 MENDED = {"broken": {"name": "socket", "title": "Every page says 502.", "cause": "Its permission was 600."},

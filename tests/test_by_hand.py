@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from deploylab import course as courses
-from deploylab import paths, provision, snapshot
+from deploylab import provision, snapshot
+from deploylab.core import paths
 
 COURSE = courses.load()
 # The steps of the road that a guide takes.

@@ -6,9 +6,9 @@ import re
 import pytest
 
 from deploylab import course as courses
-from deploylab import paths
 from deploylab.checks import capacity
 from deploylab.checks.base import Look
+from deploylab.core import paths
 from deploylab.machine import Completed
 
 COURSE = courses.load()

@@ -9,7 +9,7 @@ from deploylab import checks
 from deploylab import course as courses
 from deploylab.checks import Check, base, delivery, system, trouble, web
 from deploylab.checks.base import Answer, Look
-from deploylab.errors import CheckError, CourseError
+from deploylab.core.errors import CheckError, CourseError
 from deploylab.machine import Completed
 
 COURSE = courses.load()

@@ -11,11 +11,12 @@ from dataclasses import replace
 import pytest
 import typer.main
 
-from deploylab import cli, paths
+from deploylab import cli
 from deploylab import course as courses
 from deploylab.bootstrap import HELP
 from deploylab.cli import with_verbs
-from deploylab.errors import CheckError, CourseError
+from deploylab.core import paths
+from deploylab.core.errors import CheckError, CourseError
 from deploylab.sitting import chosen_targets
 
 

@@ -8,7 +8,7 @@ import synthetic
 
 from deploylab import contrast, experiment, measuring, stats
 from deploylab import course as courses
-from deploylab.errors import CheckError, CourseError, DeployLabError
+from deploylab.core.errors import CheckError, CourseError, DeployLabError
 from deploylab.record import Difference
 from deploylab.results import Session
 
@@ -199,7 +199,7 @@ def test_the_view_is_a_difference(monkeypatch):
 
 
 def test_ctrl_c_keeps_what_was_measured(bench, monkeypatch, capsys):
-    from deploylab.progress import Progress
+    from deploylab.core.progress import Progress
 
     real, calls = experiment.measure, []
 
@@ -224,7 +224,7 @@ def test_a_contrast_in_a_plan_is_what_json_gives_back():
 
 def test_an_unverified_server_is_never_measured(monkeypatch):
     from deploylab.checks import Check
-    from deploylab.progress import Progress
+    from deploylab.core.progress import Progress
 
     target = COURSE.target("nginx")
     monkeypatch.setattr(measuring, "answers", lambda machine, target, **patience: False)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from deploylab.errors import HostError
+from deploylab.core.errors import HostError
 from deploylab.machine import copies, lxc, owned
 
 

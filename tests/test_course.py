@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from deploylab import checks, paths, provision
+from deploylab import checks, provision
 from deploylab import course as courses
-from deploylab.errors import CourseError
+from deploylab.core import paths
+from deploylab.core.errors import CourseError
 
 GOOD = """
 [app]

@@ -7,7 +7,8 @@ import shlex
 import pytest
 from typer.testing import CliRunner
 
-from deploylab import cli, paths
+from deploylab import cli
+from deploylab.core import paths
 from deploylab.machine import local
 
 FILE = paths.ROOT / ".devcontainer" / "devcontainer.json"

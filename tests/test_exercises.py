@@ -9,13 +9,13 @@ from traitlets.config import Config
 
 from deploylab import course as courses
 from deploylab import provision
-from deploylab.errors import CourseError
+from deploylab.core.errors import CourseError
+from deploylab.core.progress import Progress
 from deploylab.lessons import exercises, recording
 from deploylab.lessons.desk import Desk
 from deploylab.lessons.extension import GuestMagics
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live
-from deploylab.progress import Progress
 
 COURSE = courses.load()
 NAMES = exercises.names()

@@ -18,13 +18,14 @@ from load_helpers import FaultyServer
 from typer.testing import CliRunner
 from waiting import until
 
-from deploylab import awake, checks, cli, paths, provision, report, results, road
+from deploylab import awake, checks, cli, provision, report, results, road
 from deploylab import course as courses
-from deploylab.errors import MachineError
+from deploylab.core import paths
+from deploylab.core.errors import MachineError
+from deploylab.core.progress import Progress
 from deploylab.experiment import Bench, Cell, Load, measure
 from deploylab.load import LoadSpec
 from deploylab.machine import lock, lxc
-from deploylab.progress import Progress
 from deploylab.results import Session
 
 COURSE = courses.load()

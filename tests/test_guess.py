@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploylab.errors import DeployLabError
+from deploylab.core.errors import DeployLabError
 from deploylab.record import Comparison
 from deploylab.stats import GUESSES, judged
 from deploylab.stats.guess import meaning

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from deploylab import paths
+from deploylab.core import paths
 
 LIB = paths.PROVISIONING / "files/usr/local/lib/deploylab"
 

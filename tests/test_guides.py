@@ -12,7 +12,8 @@ import pytest
 from guide_helpers import COURSE, FENCE, NOTEBOOKS, PAGES, each_page, text_of
 from typer.main import get_command
 
-from deploylab import cli, paths
+from deploylab import cli
+from deploylab.core import paths
 
 NAMES_ANYTHING = r"STAGE|VARIANT|NAME|LESSON|VERB|URL|MACHINE|A|B|…"
 

@@ -12,7 +12,7 @@ from lab_helpers import make_clone
 
 from deploylab import bootstrap
 from deploylab.bootstrap import environment, get_pip, index, progress
-from deploylab.errors import HostError
+from deploylab.core.errors import HostError
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from deploylab import paths
 from deploylab.cli import options
-from deploylab.errors import MachineError
+from deploylab.core import paths
+from deploylab.core.errors import MachineError
+from deploylab.core.progress import Progress
 from deploylab.machine import choose, lost, lxc
 from deploylab.machine.vagrant import VagrantMachine
-from deploylab.progress import Progress
 from tests import host
 from tests.waiting import until
 

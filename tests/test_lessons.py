@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from deploylab import course as courses
-from deploylab import paths
+from deploylab.core import paths
 from deploylab.lessons import recording, shell, shown
 from deploylab.lessons.desk import Desk
 from deploylab.lessons.lab import Lab

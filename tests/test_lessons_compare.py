@@ -6,8 +6,8 @@ from dataclasses import asdict
 import pytest
 
 from deploylab import course as courses
-from deploylab import paths
-from deploylab.errors import ResultsError
+from deploylab.core import paths
+from deploylab.core.errors import ResultsError
 from deploylab.lessons import findings, outcomes, recording
 from deploylab.lessons.predictions import Prediction
 from deploylab.measuring import as_plan

@@ -7,7 +7,7 @@ import synthetic
 
 from deploylab import course as courses
 from deploylab import results
-from deploylab.errors import CourseError
+from deploylab.core.errors import CourseError
 from deploylab.lessons import figures, known
 from deploylab.measuring import as_plan
 from deploylab.results import Session

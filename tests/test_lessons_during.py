@@ -9,11 +9,11 @@ import synthetic
 
 from deploylab import course as courses
 from deploylab import during, load, plots
-from deploylab.errors import LoadError
+from deploylab.core.errors import LoadError
+from deploylab.core.progress import Progress
 from deploylab.lessons import figures
 from deploylab.lessons.live import Live
 from deploylab.load.attempts import OUTCOMES
-from deploylab.progress import Progress
 
 MS = 1_000_000
 COURSE = courses.load()

@@ -5,8 +5,8 @@ import nbformat
 import pytest
 
 from deploylab import course as courses
-from deploylab import paths, stopping
-from deploylab.errors import DeployLabError, MachineError
+from deploylab.core import cancel, paths
+from deploylab.core.errors import DeployLabError, MachineError
 from deploylab.lessons import plan_b, recording
 from deploylab.lessons.desk import Desk
 from deploylab.lessons.lab import Lab
@@ -35,7 +35,7 @@ class Alive:
         return {"out": f"live {text}", "status": 0, "seconds": 0.1}
 
     def compare(self, progress, on_pair=None, **_):
-        stopping.sleep(60)
+        cancel.sleep(60)
 
     def begin(self, progress):
         return {"machine": self.described, "host": "h", "made": [], "stands": []}

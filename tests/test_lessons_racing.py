@@ -6,8 +6,8 @@ import pytest
 
 from deploylab import contrast as contrasts
 from deploylab import course as courses
-from deploylab import stopping
-from deploylab.errors import DeployLabError, Stopped
+from deploylab.core import cancel
+from deploylab.core.errors import DeployLabError, Stopped
 from deploylab.lessons import predictions, recording
 from deploylab.lessons.desk import Desk
 from deploylab.lessons.lab import Lab
@@ -81,7 +81,7 @@ class Slow:
         a, b = sides(CONTRAST, [Run(**run) for run in answer(2.0)["runs"]])
         if a and self.pairs:
             on_pair(a[0], b[0])
-        stopping.sleep(60)
+        cancel.sleep(60)
 
     def __init__(self, pairs: int):
         self.pairs = pairs

@@ -15,7 +15,8 @@ import pytest
 from invoke import Exit
 from waiting import runs, until
 
-from deploylab import course, paths, stopping
+from deploylab import course
+from deploylab.core import cancel, paths
 from deploylab.lessons import here, shown
 
 SITE = paths.ROOT / course.load().app.source
@@ -40,7 +41,7 @@ def test_a_cell_here_prints_no_moving_bars(tmp_path, monkeypatch):
 
 
 def test_a_stopped_cell_leaves_nothing_behind(tmp_path):
-    stop, ended = stopping.Stop(), []
+    stop, ended = cancel.Stop(), []
 
     def work():
         with stop.heard():

@@ -4,7 +4,7 @@ from email.message import Message
 
 import pytest
 
-from deploylab.errors import LoadError
+from deploylab.core.errors import LoadError
 from deploylab.load import browser, references
 
 URL = "http://127.0.0.1:8000/talks/1/"

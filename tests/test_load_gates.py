@@ -15,7 +15,8 @@ import pytest
 from load_helpers import FaultyServer, load
 from synthetic import run
 
-from deploylab import measuring, paths, words
+from deploylab import measuring, words
+from deploylab.core import paths
 from deploylab.load import LoadSpec, explain, flags, host, in_doubt, start
 from deploylab.load.engine import Engine
 from deploylab.load.guard import resolve

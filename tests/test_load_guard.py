@@ -8,7 +8,7 @@ import threading
 import pytest
 from load_helpers import FaultyServer, measure
 
-from deploylab.errors import LoadError, TargetRefused
+from deploylab.core.errors import LoadError, TargetRefused
 from deploylab.load.guard import resolve
 
 NAME = "lab.example"

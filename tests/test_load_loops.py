@@ -9,11 +9,11 @@ import pytest
 from load_helpers import FaultyServer, load, measure
 from waiting import until
 
-from deploylab.errors import LoadError
+from deploylab.core.errors import LoadError
+from deploylab.core.units import NS_PER_MS, NS_PER_S
 from deploylab.load import host
 from deploylab.load.attempts import NONE
 from deploylab.load.open import arrivals
-from deploylab.units import NS_PER_MS, NS_PER_S
 
 pytestmark = pytest.mark.alone
 

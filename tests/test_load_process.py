@@ -12,9 +12,9 @@ from load_helpers import FaultyServer
 from waiting import runs, until
 
 from deploylab import load
-from deploylab.errors import LoadError, TargetRefused
+from deploylab.core.errors import LoadError, TargetRefused
+from deploylab.core.paths import ROOT
 from deploylab.load import LoadSpec, attempts
-from deploylab.paths import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploylab.errors import LoadError, TargetRefused
+from deploylab.core.errors import LoadError, TargetRefused
 from deploylab.load.ab import printout, spec_from_ab_flags
 from deploylab.load.guard import resolve
 from deploylab.load.request import request_bytes, requests

@@ -10,7 +10,7 @@ import pytest
 from load_helpers import measure
 
 from deploylab import load as engine
-from deploylab.errors import LoadError
+from deploylab.core.errors import LoadError
 from deploylab.load import LoadSpec
 from deploylab.load.visit import CONNECTIONS
 

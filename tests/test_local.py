@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from deploylab import course as courses
-from deploylab import paths
 from deploylab.bundle import making
-from deploylab.errors import HostError
+from deploylab.core import paths
+from deploylab.core.errors import HostError
 from deploylab.machine import LocalMachine, VagrantMachine, box, choose, heard, local
 
 TESTS = paths.ROOT / "tests"

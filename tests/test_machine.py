@@ -7,7 +7,7 @@ import time
 import pytest
 from waiting import until
 
-from deploylab.errors import Busy, CommandError, HostError, MachineError
+from deploylab.core.errors import Busy, CommandError, HostError, MachineError
 from deploylab.machine import choose, lock, owned, shell
 
 HERE = ["sh", "-c"]

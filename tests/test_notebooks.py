@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from deploylab import course as courses
-from deploylab import paths
+from deploylab.core import paths
 from deploylab.lessons import notebooks
 from tests.waiting import runs, until
 

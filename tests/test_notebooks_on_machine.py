@@ -8,7 +8,7 @@ import pytest
 from conftest import STATE
 
 from deploylab import course as courses
-from deploylab import paths
+from deploylab.core import paths
 from deploylab.lessons import notebooks, recording
 from tests import jupyter, secrecy
 from tests.notebook_helpers import failures, text_of

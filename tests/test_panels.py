@@ -11,8 +11,8 @@ from nbclient import NotebookClient
 from panel_helpers import LocalMachine, ended, engines, local_course
 from waiting import until
 
-from deploylab import paths
-from deploylab.errors import Busy, CheckError, DeployLabError, TargetRefused
+from deploylab.core import paths
+from deploylab.core.errors import Busy, CheckError, DeployLabError, TargetRefused
 from deploylab.panels import LoadPanel
 
 LONG_S = 120  # of a load that is stopped long before

@@ -7,8 +7,8 @@ import synthetic
 from panel_helpers import ended
 from waiting import until
 
-from deploylab import stopping
-from deploylab.errors import CheckError, Stopped
+from deploylab.core import cancel
+from deploylab.core.errors import CheckError, Stopped
 from deploylab.panels import RacePanel
 
 LONG_S = 120  # of a load that is stopped long before
@@ -66,7 +66,7 @@ def test_a_race_that_is_stopped_keeps_its_pairs():
     def work(progress, on_pair):
         for pair in PAIRS[:2]:
             on_pair(*pair)
-        stopping.sleep(LONG_S)
+        cancel.sleep(LONG_S)
 
     panel = RacePanel(CONTRAST, COURSE, work, n_pairs=5, guess="10x")
     until(lambda: len(panel.runs) == 4, "no pairs")

@@ -7,8 +7,8 @@ import pytest
 from panel_helpers import ended
 from waiting import until
 
-from deploylab import stopping
-from deploylab.errors import LoadError, Stopped
+from deploylab.core import cancel
+from deploylab.core.errors import LoadError, Stopped
 from deploylab.panels import Task
 
 LONG_S = 120  # of a load that is stopped long before
@@ -43,7 +43,7 @@ def test_a_task_shows_what_its_work_tells_and_gives_its_result():
 
 
 def test_how_far_it_is_stays_empty_where_nobody_knows():
-    task = Task("waiting", lambda progress: stopping.sleep(LONG_S))
+    task = Task("waiting", lambda progress: cancel.sleep(LONG_S))
     assert task.bar.layout.visibility == "hidden"
     task.stop()
 
@@ -94,7 +94,7 @@ def test_stop_interrupts_work_once_and_lets_it_clean_up():
 def test_work_that_ends_early_with_a_result_says_so():
     def work(progress):
         try:
-            stopping.sleep(LONG_S)
+            cancel.sleep(LONG_S)
         except KeyboardInterrupt:
             return "what there is"
 

@@ -9,7 +9,8 @@ import pytest
 import synthetic
 from synthetic import run
 
-from deploylab import plots, stats, units, words
+from deploylab import plots, stats, words
+from deploylab.core import units
 from deploylab.load import Progress
 from deploylab.record import Difference
 

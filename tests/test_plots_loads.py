@@ -11,7 +11,7 @@ from synthetic import run
 
 from deploylab import course as courses
 from deploylab import plots
-from deploylab.units import NS_PER_MS, NS_PER_S
+from deploylab.core.units import NS_PER_MS, NS_PER_S
 
 COURSE = courses.load()
 LIMIT_NS = 200 * NS_PER_MS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploylab.errors import DeployLabError
+from deploylab.core.errors import DeployLabError
 from deploylab.lessons import predictions
 from deploylab.lessons.predictions import Prediction
 

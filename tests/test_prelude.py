@@ -8,7 +8,7 @@ import pytest
 
 from deploylab import course as courses
 from deploylab import load, prelude
-from deploylab.errors import LoadError
+from deploylab.core.errors import LoadError
 
 VIEWS = courses.load().app.views
 ETAG, TOKEN = '"v1"', "s3cr3t"

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from deploylab.progress import Progress
+from deploylab.core.progress import Progress
 
 
 def plain(monkeypatch, tmp_path) -> tuple[Progress, io.StringIO]:

@@ -8,8 +8,9 @@ import pytest
 from plan_helpers import plans
 
 from deploylab import course as courses
-from deploylab import network, paths, provision, source
-from deploylab.errors import ConvergeError, CourseError, HostError
+from deploylab import network, provision, source
+from deploylab.core import paths
+from deploylab.core.errors import ConvergeError, CourseError, HostError
 from deploylab.machine.ssh import Ssh
 
 COURSE = courses.load()

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from deploylab import course as courses
-from deploylab import paths, provision
+from deploylab import provision
 from deploylab.awake import answers, awake
+from deploylab.core import paths
 from tests.waiting import until
 
 COURSE = courses.load()

@@ -11,11 +11,12 @@ import synthetic
 from plan_helpers import plans
 from test_course import GOOD
 
-from deploylab import checks, measuring, paths, provision, road
+from deploylab import checks, measuring, provision, road
 from deploylab import course as courses
 from deploylab.awake import answers
-from deploylab.errors import CourseError, DeployLabError
-from deploylab.progress import Progress
+from deploylab.core import paths
+from deploylab.core.errors import CourseError, DeployLabError
+from deploylab.core.progress import Progress
 from deploylab.results import Session
 from tests.benchmarks import marks
 from tests.benchmarks.references import table

@@ -10,8 +10,9 @@ import warnings
 import pytest
 from synthetic import run
 
-from deploylab import paths, results
-from deploylab.errors import ResultsError
+from deploylab import results
+from deploylab.core import paths
+from deploylab.core.errors import ResultsError
 from deploylab.results import DamagedResults, Session
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from deploylab import course as courses
-from deploylab import paths, results, road, stats
-from deploylab.progress import Progress
+from deploylab import results, road, stats
+from deploylab.core import paths
+from deploylab.core.progress import Progress
 from deploylab.record import Run
 from tests import secrecy
 

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from deploylab import course, paths
+from deploylab import course
+from deploylab.core import paths
 
 APP = course.load().app
 SITE = paths.ROOT / APP.source

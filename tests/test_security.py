@@ -13,7 +13,8 @@ import pytest
 import requests
 
 from deploylab import course as courses
-from deploylab import paths, provision
+from deploylab import provision
+from deploylab.core import paths
 from deploylab.doctor import PROBLEM
 from deploylab.machine import box, lxc
 from tests import jupyter, secrecy

@@ -18,8 +18,9 @@ import pytest
 import synthetic
 from waiting import until
 
-from deploylab import load, paths
-from deploylab.errors import DeployLabError, HostError, LoadError
+from deploylab import load
+from deploylab.core import paths
+from deploylab.core.errors import DeployLabError, HostError, LoadError
 from deploylab.guest.sample import server_pids
 from deploylab.lessons import child as children
 from deploylab.lessons import cores, servers, visitors

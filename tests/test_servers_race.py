@@ -10,7 +10,7 @@ import synthetic
 
 from deploylab import course as courses
 from deploylab import load
-from deploylab.errors import ResultsError
+from deploylab.core.errors import ResultsError
 from deploylab.lessons import cores, predictions, recording, servers, visitors
 from deploylab.lessons.cores import Cores
 from deploylab.lessons.desk import Desk

@@ -17,8 +17,9 @@ from bs4 import BeautifulSoup
 from conftest import STATE
 
 from deploylab import course as courses
-from deploylab import paths, site
-from deploylab.errors import SiteError
+from deploylab import site
+from deploylab.core import paths
+from deploylab.core.errors import SiteError
 from deploylab.lessons import recording
 from deploylab.site.still import picture
 from tests import jupyter

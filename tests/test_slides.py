@@ -12,9 +12,10 @@ import synthetic
 from typer.testing import CliRunner
 
 from deploylab import course as courses
-from deploylab import paths, slides, units, words
+from deploylab import slides, words
 from deploylab.cli import slides_verbs, with_verbs
-from deploylab.errors import DeckError, ResultsError
+from deploylab.core import paths, units
+from deploylab.core.errors import DeckError, ResultsError
 from deploylab.report import contrasts
 from deploylab.results import Session
 from deploylab.slides import language, source

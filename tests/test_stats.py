@@ -8,7 +8,7 @@ import synthetic
 from synthetic import run
 
 from deploylab import stats, words
-from deploylab.errors import DeployLabError
+from deploylab.core.errors import DeployLabError
 from deploylab.load.flags import SENTENCES
 
 

@@ -7,10 +7,11 @@ import pytest
 from load_helpers import FaultyServer
 from waiting import runs, until
 
-from deploylab import load, stopping
+from deploylab import load
+from deploylab.core import cancel
+from deploylab.core.cancel import Stop
 from deploylab.load import LoadSpec
 from deploylab.machine import shell
-from deploylab.stopping import Stop
 
 SHELL = ["sh", "-c"]
 LONG_S = 600  # nothing here may last so long
@@ -48,9 +49,9 @@ def test_asking_once_interrupts_once_so_that_cleaning_up_is_left_alone():
 
     def work():
         try:
-            stopping.sleep(LONG_S)
+            cancel.sleep(LONG_S)
         finally:
-            stopping.check()
+            cancel.check()
             cleaned.append(shell.run(SHELL, "echo clean").out)
 
     worker = Worker(work)
@@ -111,14 +112,14 @@ def test_a_load_is_ended_and_gives_what_it_has_where_that_is_wanted(server, run)
 
 def test_a_fault_is_told_where_nobody_asked():
     stop = Stop()
-    with stop.heard(), pytest.raises(OSError, match="broken"), stopping.ended_by(lambda: None):
+    with stop.heard(), pytest.raises(OSError, match="broken"), cancel.ended_by(lambda: None):
         raise OSError("broken")
 
 
 def test_elsewhere_it_has_no_effect():
     stop = Stop()
     stop.ask()
-    stopping.check()
-    stopping.sleep(0)
-    with stopping.ended_by(lambda: pytest.fail("called")):
+    cancel.check()
+    cancel.sleep(0)
+    with cancel.ended_by(lambda: pytest.fail("called")):
         assert shell.run(SHELL, "echo on").out == "on\n"

@@ -13,11 +13,11 @@ from synthetic import run
 from deploylab import course as courses
 from deploylab import experiment, stats, sweep
 from deploylab.cli.sweep_verbs import _rates
+from deploylab.core.progress import Progress
+from deploylab.core.units import NS_PER_MS
 from deploylab.experiment import Bench, Load
 from deploylab.machine import shell
-from deploylab.progress import Progress
 from deploylab.results import Session
-from deploylab.units import NS_PER_MS
 
 COURSE = courses.load()
 TARGET, VIEW = COURSE.stage("nginx"), COURSE.view("wait")

@@ -6,10 +6,10 @@ import nbformat
 import pytest
 from conftest import STATE
 
-from deploylab import paths
+from deploylab.core import paths
+from deploylab.core.progress import Progress
 from deploylab.course import load
 from deploylab.lessons import notebooks, translated
-from deploylab.progress import Progress
 from deploylab.site import translations
 
 PAGES = ["index", *(f"guides/{path.stem}" for path in sorted((paths.ROOT / "guides").glob("*.md"))),

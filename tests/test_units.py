@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploylab import units
+from deploylab.core import units
 
 
 @pytest.mark.parametrize("x, text", [

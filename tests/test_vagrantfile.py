@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from deploylab import paths
+from deploylab.core import paths
 from deploylab.machine import box, choose, lxc
 
 HYPERVISORS = sorted(set(choose.PROVIDERS) - {"lxc"})

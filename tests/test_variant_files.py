@@ -7,7 +7,8 @@ from functools import cache
 import pytest
 
 from deploylab import course as courses
-from deploylab import paths, provision
+from deploylab import provision
+from deploylab.core import paths
 from deploylab.machine.ssh import Ssh
 from provisioning.deploys import variants
 from provisioning.lab import Lab

@@ -13,7 +13,7 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from deploylab import paths
+from deploylab.core import paths
 
 PINS = ("constraints.txt", "sample_app/requirements.txt", "sample_app/requirements-production.txt")
 WITH_PYTHON = {"pip", "setuptools"}

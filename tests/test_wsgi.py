@@ -7,7 +7,7 @@ from wsgiref.validate import validator
 import pytest
 
 from deploylab import course as courses
-from deploylab import paths
+from deploylab.core import paths
 
 FOLDER = paths.PROVISIONING / "files/srv/deploylab/wsgi"
 VIEWS = courses.load().app.views

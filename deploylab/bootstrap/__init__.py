@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from deploylab.errors import DeployLabError, HostError
+from deploylab.core.errors import DeployLabError, HostError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 

@@ -18,7 +18,7 @@ from deploylab import bootstrap, bundled
 from deploylab.bootstrap import get_pip
 from deploylab.bootstrap.index import redact
 from deploylab.bootstrap.progress import PipWatch, Progress
-from deploylab.errors import HostError
+from deploylab.core.errors import HostError
 
 # What pip's log says when something common is wrong: (pattern, what failed, what to do).
 CAUSES = [

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from email.utils import formatdate
 from pathlib import Path
 
-from deploylab import stopping
-from deploylab.errors import HostError
-from deploylab.progress import Progress
+from deploylab.core import cancel
+from deploylab.core.errors import HostError
+from deploylab.core.progress import Progress
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
@@ -46,7 +46,7 @@ def index(folder: Path, suite: str) -> None:
     """`Packages` and `Release`, which make an apt repository of a folder."""
     tables = []
     for deb in sorted(folder.glob("*.deb")):
-        stopping.check()
+        cancel.check()
         control = subprocess.run(["dpkg-deb", "-f", str(deb)], capture_output=True, text=True, check=True).stdout
         digest = hashlib.sha256(deb.read_bytes()).hexdigest()
         tables.append(f"{control.strip()}\nFilename: ./{deb.name}\nSize: {deb.stat().st_size}\nSHA256: {digest}\n")

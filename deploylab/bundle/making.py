@@ -14,12 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploylab import bundled, paths, provision, stopping, units, words
+from deploylab import bundled, provision, words
 from deploylab.bundle import debs, wheels
+from deploylab.core import cancel, paths, units
+from deploylab.core.errors import HostError
+from deploylab.core.progress import Progress
 from deploylab.course import Course
-from deploylab.errors import HostError
 from deploylab.machine import box, lxc
-from deploylab.progress import Progress
 
 WORK_BYTES = 2_500_000_000  # parts, file, and the throw-away system, for a moment
 PYTHON = ("python3", "python3-venv")  # what `./lab` itself begins with
@@ -123,7 +124,7 @@ def _manifest(target: str, commit: str, work: Path) -> dict[str, Any]:
 
 
 def _part(path: Path, work: Path) -> dict[str, Any]:
-    stopping.check()
+    cancel.check()
     content = path.read_bytes()
     return {"path": path.relative_to(work).as_posix(), "n_bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest()}
@@ -140,7 +141,7 @@ def _write(manifest: dict[str, Any], work: Path, out: Path, progress: Progress) 
             about.size = len(head)
             tar.addfile(about, io.BytesIO(head))
             for one in manifest["parts"]:
-                stopping.check()
+                cancel.check()
                 tar.add(work / one["path"], one["path"], recursive=False, filter=_plain)
                 done += one["n_bytes"]
                 progress.update("megabytes", done / 1e6, n_bytes / 1e6)

@@ -3,7 +3,7 @@
 import platform
 
 from deploylab import bundled
-from deploylab.errors import HostError
+from deploylab.core.errors import HostError
 from deploylab.machine import choose
 
 ARCHES = ("amd64", "arm64")

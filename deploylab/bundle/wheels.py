@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from deploylab import network, paths, stopping
+from deploylab import network
 from deploylab.bootstrap import environment
-from deploylab.errors import HostError
+from deploylab.core import cancel, paths
+from deploylab.core.errors import HostError
+from deploylab.core.progress import Progress
 from deploylab.machine import box, lxc
-from deploylab.progress import Progress
 
 GROUPS = ("core", "open")  # what `./lab run` and `./lab open` need
 BACKEND = ("setuptools", "wheel")  # a guest builds the database driver itself
@@ -91,7 +92,7 @@ def _run(command: list[str], progress: Progress) -> None:
     ours = {**os.environ, "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ours,
                           stdin=subprocess.DEVNULL, errors="replace") as process, \
-            stopping.ended_by(process.terminate):
+            cancel.ended_by(process.terminate):
         assert process.stdout is not None
         for line in process.stdout:
             progress.log(line)

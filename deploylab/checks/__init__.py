@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 
 from deploylab.checks import capacity, delivery, system, web
 from deploylab.checks.base import Check, Look
+from deploylab.core.errors import CheckError, CourseError
 from deploylab.course import Course, Target
-from deploylab.errors import CheckError, CourseError
 from deploylab.machine import Machine
 
 __all__ = ["CHECKS", "Check", "line", "require", "verify"]

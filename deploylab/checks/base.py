@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from deploylab import stopping
+from deploylab.core import cancel
 from deploylab.course import Course, Target, View
 from deploylab.machine import Completed, Machine
 
@@ -124,7 +124,7 @@ class Look:
         """The first page from Django. A server whose processes are all there may still load it, and is asked again."""
         path, end_s = self.view("page").path, time.monotonic() + PATIENCE_S
         while (page := self.get(path)).status in NOT_YET and time.monotonic() < end_s and self._is_up():
-            stopping.sleep(0.3)
+            cancel.sleep(0.3)
         return page
 
     def _is_up(self) -> bool:

@@ -12,8 +12,8 @@ import warnings
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from deploylab import paths
-from deploylab.errors import DeployLabError
+from deploylab.core import paths
+from deploylab.core.errors import DeployLabError
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
@@ -101,7 +101,7 @@ def _again() -> str:
 
 def _kept(report: str) -> str:
     """Where the report of an error lies, in words; the report itself where it cannot be kept."""
-    from deploylab import paths
+    from deploylab.core import paths
 
     file = paths.state_dir() / "log" / "unforeseen.log"
     try:

@@ -27,9 +27,9 @@ def bundle_verb(
     """
     from deploylab import bundle, bundled
     from deploylab import course as courses
-    from deploylab.errors import HostError
+    from deploylab.core.errors import HostError
+    from deploylab.core.progress import Progress
     from deploylab.machine import apt, lock
-    from deploylab.progress import Progress
 
     progress = Progress("bundle")
     wanted = bundle.checked(target)

@@ -36,8 +36,8 @@ def compare(
     from deploylab import contrast as contrasts
     from deploylab import course as courses
     from deploylab import sitting
+    from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
-    from deploylab.progress import Progress
     from deploylab.stats import raced
 
     course, machine = courses.load(), current()

@@ -23,7 +23,7 @@ def doctor(
     from dataclasses import asdict
 
     from deploylab import doctor as doctors
-    from deploylab import paths
+    from deploylab.core import paths
 
     found = []
     for one in doctors.examine():

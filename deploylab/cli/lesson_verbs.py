@@ -38,10 +38,10 @@ def open_verb(
     Example: `./lab open 00_the_lab`, or without a machine `./lab open --recorded`
     """
     from deploylab import course as courses
-    from deploylab import paths
+    from deploylab.core import paths
+    from deploylab.core.progress import Progress
     from deploylab.lessons import notebooks, translated
     from deploylab.machine import lock
-    from deploylab.progress import Progress
 
     course, folder = courses.load(), translated.folder(language)
     start = notebooks.path_of(course.lesson(lesson)).name if lesson else ""
@@ -75,10 +75,10 @@ def record(
     Example: `./lab record 05_nginx_gunicorn`
     """
     from deploylab import course as courses
-    from deploylab import units
+    from deploylab.core import units
+    from deploylab.core.progress import Progress
     from deploylab.lessons import notebooks, recording
     from deploylab.machine import lock
-    from deploylab.progress import Progress
 
     course, progress = courses.load(), Progress("record")
     chosen = [course.lesson(name) for name in lessons or []] or list(course.lessons)

@@ -26,8 +26,8 @@ def measure(
     """
     from deploylab import course as courses
     from deploylab import measuring, sitting, words
+    from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
-    from deploylab.progress import Progress
 
     course, machine = courses.load(), current()
     with lock.held("measure"):
@@ -66,9 +66,9 @@ def ab(
     """
     from deploylab import course as courses
     from deploylab import experiment, load, measuring
+    from deploylab.core.progress import Progress
     from deploylab.load import ab as familiar
     from deploylab.machine import standing
-    from deploylab.progress import Progress
 
     machine, progress = standing(), Progress("ab")
     spec = familiar.spec_from_ab_flags(

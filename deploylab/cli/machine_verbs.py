@@ -14,8 +14,8 @@ def up(yes: Yes = False, machine: Kind = None, bundle: Bundle = None) -> None:
 
     Example: `./lab up`, in a container `./lab up --machine local`, without a network `./lab up --bundle FILE`
     """
+    from deploylab.core.progress import Progress
     from deploylab.machine import lock
-    from deploylab.progress import Progress
 
     progress = Progress("up")
     with lock.held("up"):
@@ -29,8 +29,8 @@ def halt() -> None:
 
     Example: `./lab halt`
     """
+    from deploylab.core.progress import Progress
     from deploylab.machine import choose, lock, open_machine
-    from deploylab.progress import Progress
 
     saved = choose.saved()
     if saved is None:
@@ -46,8 +46,8 @@ def destroy(yes: Yes = False) -> None:
 
     Example: `./lab destroy --yes`
     """
+    from deploylab.core.progress import Progress
     from deploylab.machine import choose, lock, lost, open_machine
-    from deploylab.progress import Progress
 
     saved = choose.saved()
     machine = open_machine(saved) if saved else lost()

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deploylab.errors import CourseError, HostError
+from deploylab.core.errors import CourseError, HostError
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before something is installed or removed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
@@ -67,7 +67,7 @@ def ensure_machine(yes: bool, progress):
 
     Args:
         yes: do not ask.
-        progress: a `deploylab.progress.Progress`.
+        progress: a `deploylab.core.progress.Progress`.
 
     Returns:
         The machine, a `deploylab.machine.OwnMachine`.
@@ -128,7 +128,7 @@ def agreed(question: str, again: str) -> None:
 def _use(file: Path) -> Path:
     """Unpack a bundle, unless the bootstrap has done it for this command already."""
     from deploylab import bundled
-    from deploylab.progress import Progress
+    from deploylab.core.progress import Progress
 
     progress = Progress("bundle")
     bundled.use(file, shlex.join(["./lab", *sys.argv[1:]]),

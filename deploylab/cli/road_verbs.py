@@ -27,9 +27,9 @@ def run(
     """
     from deploylab import course as courses
     from deploylab import report, road
-    from deploylab.errors import CourseError, Stopped
+    from deploylab.core.errors import CourseError, Stopped
+    from deploylab.core.progress import Progress
     from deploylab.machine import lock
-    from deploylab.progress import Progress
 
     course, progress = courses.load(), Progress("run")
     named = [course.stage(name) for name in stages or ()]
@@ -68,7 +68,7 @@ def report_verb(
     """
     from deploylab import course as courses
     from deploylab import report, results, road
-    from deploylab.errors import ResultsError
+    from deploylab.core.errors import ResultsError
 
     wanted = results.Session.open(session) if session else road.newest()
     if wanted is None:

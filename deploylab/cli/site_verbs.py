@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from deploylab import paths
 from deploylab.cli import app
 from deploylab.cli.options import Json, print_json
+from deploylab.core import paths
 
 BUILD = paths.ROOT / "site" / "build"
 
@@ -28,8 +28,8 @@ def site_verb(
     """
     from deploylab import course as courses
     from deploylab import site
+    from deploylab.core.progress import Progress
     from deploylab.machine import lock
-    from deploylab.progress import Progress
 
     progress = Progress("site")
     if update_translations:

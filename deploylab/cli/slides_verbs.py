@@ -26,7 +26,7 @@ def slides(
     from deploylab import course as courses
     from deploylab import results
     from deploylab import slides as decks
-    from deploylab.errors import ResultsError
+    from deploylab.core.errors import ResultsError
 
     if session == NEWEST:
         wanted = next((one for one in reversed(results.sessions()) if one.plan.get("kind") == "run"), None)

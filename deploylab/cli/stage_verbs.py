@@ -23,8 +23,8 @@ def goto(
     """
     from deploylab import course as courses
     from deploylab import road
+    from deploylab.core.progress import Progress
     from deploylab.machine import lock
-    from deploylab.progress import Progress
 
     course = courses.load()
     wanted = course.target(stage)
@@ -53,9 +53,10 @@ def reset_verb(
     Example: `./lab reset nginx`
     """
     from deploylab import course as courses
-    from deploylab import reset, units
+    from deploylab import reset
+    from deploylab.core import units
+    from deploylab.core.progress import Progress
     from deploylab.machine import choose, lock, open_machine
-    from deploylab.progress import Progress
 
     course, progress = courses.load(), Progress("reset")
     wanted = course.stage(stage)
@@ -87,7 +88,7 @@ def check(
     from deploylab import checks, overview
     from deploylab import course as courses
     from deploylab.awake import awake
-    from deploylab.errors import CheckError
+    from deploylab.core.errors import CheckError
     from deploylab.machine import current
 
     course, machine = courses.load(), current()

@@ -29,8 +29,8 @@ def sweep(
     """
     from deploylab import course as courses
     from deploylab import sweep as sweeps
+    from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
-    from deploylab.progress import Progress
 
     wanted, course, machine = _rates(rates), courses.load(), current()
     with lock.held("sweep"):

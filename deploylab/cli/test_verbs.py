@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from deploylab import paths
 from deploylab.cli import app
 from deploylab.cli.options import Yes
+from deploylab.core import paths
 
 # Files side by side; one more than there are processors, because many tests wait, and each worker costs its imports.
 SIDE_BY_SIDE = ["-n", "3", "--dist", "loadfile"]

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from deploylab import paths
+from deploylab.core import paths
+from deploylab.core.errors import CourseError
 from deploylab.course.model import App, Break, Contrast, Course, Lesson, Route, Stage, Target, View
 from deploylab.course.tables import Source, made, tables
-from deploylab.errors import CourseError
 
 
 def load(path: Path = paths.COURSE) -> Course:

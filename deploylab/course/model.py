@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploylab.errors import CourseError
+from deploylab.core.errors import CourseError
 
 
 @dataclass(frozen=True, kw_only=True)

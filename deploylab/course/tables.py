@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from deploylab.errors import CourseError
+from deploylab.core.errors import CourseError
 
 Made = TypeVar("Made")
 WANTED = {int: "a number", float: "a number", str: "a text in quotes", bool: "true or false", tuple: "a list in [ ]",

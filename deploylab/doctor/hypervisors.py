@@ -6,8 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from deploylab.core.errors import HostError
 from deploylab.doctor.finding import NOTE, OK, PROBLEM, Finding
-from deploylab.errors import HostError
 from deploylab.machine import choose, local, lxc
 
 OLDEST_ON_APPLE_SILICON = (7, 1)  # VirtualBox; older ones know no ARM guests

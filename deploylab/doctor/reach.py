@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploylab import bundled, network, units
+from deploylab import bundled, network
 from deploylab.bootstrap import index as pip
+from deploylab.core import units
 from deploylab.doctor.finding import NOTE, OK, PROBLEM, Finding
 from deploylab.machine import lxc
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from deploylab import paths, units
+from deploylab.core import paths, units
 from deploylab.doctor.finding import NOTE, OK, PROBLEM, Finding
 
 OLDEST_PYTHON = (3, 11)

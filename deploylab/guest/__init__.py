@@ -5,7 +5,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from deploylab.errors import MachineError
+from deploylab.core.errors import MachineError
 
 
 def ask(machine, program: ModuleType, call: str, timeout_s: float = 60) -> Any:

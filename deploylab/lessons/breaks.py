@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from deploylab import units, words
+from deploylab import words
+from deploylab.core import units
 from deploylab.lessons import shown
 from deploylab.lessons.shown import Shown
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from deploylab import paths
-from deploylab.errors import LoadError
+from deploylab.core import paths
+from deploylab.core.errors import LoadError
 
 SERVERS = paths.ROOT / "notebooks" / "servers"
 START_S = 10.0  # how long a server may take until it answers

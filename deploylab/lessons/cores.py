@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploylab import words
-from deploylab.errors import HostError
+from deploylab.core.errors import HostError
 from deploylab.record import LoadResult
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")

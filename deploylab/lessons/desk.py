@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from deploylab.core.progress import Progress
 from deploylab.lessons.live import Live
 from deploylab.lessons.recording import Recording, Writer, key
-from deploylab.progress import Progress
 
 # The most of each where a lesson is rehearsed: enough to see that all works, too little to believe a number.
 BRIEF = {"pairs": 2, "rounds": 2, "repeats": 2, "seconds": 1.0}

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploylab import paths
-from deploylab.errors import CourseError, DeployLabError
+from deploylab.core import paths
+from deploylab.core.errors import CourseError, DeployLabError
 from deploylab.lessons import shown
 from deploylab.lessons.desk import Desk
 from deploylab.lessons.shown import Shown

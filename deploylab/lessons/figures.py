@@ -4,7 +4,8 @@ import html
 from dataclasses import replace
 from typing import Any
 
-from deploylab import measuring, plots, units, words
+from deploylab import measuring, plots, words
+from deploylab.core import units
 from deploylab.course import Course
 from deploylab.lessons import shown
 from deploylab.lessons.shown import Shown

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from deploylab import plots, results, stats, words
+from deploylab.core.errors import ResultsError
 from deploylab.course import Course
-from deploylab.errors import ResultsError
 from deploylab.lessons import shown
 from deploylab.lessons.shown import Shown, badge
 from deploylab.plots import Plot

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from deploylab import stopping
+from deploylab.core import cancel
 from deploylab.lessons import notebooks
 from deploylab.machine import Completed
 
@@ -37,7 +37,7 @@ def run(cell: str, ssh_config: Path, on_line: Callable[[str], None] | None = Non
              "PYTHONUNBUFFERED": "1"})
     lines = []
     try:
-        with stopping.ended_by(lambda: _signal(process, signal.SIGTERM)):
+        with cancel.ended_by(lambda: _signal(process, signal.SIGTERM)):
             for line in process.stdout or ():
                 lines.append(line)
                 if on_line:

@@ -4,9 +4,10 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from deploylab import units
+from deploylab.core import units
+from deploylab.core.errors import DeployLabError, HostError
+from deploylab.core.progress import Progress
 from deploylab.course import Course
-from deploylab.errors import DeployLabError, HostError
 from deploylab.lessons import figures, findings, outcomes, predictions, race, recording, servers, shown, source
 from deploylab.lessons.desk import Desk
 from deploylab.lessons.findings import Findings
@@ -17,7 +18,6 @@ from deploylab.lessons.racing import Racing
 from deploylab.lessons.shown import Shown
 from deploylab.lessons.visitors import shown_visits
 from deploylab.panels import Beside, LoadPanel
-from deploylab.progress import Progress
 
 
 class Lab(Practice, PlanB):

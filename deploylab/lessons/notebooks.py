@@ -10,9 +10,9 @@ from pathlib import Path
 import nbclient
 import nbformat
 
-from deploylab import paths
+from deploylab.core import paths
+from deploylab.core.errors import DeployLabError
 from deploylab.course import Lesson
-from deploylab.errors import DeployLabError
 
 CELL_TIMEOUT_S = 900
 

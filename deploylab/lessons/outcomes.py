@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from deploylab import contrast as contrasts
 from deploylab import results, stats
+from deploylab.core.errors import CourseError, DeployLabError
 from deploylab.course import Contrast, Course
-from deploylab.errors import CourseError, DeployLabError
 from deploylab.lessons import recording
 from deploylab.lessons.predictions import Prediction
 from deploylab.lessons.shown import Shown, badge

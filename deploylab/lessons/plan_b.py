@@ -5,8 +5,8 @@ from pathlib import Path
 
 from deploylab import machine as machines
 from deploylab import provision
+from deploylab.core.errors import MachineError
 from deploylab.course import Course
-from deploylab.errors import MachineError
 from deploylab.lessons import recording, shown
 from deploylab.lessons.desk import Desk
 from deploylab.lessons.live import Live

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from deploylab.core.errors import DeployLabError
 from deploylab.course import Course
-from deploylab.errors import DeployLabError
 from deploylab.lessons import breaks, exercises, shown
 from deploylab.lessons.desk import Desk
 from deploylab.lessons.shown import Shown

@@ -7,8 +7,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from deploylab import durable, paths
-from deploylab.errors import DeployLabError
+from deploylab.core import files, paths
+from deploylab.core.errors import DeployLabError
 
 GUESSES = ("slower", "same", "2x", "10x")
 
@@ -58,7 +58,7 @@ def path() -> Path:
 def keep(one: Prediction) -> None:
     """Add a guess; earlier ones stay in the file."""
     path().parent.mkdir(parents=True, exist_ok=True)
-    durable.add_line(path(), f"{json.dumps(asdict(one))}\n".encode())
+    files.add_line(path(), f"{json.dumps(asdict(one))}\n".encode())
 
 
 def kept() -> list[Prediction]:
@@ -66,7 +66,7 @@ def kept() -> list[Prediction]:
     found: dict[tuple[str | None, ...], Prediction] = {}
     if path().exists():
         for line in path().read_bytes().splitlines():
-            if text := durable.whole_json(line):
+            if text := files.whole_json(line):
                 one = Prediction(**json.loads(text))
                 found[one.of] = one
     return list(found.values())

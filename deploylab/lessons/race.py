@@ -8,8 +8,9 @@ from math import inf
 from statistics import median
 from typing import Any
 
-from deploylab import plots, stats, units, words
-from deploylab.errors import ResultsError
+from deploylab import plots, stats, words
+from deploylab.core import units
+from deploylab.core.errors import ResultsError
 from deploylab.lessons import predictions
 from deploylab.lessons.cores import Cores
 from deploylab.lessons.shown import Shown

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from deploylab import contrast as contrasts
+from deploylab.core.errors import Stopped
 from deploylab.course import Course
-from deploylab.errors import Stopped
 from deploylab.lessons import figures, predictions, shown
 from deploylab.lessons.desk import Desk
 from deploylab.lessons.shown import Shown

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploylab import durable, paths
-from deploylab.errors import DeployLabError
+from deploylab.core import files, paths
+from deploylab.core.errors import DeployLabError
 
 SCHEMA = 1
 MIRROR = re.compile(r"((?:Get|Hit|Ign|Err):\d+ )https?://[^/\s]+")  # as apt names it in its lines
@@ -102,7 +102,7 @@ class Writer:
         its packages come."""
         line = json.dumps({"verb": verb, "arguments": arguments, "answer": answer})
         line = MIRROR.sub(r"\1http://mirror", line.replace(json.dumps(str(paths.ROOT))[1:-1], HERE))
-        durable.append_line(self.path, f"{line}\n".encode())
+        files.append_line(self.path, f"{line}\n".encode())
 
 
 def read(lesson: str, where: Path | None = None) -> Recording:

@@ -7,7 +7,7 @@ connection or a restarted machine leave no shell in a state that nobody can see.
 import re
 import shlex
 
-from deploylab.errors import MachineError
+from deploylab.core.errors import MachineError
 from deploylab.machine import Machine
 
 NAME = re.compile(r"[\w-]+")

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploylab import units, words
+from deploylab import words
+from deploylab.core import units
 from deploylab.snapshot import Change
 
 HEAD, TAIL = 6, 14  # lines of a long output that stay in sight

@@ -5,7 +5,7 @@ import html
 from pygments.lexers import PythonLexer
 from pygments.token import Comment, Keyword, Name, Number, String
 
-from deploylab.errors import DeployLabError
+from deploylab.core.errors import DeployLabError
 from deploylab.lessons import notebooks
 from deploylab.lessons.shown import Shown
 

@@ -10,8 +10,8 @@ from babel.messages import Catalog
 from babel.messages.pofile import read_po
 from markdown_it import MarkdownIt
 
-from deploylab import paths
-from deploylab.errors import DeployLabError
+from deploylab.core import paths
+from deploylab.core.errors import DeployLabError
 from deploylab.lessons import notebooks
 
 NOT_COPIED = ("__pycache__", ".ipynb_checkpoints")

@@ -8,8 +8,9 @@ from http.client import HTTPException
 from typing import Any
 from urllib.request import urlopen
 
-from deploylab import units, words
-from deploylab.errors import DeployLabError, LoadError
+from deploylab import words
+from deploylab.core import units
+from deploylab.core.errors import DeployLabError, LoadError
 from deploylab.lessons.child import SERVERS, serving
 from deploylab.lessons.race import KINDS
 from deploylab.lessons.shown import Shown

@@ -13,12 +13,12 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from deploylab.errors import DeployLabError, LoadError
+from deploylab.core.errors import DeployLabError, LoadError
+from deploylab.core.units import NS_PER_S
 from deploylab.load.engine import PROGRESS_NS, Engine
 from deploylab.load.guard import resolve
 from deploylab.load.spec import LoadSpec
 from deploylab.load.summary import percentile, summarise
-from deploylab.units import NS_PER_S
 
 SAMPLE = 200  # answers that the median of a progress event is taken from
 

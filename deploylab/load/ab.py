@@ -8,11 +8,11 @@ where the sample cannot carry them.
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from deploylab.errors import LoadError
+from deploylab.core.errors import LoadError
+from deploylab.core.units import NS_PER_MS
 from deploylab.load.flags import explain
 from deploylab.load.spec import CLOSED, OPEN, LoadSpec
 from deploylab.record import LoadResult
-from deploylab.units import NS_PER_MS
 
 SHARES = {"p50": "50%", "p90": "90%", "p95": "95%", "p99": "99%", "p999": "99.9%"}
 

@@ -18,7 +18,7 @@ from array import array
 from pathlib import Path
 from typing import Any
 
-from deploylab.errors import ResultsError
+from deploylab.core.errors import ResultsError
 from deploylab.record import ERRORS, OK
 
 COLUMNS = (

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields
 
-from deploylab import errors, stopping
-from deploylab.errors import LoadError
+from deploylab.core import cancel, errors
+from deploylab.core.errors import LoadError
+from deploylab.core.paths import ROOT
 from deploylab.load.spec import LoadSpec
-from deploylab.paths import ROOT
 from deploylab.record import LoadResult
 
 GRACE_S = 5.0  # how long a stopped engine may take to write its result
@@ -149,17 +149,17 @@ def run(spec: LoadSpec, on_progress: Callable[[Progress], object] | None = None)
     Example:
         >>> run(LoadSpec(url="http://127.0.0.1:8003/", n_requests=1000, concurrency=10)).rps  # doctest: +SKIP
     """
-    with start(spec) as load, stopping.ended_by(load.stop):
+    with start(spec) as load, cancel.ended_by(load.stop):
         return load.wait(on_progress)
 
 
 def run_until_stopped(spec: LoadSpec, on_progress: Callable[[Progress], object] | None = None) -> LoadResult:
-    """As `run`, but one that this thread is asked to stop (`deploylab.stopping`) gives what it has, flagged `stopped`.
+    """As `run`, but one that this thread is asked to stop (`deploylab.core.cancel`) has its result, flagged `stopped`.
 
     Raises: as `run`.
     """
     with start(spec) as load:
-        with suppress(KeyboardInterrupt), stopping.ended_by(load.stop):
+        with suppress(KeyboardInterrupt), cancel.ended_by(load.stop):
             load.wait(on_progress)
         if load.result is None:
             raise KeyboardInterrupt

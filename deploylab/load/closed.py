@@ -1,8 +1,8 @@
 """The closed loop: c clients, each asks again as soon as its answer is in."""
 
+from deploylab.core.units import NS_PER_MS
 from deploylab.load.connection import CODE, IDLE, OVER, Connection
 from deploylab.load.wire import Wire
-from deploylab.units import NS_PER_MS
 
 # A client that is refused waits a little, else a stopped server is asked 30,000 times a second.
 PAUSE_NS = 10 * NS_PER_MS

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from deploylab.errors import LoadError
+from deploylab.core.errors import LoadError
+from deploylab.core.units import NS_PER_MS, NS_PER_S
 from deploylab.load import host
 from deploylab.load.attempts import Attempts
 from deploylab.load.browser import Kept
@@ -23,7 +24,6 @@ from deploylab.load.spec import CLOSED, OPEN, RETURNING, LoadSpec
 from deploylab.load.summary import Seen
 from deploylab.load.visit import Visit, VisitLoop
 from deploylab.load.wire import Wire
-from deploylab.units import NS_PER_MS, NS_PER_S
 
 TICK_NS = 50 * NS_PER_MS          # how often time-outs are looked for
 PROGRESS_NS = 200 * NS_PER_MS

@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from deploylab.errors import LoadError, TargetRefused
+from deploylab.core.errors import LoadError, TargetRefused
 
 
 @dataclass(frozen=True, kw_only=True)

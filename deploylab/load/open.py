@@ -7,9 +7,9 @@ that should have been sent meanwhile all show their wait.
 import random
 from array import array
 
+from deploylab.core.units import NS_PER_S
 from deploylab.load.connection import IDLE, Connection
 from deploylab.load.wire import Wire
-from deploylab.units import NS_PER_S
 
 
 def arrivals(rate_per_s: float, *, seed: int, even: bool = False, duration_s: float | None = None,

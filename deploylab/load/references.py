@@ -10,7 +10,7 @@ from functools import lru_cache
 from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin, urlsplit
 
-from deploylab.errors import LoadError
+from deploylab.core.errors import LoadError
 from deploylab.load.guard import split
 
 FETCHED = {"stylesheet", "icon", "preload", "modulepreload"}  # kinds of <link> that are fetched

@@ -5,7 +5,7 @@ import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from deploylab.errors import LoadError
+from deploylab.core.errors import LoadError
 
 CLOSED = "closed"  # c clients, each waits for its answer before it asks again
 OPEN = "open"      # requests are due at a rate, whether or not the server keeps up

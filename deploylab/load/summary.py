@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from statistics import mean
 
-from deploylab.errors import LoadError
+from deploylab.core.errors import LoadError
+from deploylab.core.units import NS_PER_S
 from deploylab.load import flags
 from deploylab.load.attempts import OUTCOMES, Attempts
 from deploylab.load.head import HIT, MISS
 from deploylab.load.spec import OPEN, LoadSpec
 from deploylab.record import LoadResult
-from deploylab.units import NS_PER_S
 
 ENGINE = "deploylab 1"  # the number is raised when the same load would give other figures
 

@@ -1,6 +1,6 @@
 """The machine of this clone: `current()` for the one that is there, `up()` to have one."""
 
-from deploylab.errors import MachineError
+from deploylab.core.errors import MachineError
 from deploylab.machine import choose
 from deploylab.machine.base import Completed, Machine, heard
 from deploylab.machine.local import LocalMachine

@@ -8,8 +8,8 @@ import time
 from collections.abc import Sequence
 
 from deploylab import bundled
-from deploylab.errors import HostError
-from deploylab.progress import Progress
+from deploylab.core.errors import HostError
+from deploylab.core.progress import Progress
 
 QUIET = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 # Another apt may be at work (unattended upgrades); wait for it, as a person would.

@@ -9,7 +9,7 @@ import subprocess
 from functools import partial
 from pathlib import Path
 
-from deploylab import paths, stopping
+from deploylab.core import cancel, paths
 from deploylab.machine.ssh import control_dir
 
 # It warns at import, on standard error, so in a notebook too. Whoever needs a Vagrant is told by `VagrantMachine`.
@@ -35,7 +35,7 @@ class Vagrant(vagrant.Vagrant):
         with self.err_cm() as to_log, \
                 subprocess.Popen(command, cwd=self.root, env=self.env, stdout=subprocess.PIPE, stderr=to_log,
                                  text=True, errors="replace") as process, \
-                stopping.ended_by(partial(process.send_signal, signal.SIGINT)):
+                cancel.ended_by(partial(process.send_signal, signal.SIGINT)):
             yield from process.stdout
             process.wait()
         if process.returncode:

@@ -7,9 +7,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from deploylab import bundled, paths
-from deploylab.errors import HostError
-from deploylab.progress import Progress
+from deploylab import bundled
+from deploylab.core import paths
+from deploylab.core.errors import HostError
+from deploylab.core.progress import Progress
 
 RECIPE = paths.PROVISIONING / "box"
 NEEDED_BYTES = 1_000_000_000

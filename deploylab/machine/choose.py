@@ -8,8 +8,8 @@ import platform
 import shutil
 from dataclasses import dataclass, replace
 
-from deploylab import durable, paths
-from deploylab.errors import HostError
+from deploylab.core import files, paths
+from deploylab.core.errors import HostError
 from deploylab.machine import apt, local, lxc
 
 # What each provider needs beside Vagrant itself: a program, and the plug-in's files if it is not built in.
@@ -87,7 +87,7 @@ def save(choice: Choice) -> None:
     """Keep a choice for the next commands of this clone."""
     path = paths.state_dir() / "machine.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    durable.replace(path, json.dumps({"kind": choice.kind, "provider": choice.provider}).encode())
+    files.replace(path, json.dumps({"kind": choice.kind, "provider": choice.provider}).encode())
 
 
 def forget() -> None:

@@ -12,8 +12,8 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from deploylab import paths, stopping, units
-from deploylab.errors import HostError
+from deploylab.core import cancel, paths, units
+from deploylab.core.errors import HostError
 from deploylab.machine import lxc, owned
 
 KEEP = 2                     # copies, about a gigabyte each: those used last
@@ -142,7 +142,7 @@ def _as_root(command: list[str], start_new_session: bool = False) -> str:
     """
     with subprocess.Popen([*lxc.root(), *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           stdin=subprocess.DEVNULL, start_new_session=start_new_session) as process, \
-            nullcontext() if start_new_session else stopping.ended_by(process.terminate):
+            nullcontext() if start_new_session else cancel.ended_by(process.terminate):
         out, err = process.communicate()
     if process.returncode:
         said = err.strip().splitlines()[-1:] or [f"status {process.returncode}"]

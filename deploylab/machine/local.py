@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from deploylab import course as courses
-from deploylab import paths
+from deploylab.core import paths
+from deploylab.core.errors import HostError, MachineError
+from deploylab.core.progress import Progress
 from deploylab.course import Target
-from deploylab.errors import HostError, MachineError
 from deploylab.guest import facts as guest_facts
 from deploylab.machine import apt, owned, shell
 from deploylab.machine.base import Completed, OnLine
 from deploylab.machine.reach import Reach
-from deploylab.progress import Progress
 
 # The deploys name packages as these systems do, and all four name them alike.
 SYSTEMS = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from deploylab import paths
-from deploylab.errors import Busy
+from deploylab.core import paths
+from deploylab.core.errors import Busy
 
 
 @contextmanager

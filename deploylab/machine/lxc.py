@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from deploylab.errors import HostError
+from deploylab.core.errors import HostError
 
 # What Debian and Ubuntu need for Vagrant with LXC, and for building the box. `git`, `ssh` and
 # `sudo` are what a bare system lacks; vagrant-lxc calls sudo even when it is root.

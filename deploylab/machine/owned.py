@@ -4,8 +4,8 @@ import json
 import shlex
 from pathlib import Path
 
-from deploylab import durable, paths
-from deploylab.errors import HostError
+from deploylab.core import files, paths
+from deploylab.core.errors import HostError
 
 
 def _path() -> Path:
@@ -44,4 +44,4 @@ def remove(kind: str, name: str) -> None:
 def _write(things: dict[str, list[str]]) -> None:
     path = _path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    durable.replace(path, json.dumps(things, indent=1).encode())
+    files.replace(path, json.dumps(things, indent=1).encode())

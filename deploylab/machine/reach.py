@@ -3,7 +3,7 @@
 import shlex
 from abc import ABC, abstractmethod
 
-from deploylab.errors import CommandError
+from deploylab.core.errors import CommandError
 from deploylab.machine.base import Completed, OnLine
 
 

@@ -13,8 +13,8 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 
-from deploylab import stopping
-from deploylab.errors import MachineError
+from deploylab.core import cancel
+from deploylab.core.errors import MachineError
 from deploylab.machine.base import Completed
 
 # Runs "$1" in a process group of its own, and ends the whole group when this script's
@@ -49,15 +49,15 @@ def run(start: Sequence[str], command: str, *, sudo: bool = False, stdin: bytes 
         >>> run(["sh", "-c"], "echo one; exit 3").status
         3
     """
-    stopping.check()
+    cancel.check()
     remote = command_line(command, sudo=sudo, watched=stdin is None)
     process = subprocess.Popen([*start, remote], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, start_new_session=True)
     try:
         if stdin is not None:
-            with stopping.ended_by(lambda: _kill(process)):
+            with cancel.ended_by(lambda: _kill(process)):
                 return _with_input(process, command, stdin, timeout_s)
-        with stopping.ended_by(process.stdin.close):  # the watched command goes with it
+        with cancel.ended_by(process.stdin.close):  # the watched command goes with it
             out = _stream(process, on_line, timeout_s, command)
             return Completed(command, process.wait(), out)
     finally:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploylab.errors import HostError, MachineError
+from deploylab.core.errors import HostError, MachineError
 from deploylab.machine import shell
 from deploylab.machine.base import Completed, OnLine
 from deploylab.machine.reach import Reach

@@ -2,7 +2,7 @@
 
     work (a thread) ──tells──▶ Told (plain fields) ◀──reads── the painter (a thread) ──▶ widgets
 
-The work never waits for the painting. A Stop button asks `deploylab.stopping`, as Ctrl-C would.
+The work never waits for the painting. A Stop button asks `deploylab.core.cancel`, as Ctrl-C would.
 """
 
 from deploylab.panels.beside import Beside

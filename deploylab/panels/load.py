@@ -8,10 +8,11 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from deploylab import experiment, load, plots, units
+from deploylab import experiment, load, plots
 from deploylab.awake import answers
+from deploylab.core import units
+from deploylab.core.errors import Busy, CheckError, DeployLabError
 from deploylab.course import Course, Target
-from deploylab.errors import Busy, CheckError, DeployLabError
 from deploylab.experiment import Cell, Load
 from deploylab.load import ab
 from deploylab.machine import Machine, lock

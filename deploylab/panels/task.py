@@ -12,10 +12,10 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from deploylab import paths, units
-from deploylab.errors import DeployLabError, Stopped
+from deploylab.core import paths, units
+from deploylab.core.cancel import Stop
+from deploylab.core.errors import DeployLabError, Stopped
 from deploylab.panels.told import Told
-from deploylab.stopping import Stop
 
 PAINT_S = 0.2
 STOP_S = 30.0    # the longest that `stop` waits for what the work cleans up

@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deploylab import stopping
-from deploylab.progress import Progress
+from deploylab.core import cancel
+from deploylab.core.progress import Progress
 
 
 class Told(Progress):
@@ -40,11 +40,11 @@ class Told(Progress):
 
     def say(self, text: str) -> None:
         self.lines.append(text)
-        stopping.check()
+        cancel.check()
 
     def update(self, text: str, done: float | None = None, total: float | None = None) -> None:
         self.note(text, done, total)
-        stopping.check()
+        cancel.check()
 
     def note(self, text: str, done: float | None = None, total: float | None = None) -> None:
         """As `update`, for work that is not to be interrupted here."""
@@ -52,7 +52,7 @@ class Told(Progress):
 
     @contextmanager
     def showing(self, title: str) -> Iterator[None]:
-        stopping.check()
+        cancel.check()
         self.doing, self.detail, self.done, self.total = title, "", 0.0, None
         try:
             yield

@@ -5,7 +5,8 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from deploylab import units, words
+from deploylab import words
+from deploylab.core import units
 from deploylab.plots import base
 from deploylab.plots.base import INK, STYLES, Plot
 from deploylab.record import Run

@@ -5,7 +5,8 @@ from math import inf
 
 from matplotlib.axes import Axes
 
-from deploylab import units, words
+from deploylab import words
+from deploylab.core import units
 from deploylab.load import Progress, in_doubt
 from deploylab.plots import base
 from deploylab.plots.base import INK, STYLES, Plot

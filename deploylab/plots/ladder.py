@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
-from deploylab import units, words
+from deploylab import words
+from deploylab.core import units
 from deploylab.course import Course
 from deploylab.plots import base
 from deploylab.plots.base import INK, Plot

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from deploylab import units, words
+from deploylab import words
+from deploylab.core import units
 from deploylab.plots import base
 from deploylab.plots.base import GRID, INK, STYLES, Plot
 from deploylab.record import LoadResult

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
-from deploylab import units, words
+from deploylab import words
+from deploylab.core import units
 from deploylab.load import in_doubt
 from deploylab.plots import base
 from deploylab.plots.base import INK, STYLES, Plot

@@ -6,7 +6,8 @@ from itertools import groupby
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator
 
-from deploylab import units, words
+from deploylab import words
+from deploylab.core import units
 from deploylab.course import Course
 from deploylab.load import in_doubt
 from deploylab.plots import base

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from deploylab import units, words
+from deploylab import words
+from deploylab.core import units
 from deploylab.plots import base
 from deploylab.plots.base import INK, STYLES, Plot
 from deploylab.record import Run

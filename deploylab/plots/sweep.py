@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from deploylab import stats, units, words
+from deploylab import stats, words
+from deploylab.core import units
 from deploylab.course import Course
 from deploylab.load import in_doubt
 from deploylab.plots import base

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from deploylab import units, words
+from deploylab import words
+from deploylab.core import units
+from deploylab.core.files import explained, replace
 from deploylab.course import Course
-from deploylab.durable import explained, replace
 from deploylab.load import explain
 from deploylab.report import content, sentences
 from deploylab.results import Session

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from deploylab import plots, stats, units, words
+from deploylab import plots, stats, words
+from deploylab.core import units
 from deploylab.course import Course
 from deploylab.record import Run
 from deploylab.report import contrasts, sentences

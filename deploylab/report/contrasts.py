@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from deploylab import plots, units, words
+from deploylab import plots, words
+from deploylab.core import units
 from deploylab.course import Contrast, Course
 from deploylab.record import Difference, Run
 from deploylab.report import sentences

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from deploylab import units, words
+from deploylab import words
+from deploylab.core import units
 from deploylab.load import in_doubt
 from deploylab.stats import Raced, Step, Summary
 

@@ -7,10 +7,10 @@
 import shutil
 from pathlib import Path
 
-from deploylab import paths
+from deploylab.core import paths
+from deploylab.core.errors import SiteError
+from deploylab.core.progress import Progress
 from deploylab.course import Course
-from deploylab.errors import SiteError
-from deploylab.progress import Progress
 from deploylab.site import executed, pages, source
 
 LANGUAGES = {"en": "", "es": "es"}  # each with its folder in the site

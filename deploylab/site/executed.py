@@ -7,10 +7,10 @@ from pathlib import Path
 
 import nbformat
 
-from deploylab import paths
+from deploylab.core import paths
+from deploylab.core.progress import Progress
 from deploylab.course import Course, Lesson
 from deploylab.lessons import notebooks
-from deploylab.progress import Progress
 from deploylab.site.still import stilled
 
 # Beside the notebooks' own code: all that can change what a cell shows.

@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploylab import paths
-from deploylab.errors import SiteError
-from deploylab.progress import Progress
+from deploylab.core import paths
+from deploylab.core.errors import SiteError
+from deploylab.core.progress import Progress
 
 PERCENT = re.compile(r"\[ *(\d+)%\] *(.*)")
 FAULT = re.compile(r"WARNING|ERROR|CRITICAL|[Ee]rror:")

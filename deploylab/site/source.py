@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 
-from deploylab import paths
+from deploylab.core import paths
 from deploylab.lessons import notebooks
 
 OWN = paths.ROOT / "site"

@@ -8,9 +8,9 @@ from pathlib import Path
 from babel.messages import Catalog
 from babel.messages.pofile import read_po, write_po
 
-from deploylab import durable
+from deploylab.core import files
+from deploylab.core.progress import Progress
 from deploylab.lessons import translated
-from deploylab.progress import Progress
 from deploylab.site import pages, source
 
 LANGUAGE = "es"
@@ -107,7 +107,7 @@ def _update(file: Path, template: Catalog) -> int:
         out = io.BytesIO()
         write_po(out, mine, width=110, no_location=True, include_previous=True, ignore_obsolete=True, omit_header=True)
         file.parent.mkdir(parents=True, exist_ok=True)
-        durable.replace(file, HEADER.encode() + out.getvalue())
+        files.replace(file, HEADER.encode() + out.getvalue())
     return sum(not one.string or one.fuzzy for one in _messages(mine))
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
-from deploylab import paths
+from deploylab.core import paths
+from deploylab.core.files import explained, replace
 from deploylab.course import Course
-from deploylab.durable import explained, replace
 from deploylab.results import Session
 from deploylab.slides import language, source
 from deploylab.slides.language import Language

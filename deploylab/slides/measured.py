@@ -5,8 +5,8 @@ from functools import cache
 from typing import Any
 
 from deploylab import plots, stats, words
+from deploylab.core.errors import DeckError
 from deploylab.course import Course
-from deploylab.errors import DeckError
 from deploylab.lessons import recording
 from deploylab.lessons.race import Race
 from deploylab.plots import Plot

@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from deploylab import paths, plots, stats, units, words
-from deploylab.errors import DeckError
+from deploylab import plots, stats, words
+from deploylab.core import paths, units
+from deploylab.core.errors import DeckError
 from deploylab.load import in_doubt
 from deploylab.plots import Plot
 from deploylab.record import Run

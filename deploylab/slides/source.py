@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploylab.errors import DeckError, DeployLabError
+from deploylab.core.errors import DeckError, DeployLabError
 
 HEAD = re.compile(r"<!-- (?P<key>[\w-]+)(?: \.(?P<kind>\w+))?(?:: (?P<points>[\w, -]+))? -->")
 PLACEHOLDER = re.compile(r"\{\{ ?(\w+)\((.*?)\) ?\}\}")

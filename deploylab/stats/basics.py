@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 from deploylab import words
-from deploylab.errors import DeployLabError
+from deploylab.core.errors import DeployLabError
 from deploylab.record import Run
 
 FAILURES_TO_WARN = 0.01  # share of the requests sent

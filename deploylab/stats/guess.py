@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import inf
 
 from deploylab import words
-from deploylab.errors import DeployLabError
+from deploylab.core.errors import DeployLabError
 from deploylab.record import Comparison
 
 # The words of a guess, and which ratios of B over A each of them means: (from, up to). Between "same" and "2x", and

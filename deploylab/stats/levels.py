@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from deploylab import units, words
+from deploylab import words
+from deploylab.core import units
 from deploylab.record import Run
 from deploylab.stats.summary import Summary, summarise
 

@@ -5,7 +5,7 @@ from math import exp, log, sqrt
 from statistics import fmean
 
 from deploylab import words
-from deploylab.errors import DeployLabError
+from deploylab.core.errors import DeployLabError
 from deploylab.record import Comparison, Run
 from deploylab.stats.basics import (
     COUNTS,

@@ -4,8 +4,9 @@ import math
 import tempfile
 from pathlib import Path
 
-from deploylab import load, units, words
-from deploylab.errors import LoadError
+from deploylab import load, words
+from deploylab.core import units
+from deploylab.core.errors import LoadError
 from deploylab.lessons.child import Child, serving
 
 VISITORS = 10

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploylab import words
+from deploylab.core.units import NS_PER_MS
 from deploylab.load.open import arrivals
-from deploylab.units import NS_PER_MS
 from tests.benchmarks import marks, others
 from tests.load_helpers import FaultyServer, TimedServer, measure
 

@@ -22,7 +22,8 @@ from pathlib import Path
 
 import psutil
 
-from deploylab import load, paths, units, words
+from deploylab import load, words
+from deploylab.core import paths, units
 from tests.benchmarks import engine_cost, marks
 from tests.load_helpers import FaultyServer
 

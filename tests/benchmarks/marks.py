@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deploylab.errors import DeployLabError
+from deploylab.core.errors import DeployLabError
 
 
 def between_marks(text: str, new: str, name: str = "table") -> str:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from deploylab import cost, load, words
 from deploylab import course as courses
-from deploylab.errors import DeployLabError
+from deploylab.core.errors import DeployLabError
 from deploylab.experiment import free_cpus
 from deploylab.machine import Machine, current, lock
 from deploylab.stats.basics import log_interval

@@ -19,11 +19,11 @@ from typing import Any
 
 from deploylab import contrast, measuring, provision, road, words
 from deploylab import course as courses
+from deploylab.core.errors import DeployLabError
+from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course
-from deploylab.errors import DeployLabError
 from deploylab.experiment import Bench, Load, machine_fields
 from deploylab.machine import current, lock
-from deploylab.progress import Progress
 from deploylab.record import Difference, Run
 from deploylab.report.contrasts import FAILED, figures
 from deploylab.results import Session

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 
-from deploylab import paths, units
+from deploylab.core import paths, units
 
 PLAIN_EVERY_S = 10
 

@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PROVISIONING = ROOT / "provisioning"
 COURSE = PROVISIONING / "course.toml"
 LOCALE = ROOT / "site" / "locale"  # the course in other languages, a folder for each

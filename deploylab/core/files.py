@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploylab.errors import ResultsError
+from deploylab.core.errors import ResultsError
 
 
 def whole_json(line: bytes) -> str | None:

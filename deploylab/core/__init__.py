@@ -1,0 +1,1 @@
+"""What every room stands on: errors, paths, units, progress, files that survive a crash, Ctrl-C."""
