@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from deploylab import bundled
+from deploylab.bootstrap import bundle
 
 PIP_KEYS = ("index-url", "extra-index-url", "trusted-host", "timeout", "default-timeout")
 CERTIFICATES = Path("/usr/local/share/ca-certificates")
@@ -28,8 +28,8 @@ def pip_settings(listing: str | None = None) -> dict[str, str]:
     Args:
         listing: what `pip config list` prints; asked for by default.
     """
-    if bundled.in_use():
-        return {"no-index": "true", "find-links": f"{bundled.ON_GUEST}/{bundled.GUEST_WHEELS}"}
+    if bundle.in_use():
+        return {"no-index": "true", "find-links": f"{bundle.ON_GUEST}/{bundle.GUEST_WHEELS}"}
     found: dict[str, str] = {}
     for line in sorted((_pip_listing() if listing is None else listing).splitlines(), key=_from_environment):
         if match := re.match(r"(?:[\w-]+|:env:)\.([\w-]+)='(.*)'$", line):

@@ -17,9 +17,9 @@ import nbformat
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from deploylab import bootstrap, bundled, network
+from deploylab import bootstrap, network
 from deploylab import course as courses
-from deploylab.bootstrap import environment, get_pip
+from deploylab.bootstrap import bundle, environment, get_pip
 from deploylab.bootstrap.index import Settings
 from deploylab.bundle import debs, making, target
 from deploylab.core import paths
@@ -37,7 +37,7 @@ PARTS = {"begin.sh": b"#!/bin/sh\n", "project.tar.gz": b"project", "host-package
 @pytest.fixture
 def clone(tmp_path, monkeypatch) -> Path:
     """A clone of the project of one's own, as far as a bundle cares."""
-    for name in bundled.INPUTS:
+    for name in bundle.INPUTS:
         (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(paths.ROOT / name, tmp_path / "clone" / name)
     monkeypatch.setattr(paths, "ROOT", tmp_path / "clone")
@@ -63,7 +63,7 @@ def written(tmp_path: Path, files: dict[str, bytes], **changed) -> Path:
 
 def refused(file: Path) -> HostError:
     with pytest.raises(HostError) as caught:
-        bundled.use(file, "./lab run --bundle x")
+        bundle.use(file, "./lab run --bundle x")
     assert caught.value.next_step and not list((paths.ROOT / ".lab").glob("bundle*"))  # nothing half unpacked
     return caught.value
 
@@ -81,19 +81,19 @@ def test_the_manifest_comes_first_and_has_the_digest_of_each_part(file):
             content = tar.extractfile(part["path"]).read()
             assert part["sha256"] == hashlib.sha256(content).hexdigest() and part["n_bytes"] == len(content)
     assert {p["path"] for p in said["parts"]} == set(PARTS)
-    assert said["for"] == "lxc/amd64" and said["commit"] == "c0ffee" * 7 and said["inputs"] == bundled.inputs()
+    assert said["for"] == "lxc/amd64" and said["commit"] == "c0ffee" * 7 and said["inputs"] == bundle.inputs()
     assert {m.uid for m in members} == {0} and {m.uname for m in members} == {""}  # nothing of who made it
 
 
 def test_a_whole_one_is_unpacked_and_then_in_use(file):
     seen = []
-    assert bundled.in_use() is None and bundled.identity() == ""
-    assert bundled.use(file, "./lab run", lambda done, of: seen.append((done, of)))
+    assert bundle.in_use() is None and bundle.identity() == ""
+    assert bundle.use(file, "./lab run", lambda done, of: seen.append((done, of)))
     for name, content in PARTS.items():
-        assert (bundled.folder() / name).read_bytes() == content
+        assert (bundle.folder() / name).read_bytes() == content
     assert seen[-1][0] == seen[-1][1] == sum(map(len, PARTS.values()))
-    assert bundled.in_use()["commit"] == "c0ffee" * 7 and len(bundled.identity()) == 12
-    assert not bundled.use(file, "./lab run")  # the second time there is nothing to do
+    assert bundle.in_use()["commit"] == "c0ffee" * 7 and len(bundle.identity()) == 12
+    assert not bundle.use(file, "./lab run")  # the second time there is nothing to do
 
 
 def test_what_stops_while_it_is_written_leaves_no_file(clone, tmp_path, monkeypatch):
@@ -108,16 +108,16 @@ def test_what_stops_while_it_is_written_leaves_no_file(clone, tmp_path, monkeypa
 
 
 def test_what_stops_while_it_is_unpacked_leaves_the_one_before(file, tmp_path):
-    bundled.use(file, "./lab run")
+    bundle.use(file, "./lab run")
     newer = written(tmp_path, {**PARTS, "begin.sh": b"newer"})
 
     def stop(done, of):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bundled.use(newer, "./lab run", stop)
-    assert (bundled.folder() / "begin.sh").read_bytes() == PARTS["begin.sh"]
-    assert not bundled.folder().with_name("bundle.part").exists()
+        bundle.use(newer, "./lab run", stop)
+    assert (bundle.folder() / "begin.sh").read_bytes() == PARTS["begin.sh"]
+    assert not bundle.folder().with_name("bundle.part").exists()
 
 
 # ---------------------------------------------------------------------------------------- refused
@@ -169,7 +169,7 @@ def test_one_for_another_computer_or_version(clone, tmp_path, changed, what, cur
 
 
 def test_no_room(file, monkeypatch):
-    monkeypatch.setattr(bundled.shutil, "disk_usage", lambda where: shutil._ntuple_diskusage(9, 8, 1_000_000_000))
+    monkeypatch.setattr(bundle.shutil, "disk_usage", lambda where: shutil._ntuple_diskusage(9, 8, 1_000_000_000))
     error = refused(file)
     assert "2.5 GB, and 1.0 GB are free" in error.what and "df -h" in error.next_step
 
@@ -193,7 +193,7 @@ def test_a_part_may_not_leave_its_folder(clone, tmp_path):
     ("floppy/z80", "is no PROVIDER/ARCH"), ("lxc", "is no PROVIDER/ARCH"),
     ("virtualbox/arm64", "public catalogue"), ("lxc/arm64", "on a computer of that architecture")])
 def test_what_cannot_be_made_here(monkeypatch, wanted, why):
-    monkeypatch.setattr(bundled, "here", lambda: {"arch": "amd64", "host": "debian 12", "python": "3.11"})
+    monkeypatch.setattr(bundle, "here", lambda: {"arch": "amd64", "host": "debian 12", "python": "3.11"})
     assert target.checked(None) == target.checked("lxc/amd64") == "lxc/amd64"
     with pytest.raises(HostError, match=why) as caught:
         target.checked(wanted)
@@ -215,22 +215,22 @@ def test_the_command_line_says_it_in_one_message(lab, tmp_path):
 
 
 def test_the_guest_and_the_host_install_from_it(file, monkeypatch):
-    assert apt.bundled.apt_options() == [] and bundled.pip_environment() == {}
+    assert apt.bundled.apt_options() == [] and bundle.pip_environment() == {}
     before = box.recipe_hash()
-    bundled.use(file, "./lab run")
+    bundle.use(file, "./lab run")
     assert network.pip_settings() == {"no-index": "true", "find-links": "/usr/share/deploylab/guest-wheels"}
-    options = bundled.apt_options()
+    options = bundle.apt_options()
     assert "Dir::Etc::SourceParts=-" in options
-    assert (bundled.folder() / "host.list").read_text() == f"deb [trusted=yes] {bundled.url('host-packages')} ./\n"
+    assert (bundle.folder() / "host.list").read_text() == f"deb [trusted=yes] {bundle.url('host-packages')} ./\n"
     child = environment.child_environ()
-    assert child["PIP_NO_INDEX"] == "1" and child["PIP_FIND_LINKS"] == bundled.url("host-wheels")
-    assert Settings.read({**child}).indexes == () and get_pip.bundled is bundled
+    assert child["PIP_NO_INDEX"] == "1" and child["PIP_FIND_LINKS"] == bundle.url("host-wheels")
+    assert Settings.read({**child}).indexes == () and get_pip.bundled is bundle
     assert box.recipe_hash() != before  # a box from the network is built again
     assert {reach.index().seen, reach.distribution().seen} == {reach.FROM_BUNDLE}
 
 
 def test_a_verb_that_needs_more_says_that_the_bundle_lacks_it(file, monkeypatch, tmp_path):
-    bundled.use(file, "./lab run")
+    bundle.use(file, "./lab run")
     monkeypatch.setattr(bootstrap, "ROOT", str(tmp_path))
     builder = environment.Builder("test", ["test"], None, 0)
     builder.log.parent.mkdir(parents=True)
@@ -264,7 +264,7 @@ def test_a_folder_of_packages_is_a_repository(tmp_path):
 
 
 def url(folder: Path) -> str:
-    return f"file://{bundled.quote(str(folder))}"
+    return f"file://{bundle.quote(str(folder))}"
 
 
 @pytest.mark.slow

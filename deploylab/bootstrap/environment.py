@@ -14,8 +14,8 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from deploylab import bootstrap, bundled
-from deploylab.bootstrap import get_pip
+from deploylab import bootstrap
+from deploylab.bootstrap import bundle, get_pip
 from deploylab.bootstrap.index import redact
 from deploylab.bootstrap.progress import PipWatch, Progress
 from deploylab.core.errors import HostError
@@ -97,7 +97,7 @@ def take(file: str, args: list[str]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a kill leaves nothing half unpacked
     try:
         with only_one(args, progress):
-            if bundled.use(Path(file), bootstrap.command(args), lambda done, of: progress.tick(
+            if bundle.use(Path(file), bootstrap.command(args), lambda done, of: progress.tick(
                     f"unpacking the bundle, {done / 1e6:.0f} of {of / 1e6:.0f} MB")):
                 progress.say(f"{file} is unpacked, and in use from now on. To do without: rm -r .lab/bundle")
     except OSError as error:
@@ -229,7 +229,7 @@ class Builder:
         """
         log = self.log.read_text(encoding="utf-8", errors="replace")
         text = log.rsplit("\n$ ", 1)[-1]  # what the last command said
-        causes = [cause for cause in [*bundled.causes(), *CAUSES] if re.search(cause[0], text)]
+        causes = [cause for cause in [*bundle.causes(), *CAUSES] if re.search(cause[0], text)]
         pattern, why, before = causes[0] if causes else ("(?!)", "", cure)
         said = [redact(line.strip()[:200]) for line in text.splitlines() if line.strip()]
         telling = [line for line in said[:-4] if re.search(pattern, line)][-1:]
@@ -260,7 +260,7 @@ def child_environ() -> dict[str, str]:
     """The environment for pip: the person's index settings, but nothing that leads it out of `.venv`."""
     foreign = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV"}
     ours = {"PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    return {name: value for name, value in os.environ.items() if name not in foreign} | ours | bundled.pip_environment()
+    return {name: value for name, value in os.environ.items() if name not in foreign} | ours | bundle.pip_environment()
 
 
 def was_moved(venv: Path) -> bool:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deploylab import bundled
+from deploylab.bootstrap import bundle
 from deploylab.bootstrap.index import NotThisWay, Settings, candidates, choose, download, pinned, verified
 
 
@@ -65,7 +65,7 @@ def from_host_pip(build) -> None:
 
 def from_index(build) -> None:
     """pip's wheel from the index that pip's settings name; a wheel of pip can install itself."""
-    settings = Settings.read({**os.environ, **bundled.pip_environment()})
+    settings = Settings.read({**os.environ, **bundle.pip_environment()})
     wheel = choose(candidates(settings), sys.version_info[:3], pinned(build.constraints))
     with tempfile.TemporaryDirectory(dir=build.log.parent) as folder:
         file = Path(folder, wheel.filename)

@@ -7,7 +7,7 @@
     guest-wheels/     those of the site, as a guest's pip installs them
 
 There is no machine in it and no disk of one, so no key and no password: the box is built from the packages where the
-bundle arrives, and every stage is converged to there, as with a network. `deploylab.bundled` is the other end.
+bundle arrives, and every stage is converged to there, as with a network. `deploylab.bootstrap.bundle` is the other end.
 """
 
 from deploylab.bundle.making import make

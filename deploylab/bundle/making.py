@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploylab import bundled, provision, words
+from deploylab import provision, words
+from deploylab.bootstrap import bundle
 from deploylab.bundle import debs, wheels
 from deploylab.core import cancel, paths, units
 from deploylab.core.errors import HostError
@@ -100,27 +101,27 @@ def _collect(course: Course, work: Path, progress: Progress) -> None:
         _git("archive", "--format=tar.gz", "--prefix=deploylab/", "-o", str(work / "project.tar.gz"), "HEAD")
         shutil.copy(BEGIN, work / BEGIN.name)
     with progress.phase("host packages", "Debian packages for hosts: Vagrant, LXC, Python"):
-        debs.fetch(work / bundled.HOST_PACKAGES, platform.freedesktop_os_release()["VERSION_CODENAME"],
+        debs.fetch(work / bundle.HOST_PACKAGES, platform.freedesktop_os_release()["VERSION_CODENAME"],
                    [*lxc.PACKAGES, *PYTHON], progress)
     packages = guest_packages(course)
     with progress.phase("guest packages", "Debian packages for guests, of the box and of every stage"):
-        debs.fetch(work / bundled.GUEST_PACKAGES, suite, packages, progress, sources=_mirror())
+        debs.fetch(work / bundle.GUEST_PACKAGES, suite, packages, progress, sources=_mirror())
     with progress.phase("host wheels", "Python packages for hosts"):
-        wheels.for_host(work / bundled.HOST_WHEELS, progress)
+        wheels.for_host(work / bundle.HOST_WHEELS, progress)
     with progress.phase("guest wheels", "Python packages for guests"):
         folder = paths.ROOT / course.app.source
-        wheels.for_guest(work / bundled.GUEST_WHEELS, work / bundled.GUEST_PACKAGES, packages,
+        wheels.for_guest(work / bundle.GUEST_WHEELS, work / bundle.GUEST_PACKAGES, packages,
                          [folder / course.app.requirements, folder / course.app.production_requirements], progress)
 
 
 def _manifest(target: str, commit: str, work: Path) -> dict[str, Any]:
     """What is in it, for whom, and the digest of each part."""
-    files = sorted(path for name in (BEGIN.name, "project.tar.gz", bundled.HOST_PACKAGES, bundled.GUEST_PACKAGES,
-                                     bundled.HOST_WHEELS, bundled.GUEST_WHEELS)
+    files = sorted(path for name in (BEGIN.name, "project.tar.gz", bundle.HOST_PACKAGES, bundle.GUEST_PACKAGES,
+                                     bundle.HOST_WHEELS, bundle.GUEST_WHEELS)
                    for path in ([work / name] if (work / name).is_file() else (work / name).iterdir()))
-    return {"schema": bundled.SCHEMA, "for": target, **bundled.here(), "guest": box.settings()["suite"],
+    return {"schema": bundle.SCHEMA, "for": target, **bundle.here(), "guest": box.settings()["suite"],
             "version": _version(), "commit": commit, "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-            "inputs": bundled.inputs(), "parts": [_part(path, work) for path in files]}
+            "inputs": bundle.inputs(), "parts": [_part(path, work) for path in files]}
 
 
 def _part(path: Path, work: Path) -> dict[str, Any]:
@@ -137,7 +138,7 @@ def _write(manifest: dict[str, Any], work: Path, out: Path, progress: Progress) 
     try:
         with tarfile.open(part, "w") as tar:
             head = json.dumps(manifest, indent=1).encode()
-            about = _plain(tarfile.TarInfo(bundled.MANIFEST))
+            about = _plain(tarfile.TarInfo(bundle.MANIFEST))
             about.size = len(head)
             tar.addfile(about, io.BytesIO(head))
             for one in manifest["parts"]:

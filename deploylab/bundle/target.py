@@ -2,7 +2,7 @@
 
 import platform
 
-from deploylab import bundled
+from deploylab.bootstrap import bundle
 from deploylab.core.errors import HostError
 from deploylab.machine import choose
 
@@ -15,7 +15,7 @@ def possible() -> str:
     Raises:
         HostError: none can be made here.
     """
-    here = bundled.here()
+    here = bundle.here()
     if platform.system() != "Linux" or not here["host"].startswith(("debian", "ubuntu")):
         raise HostError(f"A bundle is made of Debian packages, and this computer runs {here['host']}.",
                         "./lab bundle on a Debian 12")

@@ -25,8 +25,9 @@ def bundle_verb(
 
     Example: `./lab bundle --out /media/stick/deploylab.tar`
     """
-    from deploylab import bundle, bundled
+    from deploylab import bundle
     from deploylab import course as courses
+    from deploylab.bootstrap import bundle as bundled
     from deploylab.core.errors import HostError
     from deploylab.core.progress import Progress
     from deploylab.machine import apt, lock

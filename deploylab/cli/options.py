@@ -127,11 +127,11 @@ def agreed(question: str, again: str) -> None:
 
 def _use(file: Path) -> Path:
     """Unpack a bundle, unless the bootstrap has done it for this command already."""
-    from deploylab import bundled
+    from deploylab.bootstrap import bundle
     from deploylab.core.progress import Progress
 
     progress = Progress("bundle")
-    bundled.use(file, shlex.join(["./lab", *sys.argv[1:]]),
+    bundle.use(file, shlex.join(["./lab", *sys.argv[1:]]),
                 lambda done, of: progress.update("unpacking the bundle", done / 1e6, of / 1e6))
     return file
 

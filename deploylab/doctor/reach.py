@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploylab import bundled, network
+from deploylab import network
+from deploylab.bootstrap import bundle
 from deploylab.bootstrap import index as pip
 from deploylab.core import units
 from deploylab.doctor.finding import NOTE, OK, PROBLEM, Finding
@@ -25,7 +26,7 @@ FROM_BUNDLE = "from the bundle in use; no network needed"
 
 def index() -> Finding:
     """The package index that pip uses."""
-    if bundled.in_use():
+    if bundle.in_use():
         return Finding("Python index", OK, FROM_BUNDLE)
     settings = replace(pip.Settings.read(), timeout_s=WAIT_S)
     pages = settings.indexes or settings.folders or (_default_index(),)
@@ -37,7 +38,7 @@ def index() -> Finding:
 
 def distribution() -> Finding:
     """The first mirror of the distribution's packages."""
-    if bundled.in_use():
+    if bundle.in_use():
         return Finding("packages", OK, FROM_BUNDLE)
     if not shutil.which("apt-get"):
         return Finding("packages", OK, "not by apt on this system")

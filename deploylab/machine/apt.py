@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 
-from deploylab import bundled
+from deploylab.bootstrap import bundle
 from deploylab.core.errors import HostError
 from deploylab.core.progress import Progress
 
@@ -26,7 +26,7 @@ def available(packages: Sequence[str]) -> bool:
     """Whether this distribution offers every one of these packages."""
     if not shutil.which("apt-get"):
         return False
-    apt = ["apt-get", *bundled.apt_options(), *WAIT]
+    apt = ["apt-get", *bundle.apt_options(), *WAIT]
     plan = _run([*apt, "-s", "install", "--no-install-recommends", *packages])
     if plan.returncode:  # the lists may never have been fetched
         _run([*_root(), *apt, "update", "-q"])
@@ -41,7 +41,7 @@ def install(packages: Sequence[str], progress: Progress) -> None:
         HostError: apt failed; the message holds its last lines.
     """
     settle(progress)
-    apt = ["apt-get", *bundled.apt_options(), *WAIT]
+    apt = ["apt-get", *bundle.apt_options(), *WAIT]
     _stream([*_root(), *apt, "update", "-q"], progress)
     plan = _run([*apt, "-s", "install", "--no-install-recommends", *packages]).stdout
     n_steps = 2 * len(re.findall(r"^Inst ", plan, re.MULTILINE))  # each is unpacked, then set up

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from deploylab import bundled
+from deploylab.bootstrap import bundle
 from deploylab.core import paths
 from deploylab.core.errors import HostError
 from deploylab.core.progress import Progress
@@ -32,7 +32,7 @@ def key() -> Path:
 
 def recipe_hash() -> str:
     """Changes when the box would come out differently."""
-    digest = hashlib.sha256(bundled.identity().encode())
+    digest = hashlib.sha256(bundle.identity().encode())
     for file in sorted(RECIPE.iterdir()):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
@@ -74,7 +74,7 @@ def _make_key() -> None:
 
 def _build(progress: Progress) -> None:
     root = [] if os.geteuid() == 0 else ["sudo"]
-    source = [str(bundled.folder())] if bundled.in_use() else mirror()
+    source = [str(bundle.folder())] if bundle.in_use() else mirror()
     command = [*root, str(RECIPE / "build.sh"), settings()["suite"], f"{key()}.pub", str(path()), *source]
     tail: list[str] = []
     # A session of its own, so that Ctrl-C reaches it through us, and mmdebstrap cleans up.
