@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from deploylab import configuration, guest
+from deploylab import configuration
 from deploylab.configuration import nameless
 from deploylab.course import Target
-from deploylab.guest import configured
-from deploylab.machine import Machine
+from deploylab.machine import Machine, guest
+from deploylab.machine.guest import configured
 from deploylab.record import Difference
 
 SECRET = re.compile("passw|secret|token|requirepass", re.IGNORECASE)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deploylab import cost, load, prelude, provision
+from deploylab import load, prelude, provision
 from deploylab.core import cancel
 from deploylab.core.errors import LoadError
 from deploylab.course import Course, Target, View
-from deploylab.machine import Machine
+from deploylab.machine import Machine, usage
 from deploylab.record import LoadResult, Run
 from deploylab.results import Session
 
@@ -149,16 +149,16 @@ def measure(bench: Bench, cell: Cell, *, purpose: str, round_number: int | None 
     try:
         if bench.how.warmup_s:
             load.run(_warm_up(spec, bench.how.warmup_s))
-        before = cost.sample(bench.machine, cell.target.processes, counters=True)
+        before = usage.sample(bench.machine, cell.target.processes, counters=True)
         result = load.run(spec, on_progress=on_progress)
-        after = cost.sample(bench.machine, cell.target.processes, memory=True, counters=True)
+        after = usage.sample(bench.machine, cell.target.processes, memory=True, counters=True)
         _await_late(cell, result)
     finally:
         _undo(bench.machine, cell)
     if bench.facts["kind"] == "local" and bench.how.cpus is None and "shared_core" not in result.flags:
         result = replace(result, flags=[*result.flags, "not_pinned"])  # the servers may run on any processor, as it may
     run = _run(bench, cell, result, run_id=run_id, purpose=purpose, round=round_number, pair_id=pair_id,
-               notes={**result.notes, **cost.counted(before, after)}, **cost.between(before, after))
+               notes={**result.notes, **usage.counted(before, after)}, **usage.between(before, after))
     bench.session.append(run)
     return run
 

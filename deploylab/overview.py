@@ -4,10 +4,10 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from deploylab import cost, results
+from deploylab import results
 from deploylab.core import units
 from deploylab.course import Course
-from deploylab.machine import OwnMachine, choose, copies, open_machine
+from deploylab.machine import OwnMachine, choose, copies, open_machine, usage
 
 PROBE_S = 0.3
 
@@ -70,7 +70,7 @@ def _machine(machine: OwnMachine, running: bool, deep: bool) -> dict[str, Any]:
             seen["copies"] = f"{len(kept)} of its disk for ./lab reset, {units.size(sum(c.n_bytes for c in kept))}"
         if running:
             # Not `free`: in a container it may tell the host's memory.
-            held_bytes = cost.sample(machine, ["."], memory=True)["pss_bytes"]
+            held_bytes = usage.sample(machine, ["."], memory=True)["pss_bytes"]
             free_bytes = int(machine.check_output("df -B1 --output=avail / | tail -1"))
             all_bytes = machine.facts()["memory_bytes"]
             seen["memory"] = f"{units.size(held_bytes)} held by processes, of {units.size(all_bytes)}"

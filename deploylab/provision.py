@@ -18,11 +18,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from deploylab import network, source
+from deploylab import source
 from deploylab.core import cancel, paths
 from deploylab.core.errors import ConvergeError, CourseError
 from deploylab.course import Course
-from deploylab.machine import Machine
+from deploylab.machine import Machine, network
 
 CALIBRATION = "calibration"  # no stage: a static stub on the machine, for the load generator
 CALIBRATION_PORT = 8090

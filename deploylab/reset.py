@@ -10,13 +10,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deploylab import network, provision, road
+from deploylab import provision, road
 from deploylab.awake import answers
 from deploylab.core import paths, units
 from deploylab.core.errors import CourseError, HostError
 from deploylab.core.progress import Progress
 from deploylab.course import Course, Stage
-from deploylab.machine import OwnMachine, box, copies
+from deploylab.machine import OwnMachine, box, copies, network
 from deploylab.machine.copies import Copy
 
 

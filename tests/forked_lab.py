@@ -14,7 +14,7 @@ import time
 
 from deploylab import cli
 
-HEAVY = ("road", "report", "doctor", "lessons.notebooks", "bundle")  # what verbs import when they begin
+HEAVY = ("road", "report", "machine.doctor", "lessons.notebooks", "bundle")  # what verbs import when they begin
 
 
 def begin(asked: dict) -> None:

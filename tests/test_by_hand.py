@@ -7,8 +7,9 @@ import subprocess
 import pytest
 
 from deploylab import course as courses
-from deploylab import provision, snapshot
+from deploylab import provision
 from deploylab.core import paths
+from deploylab.machine import snapshot
 
 COURSE = courses.load()
 # The steps of the road that a guide takes.

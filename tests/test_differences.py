@@ -11,7 +11,7 @@ from deploylab import configuration
 from deploylab import course as courses
 from deploylab.course import Target
 from deploylab.differences import between, differences
-from deploylab.guest import configured
+from deploylab.machine.guest import configured
 
 COURSE = courses.load()
 

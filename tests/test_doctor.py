@@ -8,11 +8,10 @@ import urllib.error
 
 import pytest
 
-from deploylab import doctor
 from deploylab.core import paths
 from deploylab.core.errors import HostError
-from deploylab.doctor import NOTE, OK, PROBLEM, Finding, hypervisors, reach, resources, share
-from deploylab.machine import choose, local, lxc
+from deploylab.machine import choose, doctor, local, lxc
+from deploylab.machine.doctor import NOTE, OK, PROBLEM, Finding, hypervisors, reach, resources, share
 
 GB = 1_000_000_000
 

@@ -7,9 +7,10 @@ import pytest
 import requests
 from waiting import until
 
-from deploylab import cost, experiment, load, provision
 from deploylab import course as courses
+from deploylab import experiment, load, provision
 from deploylab.awake import awake
+from deploylab.machine import usage
 
 pytestmark = pytest.mark.machine
 COURSE = courses.load()
@@ -181,11 +182,11 @@ def test_what_the_application_asked_of_its_cache_is_counted(ask, machine):
     provision.converge(machine, COURSE, "cache", variants=["redis"])
     for name in ("cache", "cache:redis"):
         processes = COURSE.target(name).processes
-        before = cost.sample(machine, processes, counters=True)
+        before = usage.sample(machine, processes, counters=True)
         new = next(path for n in range(600, 0, -1) if x_cache(ask(name, path := f"/talks/{n}/")) == "MISS")
         until_hit(ask, name, new)
         assert x_cache(ask(name, new)) == "HIT"
-        seen = cost.counted(before, cost.sample(machine, processes, memory=True, counters=True))
+        seen = usage.counted(before, usage.sample(machine, processes, memory=True, counters=True))
         assert seen["n_app_cache_hits"] >= 2 and seen["n_app_cache_misses"] >= 1 and seen["n_db_queries"] >= 1
 
 
@@ -196,7 +197,7 @@ def test_a_cache_server_that_is_gone_is_a_miss_and_no_error(ask, name, unit, mac
     try:
         answers = [ask(name, "/talks/8/") for _ in range(4)]
         assert {answer.status_code for answer in answers} == {200} and {x_cache(a) for a in answers} == {"MISS"}
-        assert "cache_hits" not in cost.sample(machine, COURSE.target(name).processes, counters=True)
+        assert "cache_hits" not in usage.sample(machine, COURSE.target(name).processes, counters=True)
     finally:
         machine.check_output(f"systemctl start {unit}", sudo=True)
 
@@ -210,9 +211,9 @@ def test_a_kept_page_costs_little_more_than_a_file(machine, ask):
     def cpu_per_request_s(path):
         spec = load.LoadSpec(url=machine.url(COURSE.target("edge"), path), duration_s=1, concurrency=10,
                              allowed_addresses=(machine.host,), cpus=experiment.free_cpus(machine.facts()))
-        before = cost.sample(machine, ["nginx: worker"])
+        before = usage.sample(machine, ["nginx: worker"])
         found = load.run(spec)
-        spent = cost.between(before, cost.sample(machine, ["nginx: worker"]))
+        spent = usage.between(before, usage.sample(machine, ["nginx: worker"]))
         assert found.n_ok and not found.errors and spent["server_cpu_s"] > 0
         return spent["server_cpu_s"] / found.n_sent
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deploylab import cost
-from deploylab.guest import facts, sample
+from deploylab.machine import usage
+from deploylab.machine.guest import facts, sample
 from tests.waiting import until
 
 
@@ -61,10 +61,10 @@ def test_a_program_that_is_not_there_has_no_version():
 def test_a_sampled_process_that_went_away_gives_no_cost():
     before = {"n_processes": 2, "cpu_s": 5.0, "runq_wait_s": 1.0, "rss_bytes": 0, "pss_bytes": 0}
     after = {"n_processes": 2, "cpu_s": 6.5, "runq_wait_s": 1.25, "rss_bytes": 300, "pss_bytes": 200}
-    assert cost.between(before, after) == {
+    assert usage.between(before, after) == {
         "server_cpu_s": 1.5, "server_runq_wait_s": 0.25, "server_rss_bytes": 300, "server_pss_bytes": 200}
     gone = {"n_processes": 0, "cpu_s": 0.0, "runq_wait_s": 0.0, "rss_bytes": 0, "pss_bytes": 0}
-    assert set(cost.between(before, gone).values()) == {None}
+    assert set(usage.between(before, gone).values()) == {None}
 
 
 # What each kind of server says when it is asked, as its protocol has it. Each question adds 3 and 1.
@@ -107,11 +107,11 @@ def test_a_cache_server_among_the_processes_is_asked_what_it_counted(tmp_path, s
     before, after = (run_sample(*memory, "--counters", str(at)) for memory in ([], ["--memory"]))
     assert "cache_hits" not in run_sample(str(at)), "only when it is asked for"
     assert (before["cache_hits"], after["cache_misses"], before["n_processes"]) == (3, 2, 1)
-    assert cost.counted(before, after) == {"n_app_cache_hits": 3, "n_app_cache_misses": 1}
+    assert usage.counted(before, after) == {"n_app_cache_hits": 3, "n_app_cache_misses": 1}
 
 
 def test_a_server_that_does_not_answer_or_began_anew_has_no_figure(tmp_path, server_named):
     server_named("memcached", "import time; time.sleep(30)", "-s", f"{tmp_path}/none.sock")
     until(lambda: run_sample(str(tmp_path))["n_processes"])
     assert "cache_hits" not in run_sample("--counters", str(tmp_path))
-    assert cost.counted({"db_queries": 900}, {"db_queries": 20}) == cost.counted({}, {"db_queries": 20}) == {}
+    assert usage.counted({"db_queries": 900}, {"db_queries": 20}) == usage.counted({}, {"db_queries": 20}) == {}

@@ -8,9 +8,10 @@ import pytest
 from plan_helpers import plans
 
 from deploylab import course as courses
-from deploylab import network, provision, source
+from deploylab import provision, source
 from deploylab.core import paths
 from deploylab.core.errors import ConvergeError, CourseError, HostError
+from deploylab.machine import network
 from deploylab.machine.ssh import Ssh
 
 COURSE = courses.load()

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from deploylab import course as courses
-from deploylab import network, provision, reset
+from deploylab import provision, reset
 from deploylab.core import paths
 from deploylab.core.errors import CourseError, HostError
 from deploylab.core.progress import Progress
-from deploylab.machine import copies
+from deploylab.machine import copies, network
 
 COURSE = courses.load()
 FIRST, SECOND, LAST = COURSE.stages[0], COURSE.stages[1], COURSE.stages[-1]

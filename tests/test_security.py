@@ -15,8 +15,8 @@ import requests
 from deploylab import course as courses
 from deploylab import provision
 from deploylab.core import paths
-from deploylab.doctor import PROBLEM
 from deploylab.machine import box, lxc
+from deploylab.machine.doctor import PROBLEM
 from tests import jupyter, secrecy
 
 COURSE = courses.load()

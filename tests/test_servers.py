@@ -21,13 +21,13 @@ from waiting import until
 from deploylab import load
 from deploylab.core import paths
 from deploylab.core.errors import DeployLabError, HostError, LoadError
-from deploylab.guest.sample import server_pids
 from deploylab.lessons import child as children
 from deploylab.lessons import cores, servers, visitors
 from deploylab.lessons.child import SERVERS, serving
 from deploylab.lessons.cores import Cores
 from deploylab.lessons.race import KINDS
 from deploylab.lessons.source import shown_source
+from deploylab.machine.guest.sample import server_pids
 
 pytestmark = pytest.mark.alone
 

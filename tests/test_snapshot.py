@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from deploylab import snapshot
-from deploylab.guest import snapshot as on_guest
+from deploylab.machine import snapshot
+from deploylab.machine.guest import snapshot as on_guest
 
 
 def test_what_came_went_and_changed_each_has_its_sign():

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from deploylab import network
 from deploylab.bootstrap import environment
 from deploylab.core import cancel, paths
 from deploylab.core.errors import HostError
 from deploylab.core.progress import Progress
-from deploylab.machine import box, lxc
+from deploylab.machine import box, lxc, network
 
 GROUPS = ("core", "open")  # what `./lab run` and `./lab open` need
 BACKEND = ("setuptools", "wheel")  # a guest builds the database driver itself

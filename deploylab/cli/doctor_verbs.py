@@ -22,8 +22,8 @@ def doctor(
     """
     from dataclasses import asdict
 
-    from deploylab import doctor as doctors
     from deploylab.core import paths
+    from deploylab.machine import doctor as doctors
 
     found = []
     for one in doctors.examine():

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from deploylab import breaking, checks, during, measuring, reset, road, sitting, snapshot, words
+from deploylab import breaking, checks, during, measuring, reset, road, sitting, words
 from deploylab import contrast as contrasts
 from deploylab.awake import answers, awake
 from deploylab.core.progress import Progress
 from deploylab.course import Course
 from deploylab.lessons import here, known, servers, shell
 from deploylab.lessons import visitors as visits
-from deploylab.machine import OwnMachine, heard, lock
+from deploylab.machine import OwnMachine, heard, lock, snapshot
 from deploylab.record import Run
 
 OnLine = Callable[[str], None]

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from deploylab import load
-from deploylab.cost import between
-from deploylab.guest import facts
-from deploylab.guest.sample import sample
 from deploylab.lessons import cores
 from deploylab.lessons.child import SERVERS, Child, serving
 from deploylab.lessons.cores import Cores
 from deploylab.lessons.race import KINDS, Race
+from deploylab.machine.guest import facts
+from deploylab.machine.guest.sample import sample
+from deploylab.machine.usage import between
 from deploylab.record import LoadResult, Run
 
 PATHS = {"wait": False, "cpu": True}  # and whether two cores could do its work at once

@@ -8,7 +8,7 @@ from typing import Any
 
 from deploylab import words
 from deploylab.core import units
-from deploylab.snapshot import Change
+from deploylab.machine.snapshot import Change
 
 HEAD, TAIL = 6, 14  # lines of a long output that stay in sight
 # An exported notebook has the font of prose in an output's <pre>: the columns of `ls` and `ps` fall out of line.

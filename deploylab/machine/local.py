@@ -18,9 +18,9 @@ from deploylab.core import paths
 from deploylab.core.errors import HostError, MachineError
 from deploylab.core.progress import Progress
 from deploylab.course import Target
-from deploylab.guest import facts as guest_facts
 from deploylab.machine import apt, owned, shell
 from deploylab.machine.base import Completed, OnLine
+from deploylab.machine.guest import facts as guest_facts
 from deploylab.machine.reach import Reach
 
 # The deploys name packages as these systems do, and all four name them alike.

@@ -15,10 +15,10 @@ from deploylab.core import paths
 from deploylab.core.errors import HostError, MachineError
 from deploylab.core.progress import Progress
 from deploylab.course import Target
-from deploylab.guest import facts as guest_facts
 from deploylab.machine import box, copies, lxc, owned
 from deploylab.machine.base import Completed, OnLine
 from deploylab.machine.bindings import Vagrant, environment, forget_home, make_file_cm
+from deploylab.machine.guest import facts as guest_facts
 from deploylab.machine.ssh import Ssh, remove_control_dir
 
 VM = "web"

@@ -15,11 +15,11 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from deploylab import cost, load, words
 from deploylab import course as courses
+from deploylab import load, words
 from deploylab.core.errors import DeployLabError
 from deploylab.experiment import free_cpus
-from deploylab.machine import Machine, current, lock
+from deploylab.machine import Machine, current, lock, usage
 from deploylab.stats.basics import log_interval
 
 PLAIN, SAMPLED = "without", "with"
@@ -33,34 +33,34 @@ def sampling(machine: Machine, patterns: tuple[str, ...], every_s: float | None)
 
     def again() -> None:
         while not over.wait(every_s):
-            cost.sample(machine, patterns, memory=True, counters=True)
+            usage.sample(machine, patterns, memory=True, counters=True)
 
     between = threading.Thread(target=again)
-    cost.sample(machine, patterns, counters=True)
+    usage.sample(machine, patterns, counters=True)
     if every_s is not None:
         between.start()
     yield
     over.set()
     if every_s is not None:
         between.join()
-    cost.sample(machine, patterns, memory=True, counters=True)
+    usage.sample(machine, patterns, memory=True, counters=True)
 
 
 def of_one_sample(machine: Machine, patterns: tuple[str, ...]) -> float:
     """CPU seconds that the server's own processes spend on one sample with everything in it."""
-    before = cost.sample(machine, patterns)
+    before = usage.sample(machine, patterns)
     for _ in range(IN_A_ROW):
-        cost.sample(machine, patterns, memory=True, counters=True)
-    return (cost.sample(machine, patterns)["cpu_s"] - before["cpu_s"]) / IN_A_ROW
+        usage.sample(machine, patterns, memory=True, counters=True)
+    return (usage.sample(machine, patterns)["cpu_s"] - before["cpu_s"]) / IN_A_ROW
 
 
 def one(machine: Machine, patterns: tuple[str, ...], spec: load.LoadSpec, side: str,
         every_s: float | None) -> tuple[float, float]:
     """Requests a second, and CPU seconds of the server for one."""
-    before = cost.sample(machine, patterns)
+    before = usage.sample(machine, patterns)
     with sampling(machine, patterns, every_s) if side == SAMPLED else contextlib.nullcontext():
         result = load.run(spec)
-    spent = cost.between(before, cost.sample(machine, patterns))
+    spent = usage.between(before, usage.sample(machine, patterns))
     if result.errors or spent["server_cpu_s"] is None:
         raise DeployLabError(f"This run says nothing: {words.failures(result.errors, result.n_sent)}.", "./lab check")
     return result.rps, spent["server_cpu_s"] / result.n_sent

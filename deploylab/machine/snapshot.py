@@ -4,9 +4,8 @@ processes. It answers "what did this step change?"
 
 from dataclasses import dataclass
 
-from deploylab import guest
-from deploylab.guest import snapshot as on_guest
-from deploylab.machine import Machine
+from deploylab.machine import Machine, guest
+from deploylab.machine.guest import snapshot as on_guest
 
 Snapshot = dict[str, dict[str, str]]  # by kind, then by name: a line of text
 

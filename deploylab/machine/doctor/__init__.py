@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from deploylab.doctor import hypervisors, reach, resources
-from deploylab.doctor.finding import NOTE, OK, PROBLEM, SIGNS, Finding
-from deploylab.doctor.share import text
+from deploylab.machine.doctor import hypervisors, reach, resources
+from deploylab.machine.doctor.finding import NOTE, OK, PROBLEM, SIGNS, Finding
+from deploylab.machine.doctor.share import text
 
 __all__ = ["NOTE", "OK", "PROBLEM", "Finding", "examine", "line", "text"]
 

@@ -11,12 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploylab import network
 from deploylab.bootstrap import bundle
 from deploylab.bootstrap import index as pip
 from deploylab.core import units
-from deploylab.doctor.finding import NOTE, OK, PROBLEM, Finding
-from deploylab.machine import lxc
+from deploylab.machine import lxc, network
+from deploylab.machine.doctor.finding import NOTE, OK, PROBLEM, Finding
 
 WAIT_S = 8
 TUNNELS = re.compile(r"^(tun|tap|wg|ppp|utun|tailscale|nordlynx|ipsec)\d*")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploylab.core.errors import MachineError
-from deploylab.guest import sample as guest_sample
 from deploylab.machine import Machine
+from deploylab.machine.guest import sample as guest_sample
 
 # What a server counts, as a sample has it and as a Run's notes have it: see `deploylab.record.NOTES`.
 COUNTED = {"db_queries": "n_db_queries", "cache_hits": "n_app_cache_hits", "cache_misses": "n_app_cache_misses"}
@@ -15,7 +15,7 @@ COUNTED = {"db_queries": "n_db_queries", "cache_hits": "n_app_cache_hits", "cach
 
 def sample(machine: Machine, patterns: Sequence[str], *, memory: bool = False,
            counters: bool = False) -> dict[str, float]:
-    """What some processes of the guest have used so far, with their children: see `deploylab.guest.sample`.
+    """What some processes of the guest have used so far, with their children: see `deploylab.machine.guest.sample`.
 
     Args:
         patterns: regular expressions, searched in command lines.

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from deploylab.core import paths, units
-from deploylab.doctor.finding import NOTE, OK, PROBLEM, Finding
+from deploylab.machine.doctor.finding import NOTE, OK, PROBLEM, Finding
 
 OLDEST_PYTHON = (3, 11)
 NEEDED_BYTES = 3_000_000_000         # of disk: environment, box and guest

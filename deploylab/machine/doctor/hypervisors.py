@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 from deploylab.core.errors import HostError
-from deploylab.doctor.finding import NOTE, OK, PROBLEM, Finding
 from deploylab.machine import choose, local, lxc
+from deploylab.machine.doctor.finding import NOTE, OK, PROBLEM, Finding
 
 OLDEST_ON_APPLE_SILICON = (7, 1)  # VirtualBox; older ones know no ARM guests
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from deploylab.core import paths
-from deploylab.doctor.finding import NOTE, OK, PROBLEM, SIGNS, Finding
+from deploylab.machine.doctor.finding import NOTE, OK, PROBLEM, SIGNS, Finding
 
 ADDRESS = re.compile(r"\b(\d{1,3}\.){3}\d{1,3}\b")
 
