@@ -7,8 +7,8 @@ from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 
+from deploylab.load.allowed import resolve
 from deploylab.load.engine import Engine
-from deploylab.load.guard import resolve
 from deploylab.load.spec import LoadSpec
 from deploylab.load.summary import summarise
 

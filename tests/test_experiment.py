@@ -8,7 +8,7 @@ import pytest
 from deploylab import course as courses
 from deploylab import experiment
 from deploylab.experiment import Cell, Load
-from deploylab.load.guard import resolve
+from deploylab.load.allowed import resolve
 from deploylab.load.request import requests
 from deploylab.results import Session
 

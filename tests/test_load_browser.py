@@ -5,7 +5,7 @@ from email.message import Message
 import pytest
 
 from deploylab.core.errors import LoadError
-from deploylab.load import browser, references
+from deploylab.load import http_cache, page_links
 
 URL = "http://127.0.0.1:8000/talks/1/"
 
@@ -21,7 +21,7 @@ URL = "http://127.0.0.1:8000/talks/1/"
     ('<style>p { background: url(s.png) }</style><p>url(no.png)</p>', ("/talks/1/s.png",)),
 ])
 def test_what_a_page_refers_to(html, paths):
-    assert references.of_page(html, URL) == paths
+    assert page_links.of_page(html, URL) == paths
 
 
 @pytest.mark.parametrize(("css", "paths"), [
@@ -30,16 +30,16 @@ def test_what_a_page_refers_to(html, paths):
     ("/* url(no.png) */ a { b: url(data:image/svg+xml;utf8,x); c: url(#gradient) }", ()),
 ])
 def test_what_a_style_sheet_refers_to(css, paths):
-    assert references.of_style_sheet(css, "http://127.0.0.1:8000/s/a.css") == paths
+    assert page_links.of_style_sheet(css, "http://127.0.0.1:8000/s/a.css") == paths
 
 
 def test_port_80_may_be_left_out():
-    assert references.of_page('<img src="http://127.0.0.1:80/a.png">', "http://127.0.0.1/") == ("/a.png",)
+    assert page_links.of_page('<img src="http://127.0.0.1:80/a.png">', "http://127.0.0.1/") == ("/a.png",)
 
 
 def test_another_server_is_an_error_that_names_it():
     with pytest.raises(LoadError, match=r"refers to https://cdn\.example\.com/a\.js[\s\S]*from the site itself"):
-        references.of_page('<script src="https://cdn.example.com/a.js"></script>', URL)
+        page_links.of_page('<script src="https://cdn.example.com/a.js"></script>', URL)
 
 
 def headers(**fields) -> Message:
@@ -62,15 +62,15 @@ def headers(**fields) -> Message:
       "Cache_Control": "max-age=10"}, 10),
 ])
 def test_how_long_a_copy_is_good(fields, seconds):
-    assert browser.lifetime_s(headers(**fields)) == seconds
+    assert http_cache.lifetime_s(headers(**fields)) == seconds
 
 
 def test_what_is_kept():
-    answer = browser.Answer(headers(ETag='"1"', Cache_Control="max-age=86401"), b"")
-    assert browser.kept(answer, ("/a",)) == browser.Kept(True, {"If-None-Match": '"1"'}, ("/a",))
-    answer = browser.Answer(headers(Last_Modified="then", Cache_Control="max-age=86400"), b"")
-    assert browser.kept(answer, ()) == browser.Kept(False, {"If-Modified-Since": "then"}, ())
-    assert browser.kept(browser.Answer(headers(ETag='"1"', Cache_Control="private, no-store"), b""), ()) is None
+    answer = http_cache.Answer(headers(ETag='"1"', Cache_Control="max-age=86401"), b"")
+    assert http_cache.kept(answer, ("/a",)) == http_cache.Kept(True, {"If-None-Match": '"1"'}, ("/a",))
+    answer = http_cache.Answer(headers(Last_Modified="then", Cache_Control="max-age=86400"), b"")
+    assert http_cache.kept(answer, ()) == http_cache.Kept(False, {"If-Modified-Since": "then"}, ())
+    assert http_cache.kept(http_cache.Answer(headers(ETag='"1"', Cache_Control="private, no-store"), b""), ()) is None
 
 
 def test_an_answer_is_read_whatever_its_framing():
@@ -78,5 +78,5 @@ def test_an_answer_is_read_whatever_its_framing():
     whole = b"HTTP/1.1 200 OK\r\nContent-Type: text/css\r\nContent-Length: 3\r\n\r\na{}"
     chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na{\r\n1\r\n}\r\n0\r\n\r\n"
     to_the_end = b"HTTP/1.1 200 OK\r\n\r\na{}"
-    assert [browser.read(raw).text for raw in (whole, chunks, to_the_end, early + whole)] == ["a{}"] * 4
-    assert browser.read(whole).is_style_sheet and not browser.read(chunks).is_style_sheet
+    assert [http_cache.read(raw).text for raw in (whole, chunks, to_the_end, early + whole)] == ["a{}"] * 4
+    assert http_cache.read(whole).is_style_sheet and not http_cache.read(chunks).is_style_sheet

@@ -18,8 +18,8 @@ from synthetic import run
 from deploylab import measuring, words
 from deploylab.core import paths
 from deploylab.load import LoadSpec, explain, flags, host, in_doubt, start
+from deploylab.load.allowed import resolve
 from deploylab.load.engine import Engine
-from deploylab.load.guard import resolve
 from deploylab.load.summary import summarise
 
 pytestmark = pytest.mark.alone

@@ -9,7 +9,7 @@ import pytest
 from load_helpers import FaultyServer, measure
 
 from deploylab.core.errors import LoadError, TargetRefused
-from deploylab.load.guard import resolve
+from deploylab.load.allowed import resolve
 
 NAME = "lab.example"
 STRANGER = "192.0.2.7"  # an address for documentation: nobody has it

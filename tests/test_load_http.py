@@ -2,8 +2,8 @@
 
 import pytest
 
-from deploylab.load.head import BadResponse, parse_head
-from deploylab.load.parser import Parser
+from deploylab.load.http_head import BadResponse, parse_head
+from deploylab.load.http_parser import Parser
 
 PAGE = b"<html>hello</html>"
 ANSWERS = {

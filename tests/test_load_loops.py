@@ -13,7 +13,7 @@ from deploylab.core.errors import LoadError
 from deploylab.core.units import NS_PER_MS, NS_PER_S
 from deploylab.load import host
 from deploylab.load.attempts import NONE
-from deploylab.load.open import arrivals
+from deploylab.load.open_loop import arrivals
 
 pytestmark = pytest.mark.alone
 

@@ -8,7 +8,7 @@ import pytest
 from load_helpers import FaultyServer, load
 
 from deploylab.load import connection
-from deploylab.load.renew import renew
+from deploylab.load.reconnect import renew
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux renews a socket")
 

@@ -4,7 +4,7 @@ import pytest
 
 from deploylab.core.errors import LoadError, TargetRefused
 from deploylab.load.ab import printout, spec_from_ab_flags
-from deploylab.load.guard import resolve
+from deploylab.load.allowed import resolve
 from deploylab.load.request import request_bytes, requests
 from deploylab.load.spec import LoadSpec
 from deploylab.record import LoadResult

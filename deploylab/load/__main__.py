@@ -15,8 +15,8 @@ from typing import Any
 
 from deploylab.core.errors import DeployLabError, LoadError
 from deploylab.core.units import NS_PER_S
+from deploylab.load.allowed import resolve
 from deploylab.load.engine import PROGRESS_NS, Engine
-from deploylab.load.guard import resolve
 from deploylab.load.spec import LoadSpec
 from deploylab.load.summary import percentile, summarise
 

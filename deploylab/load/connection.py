@@ -9,11 +9,11 @@ import socket
 import time
 
 from deploylab.load.attempts import NONE, OUTCOMES
-from deploylab.load.head import BadResponse
-from deploylab.load.parser import Parser
+from deploylab.load.connections import Wire
+from deploylab.load.http_head import BadResponse
+from deploylab.load.http_parser import Parser
 from deploylab.load.poller import FAILED, HANGUP, READ, WRITE
-from deploylab.load.renew import renew
-from deploylab.load.wire import Wire
+from deploylab.load.reconnect import renew
 
 clock = time.monotonic_ns  # one clock for everything; on Linux all processes share it
 

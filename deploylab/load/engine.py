@@ -11,19 +11,19 @@ from datetime import UTC, datetime
 from deploylab.core.errors import LoadError
 from deploylab.core.units import NS_PER_MS, NS_PER_S
 from deploylab.load import host
+from deploylab.load.allowed import Target
 from deploylab.load.attempts import Attempts
-from deploylab.load.browser import Kept
-from deploylab.load.closed import ClosedLoop
+from deploylab.load.closed_loop import ClosedLoop
 from deploylab.load.connection import Connection, clock
-from deploylab.load.guard import Target
-from deploylab.load.open import OpenLoop, arrivals
+from deploylab.load.connections import Wire
+from deploylab.load.http_cache import Kept
+from deploylab.load.open_loop import OpenLoop, arrivals
 from deploylab.load.poller import READ, Poller
 from deploylab.load.request import requests
-from deploylab.load.slow import SlowClients
+from deploylab.load.slow_clients import SlowClients
 from deploylab.load.spec import CLOSED, OPEN, RETURNING, LoadSpec
 from deploylab.load.summary import Seen
 from deploylab.load.visit import Visit, VisitLoop
-from deploylab.load.wire import Wire
 
 TICK_NS = 50 * NS_PER_MS          # how often time-outs are looked for
 PROGRESS_NS = 200 * NS_PER_MS

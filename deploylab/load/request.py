@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from itertools import cycle, repeat
 
-from deploylab.load.guard import Target, split
+from deploylab.load.allowed import Target, split
 from deploylab.load.spec import LoadSpec
 
 DRAWS = 65_536  # paths drawn ahead; then the same order again

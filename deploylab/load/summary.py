@@ -8,7 +8,7 @@ from deploylab.core.errors import LoadError
 from deploylab.core.units import NS_PER_S
 from deploylab.load import flags
 from deploylab.load.attempts import OUTCOMES, Attempts
-from deploylab.load.head import HIT, MISS
+from deploylab.load.http_head import HIT, MISS
 from deploylab.load.spec import OPEN, LoadSpec
 from deploylab.record import LoadResult
 

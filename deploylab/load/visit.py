@@ -10,15 +10,15 @@ import socket
 import struct
 from collections import deque
 
-from deploylab.load import references
+from deploylab.load import page_links
 from deploylab.load.attempts import NONE, Attempts
-from deploylab.load.browser import Answer, Kept, Recorder, kept, read
-from deploylab.load.closed import ClosedLoop
+from deploylab.load.closed_loop import ClosedLoop
 from deploylab.load.connection import CODE, GOOD, IDLE, Connection, clock
-from deploylab.load.head import NO_CACHE
+from deploylab.load.connections import Wire
+from deploylab.load.http_cache import Answer, Kept, Recorder, kept, read
+from deploylab.load.http_head import NO_CACHE
 from deploylab.load.request import request_bytes
 from deploylab.load.spec import LoadSpec
-from deploylab.load.wire import Wire
 
 CONNECTIONS = 6  # that today's browsers open to one server over HTTP/1.1
 COUNTS = ("requests", "not_modified", "from_cache")
@@ -140,8 +140,8 @@ class Visit:
         if is_page:
             if self.loop.spec.marker and not answer.text.rstrip().endswith(self.loop.spec.marker):
                 raise ValueError("the page lacks its end")
-            return references.of_page(answer.text, url)
-        return references.of_style_sheet(answer.text, url) if answer.is_style_sheet else ()
+            return page_links.of_page(answer.text, url)
+        return page_links.of_style_sheet(answer.text, url) if answer.is_style_sheet else ()
 
     def _want(self, paths: tuple[str, ...]) -> None:
         """Put what is not there yet on the list."""

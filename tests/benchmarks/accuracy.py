@@ -19,7 +19,7 @@ from pathlib import Path
 
 from deploylab import words
 from deploylab.core.units import NS_PER_MS
-from deploylab.load.open import arrivals
+from deploylab.load.open_loop import arrivals
 from tests.benchmarks import marks, others
 from tests.load_helpers import FaultyServer, TimedServer, measure
 

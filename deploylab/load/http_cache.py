@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPResponse
 from io import BytesIO
 
-from deploylab.load.parser import Parser
+from deploylab.load.http_parser import Parser
 
 AWAY_S = 86_400  # a returning visitor comes back after a day
 

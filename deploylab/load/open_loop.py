@@ -9,7 +9,7 @@ from array import array
 
 from deploylab.core.units import NS_PER_S
 from deploylab.load.connection import IDLE, Connection
-from deploylab.load.wire import Wire
+from deploylab.load.connections import Wire
 
 
 def arrivals(rate_per_s: float, *, seed: int, even: bool = False, duration_s: float | None = None,

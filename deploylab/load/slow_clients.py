@@ -7,7 +7,7 @@ no part of the load: they count nowhere, and the run says how many were held.
 import errno
 import socket
 
-from deploylab.load.guard import Target
+from deploylab.load.allowed import Target
 from deploylab.load.poller import READ, WRITE, Poller
 
 

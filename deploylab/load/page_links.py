@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from deploylab.core.errors import LoadError
-from deploylab.load.guard import split
+from deploylab.load.allowed import split
 
 FETCHED = {"stylesheet", "icon", "preload", "modulepreload"}  # kinds of <link> that are fetched
 CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)

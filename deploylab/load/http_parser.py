@@ -5,7 +5,7 @@ Source: RFC 9112 (message framing).
 
 import re
 
-from deploylab.load.head import CHUNKED, NO_CACHE, UNTIL_CLOSE, BadResponse, Head, parse_head
+from deploylab.load.http_head import CHUNKED, NO_CACHE, UNTIL_CLOSE, BadResponse, Head, parse_head
 
 MAX_HEAD = 65_536  # bytes; a longer head is no answer of ours
 SLACK = 64         # white space that may follow the end marker, in bytes

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from deploylab.load.allowed import Target
 from deploylab.load.attempts import Attempts
-from deploylab.load.guard import Target
-from deploylab.load.head import Head
+from deploylab.load.http_head import Head
 from deploylab.load.poller import Poller
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from deploylab.core.units import NS_PER_MS
 from deploylab.load.connection import CODE, IDLE, OVER, Connection
-from deploylab.load.wire import Wire
+from deploylab.load.connections import Wire
 
 # A client that is refused waits a little, else a stopped server is asked 30,000 times a second.
 PAUSE_NS = 10 * NS_PER_MS
