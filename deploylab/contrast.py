@@ -13,7 +13,7 @@ from deploylab.course import Contrast, Course
 from deploylab.differences import differences
 from deploylab.experiment import Bench, Cell
 from deploylab.machine import Machine
-from deploylab.record import Difference, Run
+from deploylab.results.record import Difference, Run
 
 DEFAULT_VIEW = "page"
 OnLoad = Callable[[str], Callable[[load.Progress], None]]

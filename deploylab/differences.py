@@ -13,7 +13,7 @@ from deploylab.configuration import nameless
 from deploylab.course import Target
 from deploylab.machine import Machine, guest
 from deploylab.machine.guest import configured
-from deploylab.record import Difference
+from deploylab.results.record import Difference
 
 SECRET = re.compile("passw|secret|token|requirepass", re.IGNORECASE)
 NO_PART = {"autostart"}  # says when a server starts; while it is measured, it runs

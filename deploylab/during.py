@@ -16,8 +16,8 @@ from deploylab.experiment import Bench, Cell, Load
 from deploylab.load import attempts
 from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
-from deploylab.record import Run
 from deploylab.results import Session
+from deploylab.results.record import Run
 from deploylab.sitting import chosen_targets
 
 N_BINS = 40  # over the window

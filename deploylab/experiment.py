@@ -17,8 +17,8 @@ from deploylab.core import cancel
 from deploylab.core.errors import LoadError
 from deploylab.course import Course, Target, View
 from deploylab.machine import Machine, usage
-from deploylab.record import LoadResult, Run
 from deploylab.results import Session
+from deploylab.results.record import LoadResult, Run
 
 WARMUP_S = 0.5
 TIMEOUT_S = 10.0

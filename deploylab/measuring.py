@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from deploylab import checks, contrast, experiment, load, stats, words
+from deploylab import checks, contrast, experiment, load
 from deploylab.awake import PATIENCE_S, answers, awake
 from deploylab.core import units
 from deploylab.core.errors import CheckError
@@ -12,7 +12,8 @@ from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course, Stage, Target
 from deploylab.experiment import Bench
 from deploylab.machine import Machine
-from deploylab.record import Run
+from deploylab.results import describe, stats
+from deploylab.results.record import Run
 
 
 def verify(machine: Machine, course: Course, targets: Iterable[Target], progress: Progress) -> None:
@@ -61,7 +62,7 @@ def contrasts(bench: Bench, wanted: Sequence[Contrast], n_pairs: int, progress: 
 
     Of the variants that sleep, only the two sides run at a time: all of them would not fit into the memory.
     """
-    with progress.phase("load", f"{words.count(len(wanted), 'contrast')}, {n_pairs} pairs of each"):
+    with progress.phase("load", f"{units.count(len(wanted), 'contrast')}, {n_pairs} pairs of each"):
         for number, one in enumerate(wanted, start=1):
             if contrast.remaining(bench, one, n_pairs):
                 progress.say(f"    contrast {number} of {len(wanted)}: {described(one)}")
@@ -81,8 +82,8 @@ def race(bench: Bench, one: Contrast, n_pairs: int, progress: Progress,
     try:
         with progress.phase("load", f"{n_pairs} pairs"):
             for number, a, b in _pairs(bench, one, n_pairs, progress):
-                ratio = f", {words.factor(b.rps / a.rps)} times" if a.rps and b.rps else ""
-                failed = "; ".join(words.failures(run.errors, run.n_sent) for run in (a, b) if run.errors)
+                ratio = f", {units.factor(b.rps / a.rps)} times" if a.rps and b.rps else ""
+                failed = "; ".join(describe.failures(run.errors, run.n_sent) for run in (a, b) if run.errors)
                 rates = " and ".join(units.rate(run.rps, run.unit) for run in (a, b))
                 progress.say(f"    pair {number} of {n_pairs}: {rates}{ratio}"
                              + (f"  ({failed})" if failed else ""))
@@ -96,8 +97,8 @@ def race(bench: Bench, one: Contrast, n_pairs: int, progress: Progress,
 def described(one: Contrast) -> str:
     """The two sides of a contrast and its load, on one line."""
     views = f"{one.view} and {one.b_view}" if one.b_view else one.view
-    slow = f", beside {words.count(one.slow_clients, 'slow client')}" if one.slow_clients else ""
-    return f"{one.a} and {one.b}, {views} with {words.count(one.concurrency, 'client')}{slow}"
+    slow = f", beside {units.count(one.slow_clients, 'slow client')}" if one.slow_clients else ""
+    return f"{one.a} and {one.b}, {views} with {units.count(one.concurrency, 'client')}{slow}"
 
 
 def as_plan(one: Contrast) -> dict[str, Any]:
@@ -109,10 +110,10 @@ def line(run: Run) -> str:
     """One run in one line, failures beside the latency."""
     failed = f"{run.n_errors} failed" if run.n_errors else "0 failed"
     doubt = f"  [{', '.join(run.flags)}]" if run.flags else ""
-    noted = f"  ({said})" if (said := words.noted([run])) else ""
+    noted = f"  ({said})" if (said := describe.noted([run])) else ""
     rate = units.rate(run.rps, run.unit)
     asked = f"c={run.concurrency:<3}" if run.target_rps is None else f"{run.target_rps:g}/s due"
-    return (f"{words.target(run.stage, run.variant):10} {run.view:7} {asked} {rate:>10}  "
+    return (f"{describe.target(run.stage, run.variant):10} {run.view:7} {asked} {rate:>10}  "
             f"p50 {units.ms(run.latency_ns.get('p50')):>8}  p99 {units.ms(run.latency_ns.get('p99')):>8}  "
             f"{failed}{noted}{doubt}")
 

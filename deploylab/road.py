@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from deploylab import checks, experiment, measuring, provision, results, words
+from deploylab import checks, experiment, measuring, provision, results
 from deploylab.awake import awake
 from deploylab.checks import Check
 from deploylab.core import units
@@ -170,7 +170,7 @@ def _note(session: Session, bench: Bench, ready: list[Ready]) -> None:
 
 
 def _changes(converged: Converged) -> str:
-    return words.count(converged.changed, "change")
+    return units.count(converged.changed, "change")
 
 
 def _show(progress: Progress) -> Callable[[dict[str, Any]], None]:

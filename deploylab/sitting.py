@@ -4,17 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from deploylab import contrast as contrasts
-from deploylab import experiment, measuring, overview, words
+from deploylab import experiment, measuring, overview
 from deploylab.awake import awake
+from deploylab.core import units
 from deploylab.core.errors import CheckError, CourseError
 from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course, Target, View
 from deploylab.experiment import Bench, Cell, Load
 from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
-from deploylab.record import Difference, Run
 from deploylab.results import Session
-from deploylab.stats import differing
+from deploylab.results.record import Difference, Run
+from deploylab.results.stats import differing
 
 
 def measure(machine: Machine, course: Course, targets: Sequence[str], view: str, progress: Progress, *,
@@ -39,7 +40,7 @@ def measure(machine: Machine, course: Course, targets: Sequence[str], view: str,
         session = Session.create(kind="measure", cells=[cell.as_plan() for cell in cells], n_rounds=repeats,
                                  seconds=seconds, stages=[cell.target.stage for cell in cells])
         bench = Bench.of(machine, course, session, Load(seconds=seconds, rate_per_s=rate_per_s))
-        with progress.phase("load", f"{words.count(repeats * len(cells), 'run')} of {seconds:g} s"):
+        with progress.phase("load", f"{units.count(repeats * len(cells), 'run')} of {seconds:g} s"):
             for number in range(1, repeats + 1):
                 for cell in experiment.rotated(cells, number):
                     show = measuring.on_load(progress, cell.label, seconds)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deploylab import experiment, measuring, provision, road, sitting, stats, words
+from deploylab import experiment, measuring, provision, road, sitting
 from deploylab.awake import awake
 from deploylab.core import units
 from deploylab.core.files import explained
@@ -23,8 +23,8 @@ from deploylab.course import Course, Target, View
 from deploylab.experiment import Bench, Cell, Load
 from deploylab.load.spec import CLOSED, OPEN, OPEN_CONNECTIONS
 from deploylab.machine import Machine
-from deploylab.record import Run
-from deploylab.results import Session
+from deploylab.results import Session, describe, stats
+from deploylab.results.record import Run
 
 PURPOSE = "sweep"
 CLIENTS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -160,7 +160,7 @@ def _line(level: stats.Level) -> str:
     doubt = f"  [{', '.join(one.flags)}]" if one.flags else ""
     return (f"  {level.load:>12,.4g}  {units.rate(one.rps) + between:>28}  "
             + "".join(f"{units.ms(level.latency_ns[p]):>9}  " for p in ("p50", "p95", "p99"))
-            + f"{words.percent(one.failure_share)}{doubt}")
+            + f"{units.percent(one.failure_share)}{doubt}")
 
 
 def _as_json(level: stats.Level, name: str) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def _up(bench: Bench, cell: Cell, rates: Iterable[float], progress: Progress) ->
 def _exploded(run: Run, limit_ns: float) -> bool:
     """Whether a rate was far too much."""
     p = run.latency_ns.get("p99") or run.latency_ns.get("p50")
-    flags = {words.flag_name(flag) for flag in run.flags}
+    flags = {describe.flag_name(flag) for flag in run.flags}
     return not p or p > EXPLODED * limit_ns or bool(flags & set(stats.TOO_MUCH))
 
 

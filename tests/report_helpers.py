@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import synthetic
 
 from deploylab import measuring, report
-from deploylab.record import Difference
 from deploylab.results import Session
+from deploylab.results.record import Difference
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 

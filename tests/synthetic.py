@@ -6,7 +6,7 @@ import numpy as np
 
 from deploylab import course as course_module
 from deploylab.course import Contrast, Course
-from deploylab.record import Run
+from deploylab.results.record import Run
 
 MACHINE = {"kind": "vagrant", "provider": "lxc", "cpu": "Example CPU at 2.40GHz", "n_cpu": 1,
            "memory_bytes": 2_147_483_648, "kernel": "6.12.0", "distro": "Debian 13",

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 import synthetic
 
-from deploylab import contrast, experiment, measuring, stats
+from deploylab import contrast, experiment, measuring
 from deploylab import course as courses
 from deploylab.core.errors import CheckError, CourseError, DeployLabError
-from deploylab.record import Difference
-from deploylab.results import Session
+from deploylab.results import Session, stats
+from deploylab.results.record import Difference
 
 COURSE = courses.load()
 ONE = synthetic.contrast()

@@ -3,9 +3,9 @@
 import pytest
 
 from deploylab.core.errors import DeployLabError
-from deploylab.record import Comparison
-from deploylab.stats import GUESSES, judged
-from deploylab.stats.guess import meaning
+from deploylab.results.record import Comparison
+from deploylab.results.stats import GUESSES, judged
+from deploylab.results.stats.guess import meaning
 
 
 def found(ratio, ci95=None):

@@ -14,7 +14,7 @@ from guide_helpers import COURSE, guide, text_of
 
 from deploylab import checks
 from deploylab.core import paths
-from deploylab.record import ERRORS
+from deploylab.results.record import ERRORS
 
 # The words of the design, and those that it lists beside them.
 WORDS = """host, guest, machine, stage, variant, contrast, converge, check, view, engine, load, run, round, pair,

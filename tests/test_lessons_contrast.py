@@ -19,7 +19,8 @@ ONE = COURSE.contrast("debug")
 @pytest.fixture(autouse=True)
 def own_results(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setattr(results, "_recorded_dirs", lambda: [tmp_path / "results" / "recorded"])  # not those that ship
+    # Not those that ship.
+    monkeypatch.setattr(results.session, "_recorded_dirs", lambda: [tmp_path / "results" / "recorded"])
     return tmp_path / "results"
 
 

@@ -13,8 +13,8 @@ from deploylab.lessons.desk import Desk
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.predictions import Prediction
 from deploylab.measuring import as_plan
-from deploylab.record import Run
-from deploylab.stats import sides
+from deploylab.results.record import Run
+from deploylab.results.stats import sides
 from tests import synthetic
 from tests.waiting import until
 

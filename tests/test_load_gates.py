@@ -15,12 +15,13 @@ import pytest
 from load_helpers import FaultyServer, load
 from synthetic import run
 
-from deploylab import measuring, words
-from deploylab.core import paths
+from deploylab import measuring
+from deploylab.core import paths, units
 from deploylab.load import LoadSpec, explain, flags, host, in_doubt, start
 from deploylab.load.allowed import resolve
 from deploylab.load.engine import Engine
 from deploylab.load.summary import summarise
+from deploylab.results import describe
 
 pytestmark = pytest.mark.alone
 
@@ -56,7 +57,7 @@ def compute(seconds=0.004):
 
 def provoked(gates, make, times=5):
     """Whether one of these gates is raised in one of a few tries."""
-    return any(words.flag_name(flag) in gates for _ in range(times) for flag in make().flags)
+    return any(describe.flag_name(flag) in gates for _ in range(times) for flag in make().flags)
 
 
 def test_a_generator_that_computes_says_that_its_processor_was_short(server):
@@ -127,7 +128,7 @@ def test_a_gate_is_in_the_record_the_line_and_the_words(gate, flag):
     assert in_doubt(made.flags)
     assert type(made).from_json(made.to_json()).flags == [flag]
     assert f"[{flag}]" in measuring.line(made)
-    assert words.flag(flag) == words.FLAGS[gate] and flag.partition("=")[2].replace("%", " %") in explain(flag)
+    assert describe.flag(flag) == describe.FLAGS[gate] and flag.partition("=")[2].replace("%", " %") in explain(flag)
 
 
 def test_the_guide_lists_every_gate_with_its_threshold():
@@ -136,4 +137,4 @@ def test_the_guide_lists_every_gate_with_its_threshold():
     assert set(rows) == set(GATES)
     for gate, share in (("client_cpu", flags.CPU_SHARE), ("client_wait", flags.WAIT_SHARE),
                         ("ceiling", flags.CEILING_SHARE), ("behind", flags.RATE_SHARE), ("unsent", flags.UNSENT_SHARE)):
-        assert words.percent(share) in rows[gate], gate
+        assert units.percent(share) in rows[gate], gate

@@ -7,7 +7,7 @@ from deploylab.load.ab import printout, spec_from_ab_flags
 from deploylab.load.allowed import resolve
 from deploylab.load.request import request_bytes, requests
 from deploylab.load.spec import LoadSpec
-from deploylab.record import LoadResult
+from deploylab.results.record import LoadResult
 
 URL = "http://127.0.0.1:8000/"
 

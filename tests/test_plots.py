@@ -9,10 +9,11 @@ import pytest
 import synthetic
 from synthetic import run
 
-from deploylab import plots, stats, words
+from deploylab import plots
 from deploylab.core import units
 from deploylab.load import Progress
-from deploylab.record import Difference
+from deploylab.results import describe, stats
+from deploylab.results.record import Difference
 
 COURSE = synthetic.the_course()
 RUNS = synthetic.rounds(COURSE)
@@ -106,7 +107,7 @@ def test_flagged_runs_are_hollow_with_the_reason(flag):
     plot = plots.ladder(runs, COURSE)
     fills = [line.get_markerfacecolor() for line in plot.figure.axes[0].lines if line.get_marker() == "^"]
     assert "none" in fills and any(fill != "none" for fill in fills)
-    assert f"Hollow marks are in doubt (nginx: {words.flag(flag)})" in plot.caption
+    assert f"Hollow marks are in doubt (nginx: {describe.flag(flag)})" in plot.caption
 
 
 def test_a_flag_that_only_informs_leaves_a_run_solid():
@@ -152,7 +153,7 @@ def test_a_forest_has_a_row_for_each_contrast_with_its_sides_and_its_ratio():
     failed = {"n_ok": 0, "rps": 0.0, "n_sent": 9, "errors": {"timeout": 9}, "latency_ns": {}}
     runs = [replace(one, **failed) if one.variant else one for one in synthetic.pairs(other)]
     plot = plots.forest([FOUND, stats.raced(other, [], runs)], [*PAIRS, *runs], COURSE)
-    for text in ("nginx:sync → nginx, wait 32", words.interval(FOUND.rps.ci95), "A: all failed",
+    for text in ("nginx:sync → nginx, wait 32", units.interval(FOUND.rps.ci95), "A: all failed",
                  "nginx:bare → nginx, hello 10 + 40 slow"):
         assert text in plot.svg and text in plot.alt
     assert "nginx, wait 32 *" not in plot.alt and "40 slow *" in plot.alt

@@ -7,9 +7,9 @@ import pytest
 import synthetic
 from report_helpers import PART, RUNS, TWO, Page, with_contrasts, written
 
-from deploylab import report, stats
+from deploylab import report
 from deploylab.plots import base
-from deploylab.results import Session
+from deploylab.results import Session, stats
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,9 @@ import pytest
 import synthetic
 from report_helpers import GZIP, PART, TWO, Page, with_contrasts, written
 
-from deploylab import measuring, stats, words
+from deploylab import measuring
 from deploylab.plots import base
+from deploylab.results import describe, stats
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +27,9 @@ def test_a_contrast_says_its_one_thing_and_its_worth():
     text = Page(with_contrasts((one, [PART], synthetic.pairs(one, ratio=2.0)))).text
     found = stats.raced(one, [PART], synthetic.pairs(one, ratio=2.0)).rps
     for part in ("What worker-class is worth", "nginx:sync → nginx; wait, 32 clients", "They differ in one thing: the",
-                 words.change(found.ratio, found.ci95), "gunicorn worker_class: sync → gthread", "5 pairs, half-width",
-                 "server CPU a request", "memory (PSS) 120 → 120 MB", "bytes an answer 900 → 900 B"):
+                 describe.change(found.ratio, found.ci95), "gunicorn worker_class: sync → gthread",
+                 "5 pairs, half-width", "server CPU a request", "memory (PSS) 120 → 120 MB",
+                 "bytes an answer 900 → 900 B"):
         assert part in text, part
     assert "not of its parts" not in text
 

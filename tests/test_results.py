@@ -66,7 +66,7 @@ def test_a_stopped_comparison_does_not_hide_the_run_to_go_on_with():
 
 def test_identifiers_do_not_collide(monkeypatch):
     digits = iter(["aaaa", "aaaa", "bbbb"])
-    monkeypatch.setattr(results.secrets, "token_hex", lambda n: next(digits))
+    monkeypatch.setattr(results.session.secrets, "token_hex", lambda n: next(digits))
     first, second = Session.create(), Session.create()
     assert {first.id[-4:], second.id[-4:]} == {"aaaa", "bbbb"} or first.id[:17] != second.id[:17]
 

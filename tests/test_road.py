@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from deploylab import course as courses
-from deploylab import results, road, stats
+from deploylab import results, road
 from deploylab.core import paths
 from deploylab.core.progress import Progress
-from deploylab.record import Run
+from deploylab.results import stats
+from deploylab.results.record import Run
 from tests import secrecy
 
 pytestmark = pytest.mark.machine

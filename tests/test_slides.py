@@ -12,12 +12,12 @@ import synthetic
 from typer.testing import CliRunner
 
 from deploylab import course as courses
-from deploylab import slides, words
+from deploylab import slides
 from deploylab.cli import slides_verbs, with_verbs
 from deploylab.core import paths, units
 from deploylab.core.errors import DeckError, ResultsError
 from deploylab.report import contrasts
-from deploylab.results import Session
+from deploylab.results import Session, describe
 from deploylab.slides import language, source
 from deploylab.slides.language import Language
 from deploylab.slides.measured import Measured
@@ -199,7 +199,7 @@ def test_slides_say_what_the_report_says(pages, measured, course):
             assert all(row.a in pages["en"] and row.b in pages["en"] for row in one["figures"][:1])
     for step in measured.steps:
         if step.rps.ratio and step.rps.ci95[0] > 1:
-            assert f"▲ {words.factor(step.rps.ratio)}" in pages["en"]
+            assert f"▲ {units.factor(step.rps.ratio)}" in pages["en"]
 
 
 def test_each_language_writes_numbers_its_own_way(pages, measured):
@@ -222,9 +222,10 @@ def test_nothing_that_was_measured_stays_english_in_the_spanish_deck(pages, said
 
 def test_what_another_session_may_say_has_its_spanish_too(course):
     spanish = language.read("es", slides.FOLDER, slides.own_words(course))
-    texts = [*words.FLAGS.values(), "none seen", "no ratio", "one pair: no interval", "within a factor of 2.5",
+    texts = [*describe.FLAGS.values(), "none seen", "no ratio", "one pair: no interval", "within a factor of 2.5",
              "12 % more", "A: all failed", "all 50 failed", "cache: 2 % failed; edge: in doubt", "82 % from a cache",
-             words.change(1.7, None), words.change(1.2, (1.1, 1.3), unit="visits"), words.failures({"reset": 3}, 900)]
+             describe.change(1.7, None), describe.change(1.2, (1.1, 1.3), unit="visits"),
+             describe.failures({"reset": 3}, 900)]
     assert {text: left for text in texts if (left := spanish.unsaid(text))} == {}
 
 

@@ -7,9 +7,9 @@ import pytest
 import synthetic
 from synthetic import run
 
-from deploylab import stats, words
 from deploylab.core.errors import DeployLabError
 from deploylab.load.flags import SENTENCES
+from deploylab.results import describe, stats
 
 
 def side(stage, rates, **other):
@@ -174,7 +174,7 @@ def test_an_unknown_metric_is_named():
 
 
 def test_every_flag_of_the_load_generator_has_words():
-    assert set(SENTENCES) <= set(words.FLAGS)
+    assert set(SENTENCES) <= set(describe.FLAGS)
 
 
 def test_steps_compare_each_stage_with_the_one_before():

@@ -12,8 +12,9 @@ import pytest
 import synthetic
 from synthetic import run
 
-from deploylab import measuring, stats
-from deploylab.record import Comparison
+from deploylab import measuring
+from deploylab.results import stats
+from deploylab.results.record import Comparison
 from tests.benchmarks import comparing
 from tests.benchmarks.comparing import holding, in_blocks, in_random_order, in_turns, intervals, one_series
 

@@ -11,13 +11,13 @@ from load_helpers import FaultyServer
 from synthetic import run
 
 from deploylab import course as courses
-from deploylab import experiment, stats, sweep
+from deploylab import experiment, sweep
 from deploylab.cli.sweep_verbs import _rates
 from deploylab.core.progress import Progress
 from deploylab.core.units import NS_PER_MS
 from deploylab.experiment import Bench, Load
 from deploylab.machine import shell
-from deploylab.results import Session
+from deploylab.results import Session, stats
 
 COURSE = courses.load()
 TARGET, VIEW = COURSE.stage("nginx"), COURSE.view("wait")

@@ -2,53 +2,56 @@
 
 import synthetic
 
-from deploylab import measuring, stats, words
+from deploylab import measuring
+from deploylab.results import describe, stats
 
 VISIT = {"requests_per_visit": 12, "bytes_per_visit": 66_800, "not_modified_per_visit": 0, "from_cache_per_visit": 0}
 
 
 def test_requests_and_visits_are_never_mixed_up():
-    assert words.change(2.1, (1.9, 2.3)) == "2.1 times as many requests a second (1.9 to 2.3)"
-    assert words.change(0.8, (0.75, 0.85), unit="visits") == "20 % fewer visits a second (15 to 25 %)"
-    assert "less server CPU a visit" in words.change(0.8, (0.75, 0.85), "server_cpu_per_request_s", "visits")
+    assert describe.change(2.1, (1.9, 2.3)) == "2.1 times as many requests a second (1.9 to 2.3)"
+    assert describe.change(0.8, (0.75, 0.85), unit="visits") == "20 % fewer visits a second (15 to 25 %)"
+    assert "less server CPU a visit" in describe.change(0.8, (0.75, 0.85), "server_cpu_per_request_s", "visits")
 
 
 def test_what_a_visit_was():
     first = synthetic.run(view="visit", notes=VISIT)
     again = synthetic.run(view="revisit", notes=VISIT | {"requests_per_visit": 8.5, "not_modified_per_visit": 1,
                                                          "from_cache_per_visit": 3.5})
-    assert words.noted([first]) == "12 requests and 66.8 kB a visit"
-    assert words.noted([again]) == ("8.5 requests and 66.8 kB a visit, 1 answered 304, "
+    assert describe.noted([first]) == "12 requests and 66.8 kB a visit"
+    assert describe.noted([again]) == ("8.5 requests and 66.8 kB a visit, 1 answered 304, "
                                     "3.5 files from its own cache")
-    assert words.noted([first, again]).startswith("10.2 requests and 66.8 kB a visit")
+    assert describe.noted([first, again]).startswith("10.2 requests and 66.8 kB a visit")
     one = synthetic.run(view="revisit", rps=10, duration_s=1, notes=VISIT | {
         "requests_per_visit": 1, "from_cache_per_visit": 1, "n_cache_hits": 5, "n_cache_misses": 5})
-    assert words.noted([one]) == ("1 request and 66.8 kB a visit, 1 file from its own cache, "
+    assert describe.noted([one]) == ("1 request and 66.8 kB a visit, 1 file from its own cache, "
                                   "50 % of its pages from the server's cache")
 
 
 def test_how_much_a_cache_answered():
     half = synthetic.run(rps=100, duration_s=1, notes={"n_cache_hits": 50, "n_cache_misses": 50})
-    assert words.noted([half]) == "50 % from the server's cache"
-    assert words.noted([half, synthetic.run()]) == "50 % from the server's cache"
-    assert words.noted([synthetic.run()]) == ""
+    assert describe.noted([half]) == "50 % from the server's cache"
+    assert describe.noted([half, synthetic.run()]) == "50 % from the server's cache"
+    assert describe.noted([synthetic.run()]) == ""
 
 
 def test_what_the_database_and_the_cache_behind_it_were_asked():
     counted = {"n_db_queries": 810, "n_app_cache_hits": 3, "n_app_cache_misses": 1}
     one = synthetic.run(rps=100, duration_s=1, notes=counted)
-    assert words.noted([one]) == "8.1 database queries a request, 75 % of the application's lookups found in its cache"
+    assert describe.noted([one]) == ("8.1 database queries a request, "
+                                     "75 % of the application's lookups found in its cache")
     few = synthetic.run(view="visit", rps=100, duration_s=1, notes=VISIT | {"n_db_queries": 100})
-    assert words.noted([few]).endswith("a visit, 1 database query a visit")
+    assert describe.noted([few]).endswith("a visit, 1 database query a visit")
     none = synthetic.run(rps=100, duration_s=1, notes=dict.fromkeys(counted, 0))
-    assert words.noted([none]) == "0 database queries a request"
+    assert describe.noted([none]) == "0 database queries a request"
 
 
 def test_several_loads_are_named_in_their_order():
     runs = [synthetic.run(concurrency=clients, duration_s=1) for clients in (10, 32, 1, 10)]
-    assert words.loads(runs).startswith("1, 10 or 32 clients, kept connections, ")
-    assert words.loads(runs[:2]).startswith("10 or 32 clients, ") and words.loads(runs[2:3]).startswith("1 client, ")
-    assert words.loads([]) == "none"
+    assert describe.loads(runs).startswith("1, 10 or 32 clients, kept connections, ")
+    assert describe.loads(runs[:2]).startswith("10 or 32 clients, ")
+    assert describe.loads(runs[2:3]).startswith("1 client, ")
+    assert describe.loads([]) == "none"
 
 
 def test_a_line_says_what_was_counted():

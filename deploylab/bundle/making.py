@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploylab import provision, words
+from deploylab import provision
 from deploylab.bootstrap import bundle
 from deploylab.bundle import debs, wheels
 from deploylab.core import cancel, paths, units
@@ -65,7 +65,7 @@ def make(course: Course, target: str, out: Path, progress: Progress) -> dict[str
     finally:
         _clear(work)
     n_bytes = out.stat().st_size
-    progress.say(f"{out}: {units.size(n_bytes)}, {words.count(len(manifest['parts']), 'part')}, commit {commit[:10]}")
+    progress.say(f"{out}: {units.size(n_bytes)}, {units.count(len(manifest['parts']), 'part')}, commit {commit[:10]}")
     return manifest
 
 
@@ -167,7 +167,7 @@ def _commit() -> str:
     commit = _git("rev-parse", "HEAD")
     changed = _git("status", "--porcelain", "--untracked-files=no").splitlines()
     if changed:
-        raise HostError(f"{words.count(len(changed), 'file')} here differ from the last commit, and a bundle has what "
+        raise HostError(f"{units.count(len(changed), 'file')} here differ from the last commit, and a bundle has what "
                         f"is committed: {changed[0][3:]}{' …' if len(changed) > 1 else ''}",
                         "git stash, or git commit -a; then ./lab bundle")
     return commit

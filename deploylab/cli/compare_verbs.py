@@ -7,10 +7,11 @@ import typer
 
 from deploylab.cli import INTERRUPTED, app
 from deploylab.cli.options import Json, Seconds, print_json
+from deploylab.core import units
 
 if TYPE_CHECKING:
-    from deploylab.record import Comparison
-    from deploylab.stats import Raced
+    from deploylab.results.record import Comparison
+    from deploylab.results.stats import Raced
 
 HALF_WIDTHS = (0.10, 0.05)  # that a person may want
 
@@ -38,7 +39,7 @@ def compare(
     from deploylab import sitting
     from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
-    from deploylab.stats import raced
+    from deploylab.results.stats import raced
 
     course, machine = courses.load(), current()
     contrast = contrasts.named(course, a, b, view=view, b_view=b_view, concurrency=concurrency,
@@ -77,7 +78,7 @@ def _document(contrast, found, came_out: "Raced | None", session_id: str) -> dic
 def _lines(one: "Raced") -> list[str]:
     """What came out, for a person."""
     from deploylab.report.contrasts import figures, shown
-    from deploylab.stats import differing
+    from deploylab.results.stats import differing
 
     out = ["", one.rps.verdict, *_narrower(one.rps), ""]
     out += [f"  {row.name:22} {f'{row.a} → {row.b}':28} {row.ratio}".rstrip() for row in figures(one)]
@@ -87,7 +88,7 @@ def _lines(one: "Raced") -> list[str]:
 
 def _needed(found: "Comparison") -> dict[str, int]:
     """{half-width: pairs that would reach it}, for those narrower than what was reached."""
-    from deploylab.stats import pairs_needed
+    from deploylab.results.stats import pairs_needed
 
     return {str(width): n for width in HALF_WIDTHS
             if found.half_width and found.half_width > width and (n := pairs_needed(found, width))}
@@ -95,7 +96,6 @@ def _needed(found: "Comparison") -> dict[str, int]:
 
 def _narrower(found: "Comparison") -> list[str]:
     """How many pairs it would take to say it more exactly, in words."""
-    from deploylab import words
 
-    needed = [f"{n:,} for {words.percent(float(width))}" for width, n in _needed(found).items()]
+    needed = [f"{n:,} for {units.percent(float(width))}" for width, n in _needed(found).items()]
     return [f"A narrower interval takes more pairs: about {', about '.join(needed)} (--pairs)."] if needed else []

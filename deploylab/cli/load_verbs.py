@@ -25,9 +25,10 @@ def measure(
     Example: `./lab measure runserver nginx --view wait -c 32`
     """
     from deploylab import course as courses
-    from deploylab import measuring, sitting, words
+    from deploylab import measuring, sitting
     from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
+    from deploylab.results import describe
 
     course, machine = courses.load(), current()
     with lock.held("measure"):
@@ -39,7 +40,7 @@ def measure(
         print("\n".join([*measuring.summed(runs), f"Kept in {session.folder}"]))
     answered = {(run.stage, run.variant) for run in runs if run.n_ok}
     if silent := [run for run in runs if (run.stage, run.variant) not in answered]:
-        raise not_one_good_answer(words.target(silent[0].stage, silent[0].variant), f"./lab check {silent[0].stage}")
+        raise not_one_good_answer(describe.target(silent[0].stage, silent[0].variant), f"./lab check {silent[0].stage}")
 
 
 @app.command()

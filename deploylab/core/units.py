@@ -1,5 +1,7 @@
 """Numbers as a person reads them. The data keep nanoseconds, bytes and seconds."""
 
+from math import sqrt
+
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
@@ -60,3 +62,71 @@ def three_figures(x: float) -> str:
 
     decimals = 2 - floor(log10(abs(float(f"{x:.3g}"))))
     return f"{round(x, decimals):,.{max(decimals, 0)}f}"
+
+
+def factor(ratio: float, like: float | None = None) -> str:
+    """A ratio with as many figures as a person can use.
+
+    Args:
+        ratio: B over A.
+        like: give it as many decimals as this ratio would get.
+
+    >>> factor(1.043), factor(2.13), factor(63.7), factor(0.0042), factor(1.93, like=2.13)
+    ('1.04', '2.1', '64', '0.0042', '1.9')
+    """
+    size = ratio if like is None else like
+    if size < 0.1:
+        return f"{ratio:.2g}"
+    return f"{ratio:,.{0 if size >= 10 else 1 if size >= 2 else 2}f}"
+
+
+def percent(share: float) -> str:
+    """A share of 1, in per cent.
+
+    >>> percent(0.062), percent(0.004), percent(0.0)
+    ('6 %', '0.4 %', '0 %')
+    """
+    value = 100 * share
+    return f"{value:.0f} %" if value >= 1 or value == 0 else f"{value:.1g} %"
+
+
+def interval(ci95: tuple[float, float] | None) -> str:
+    """An interval of a ratio, both ends with the same decimals unless they are far apart.
+
+    >>> interval((1.9, 2.33)), interval((0.004, 4331.0)), interval(None)
+    ('1.9 to 2.3', '0.004 to 4,331', 'no interval')
+    """
+    if ci95 is None:
+        return "no interval"
+    low, high = ci95
+    if high > 10 * low:
+        return f"{factor(low)} to {factor(high)}"
+    middle = sqrt(low * high)
+    return f"{factor(low, like=middle)} to {factor(high, like=middle)}"
+
+
+def within(width: float) -> str:
+    """How far something may be off, given as a factor minus one.
+
+    >>> within(0.06), within(1.5)
+    ('within 6 %', 'within a factor of 2.5')
+    """
+    return f"within {half_width(width)}"
+
+
+def half_width(share: float) -> str:
+    """How far an interval reaches from its middle, given as a factor minus one.
+
+    >>> half_width(0.06), half_width(1.5)
+    ('6 %', 'a factor of 2.5')
+    """
+    return percent(share) if share < 1 else f"a factor of {factor(1 + share)}"
+
+
+def count(n: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> count(1, "run"), count(1200, "request")
+    ('1 run', '1,200 requests')
+    """
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from deploylab import words
 from deploylab.core import units
 from deploylab.lessons import shown
 from deploylab.lessons.shown import Shown
@@ -32,4 +31,4 @@ def mended(answer: dict[str, Any], suspected: str, label: str = "") -> Shown:
 
 
 def _changed(n: int) -> str:
-    return "nothing had to change" if n == 0 else f"{words.count(n, 'thing')} put right"
+    return "nothing had to change" if n == 0 else f"{units.count(n, 'thing')} put right"

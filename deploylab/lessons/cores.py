@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploylab import words
+from deploylab.core import units
 from deploylab.core.errors import HostError
-from deploylab.record import LoadResult
+from deploylab.results.record import LoadResult
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 BUSY = slice(0, 3), slice(5, 7)  # user, nice, system; irq, softirq. Between them: idle, and waiting for a disk
@@ -35,7 +35,7 @@ class Cores:
 
     def __str__(self) -> str:
         """In words: 'server on 2 cores, load on another'."""
-        server = f"server on {words.count(len(self.server), 'core')}"
+        server = f"server on {units.count(len(self.server), 'core')}"
         return f"{server}, load on the same" if self.shared else f"{server}, load on another"
 
 

@@ -4,14 +4,15 @@ import html
 from dataclasses import replace
 from typing import Any
 
-from deploylab import measuring, plots, words
+from deploylab import measuring, plots
 from deploylab.core import units
 from deploylab.course import Course
 from deploylab.lessons import shown
 from deploylab.lessons.shown import Shown
-from deploylab.record import Difference, Run
 from deploylab.report import contrasts as told
-from deploylab.stats import Summary, cell_of, differing, raced, summarise
+from deploylab.results import describe
+from deploylab.results.record import Difference, Run
+from deploylab.results.stats import Summary, cell_of, differing, raced, summarise
 
 HEADINGS = ("", "throughput", "p50", "p99", "failed", "server CPU", "memory")
 CACHED, VISIT, BEHIND = "from a cache", "a visit", "behind it"  # columns that stand where there is something to say
@@ -21,7 +22,7 @@ def measured(answer: dict[str, Any], course: Course, label: str = "") -> Shown:
     """What was measured: a row for each target, each view, failures beside the latency; the ladder too."""
     runs = [Run(**one) for one in answer["runs"]]
     found = summarise(runs)
-    columns = {CACHED: [None if one.hit_ratio is None else words.percent(one.hit_ratio) for one in found.values()],
+    columns = {CACHED: [None if one.hit_ratio is None else units.percent(one.hit_ratio) for one in found.values()],
                VISIT: [_visit([run for run in runs if cell_of(run) == cell]) for cell in found],
                BEHIND: [_behind([run for run in runs if cell_of(run) == cell]) for cell in found]}
     more = {name: said for name, said in columns.items() if any(one is not None for one in said)}
@@ -74,7 +75,7 @@ def during(answer: dict[str, Any], label: str = "") -> Shown:
     """A load with a command in the middle of it: what failed by name, the longest wait, and both over time."""
     run, done = Run(**answer["run"]), answer["done"]
     longest = max((one for one in answer["bins"] if one["longest_ms"]), key=lambda one: one["longest_ms"], default=None)
-    rows = [("failed", words.failures(run.errors, run.n_sent)),
+    rows = [("failed", describe.failures(run.errors, run.n_sent)),
             ("never sent", f"{run.n_unsent:,} of {run.n_due:,} that were due") if run.n_unsent else None,
             ("p50, p99", f"{units.ms(run.latency_ns['p50'])}, {units.ms(run.latency_ns['p99'])}"),
             ("the longest wait", f"{units.three_figures(longest['longest_ms'])} ms, of who asked after "
@@ -95,7 +96,7 @@ def _row(one: Summary) -> tuple[str, ...]:
     spread = f" ({units.three_figures(one.rps_ci95[0])} to {units.three_figures(one.rps_ci95[1])})" \
         if one.rps_ci95 else ""
     cpu, unit = one.server_cpu_per_request_s, "visits" if one.requests_per_visit is not None else "requests"
-    return (f"{words.target(one.cell.stage, one.cell.variant)}, {one.cell.view} c={one.cell.concurrency}",
+    return (f"{describe.target(one.cell.stage, one.cell.variant)}, {one.cell.view} c={one.cell.concurrency}",
             f"{units.rate(one.rps, unit)}{spread}", units.ms(one.latency_ns["p50"]), units.ms(one.latency_ns["p99"]),
             f"{one.n_failed:,} of {one.n_sent:,}", "–" if cpu is None else f"{cpu * 1000:.2f} ms a {unit[:-1]}",
             units.size(one.server_pss_bytes) if one.server_pss_bytes else "–")
@@ -103,12 +104,12 @@ def _row(one: Summary) -> tuple[str, ...]:
 
 def _visit(runs: list[Run]) -> str | None:
     """What visits were, in words; None where no visitor came."""
-    return words.noted(runs) if runs[0].unit == "visits" else None
+    return describe.noted(runs) if runs[0].unit == "visits" else None
 
 
 def _behind(runs: list[Run]) -> str | None:
     """What database and cache were asked, in words; None where nobody counted, or where it is told with the visit."""
-    return None if runs[0].unit == "visits" else words.behind(runs) or None
+    return None if runs[0].unit == "visits" else describe.behind(runs) or None
 
 
 def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -4,7 +4,8 @@ import html
 from collections.abc import Sequence
 from itertools import groupby
 
-from deploylab import plots, results, stats, words
+from deploylab import plots, results
+from deploylab.core import units
 from deploylab.core.errors import ResultsError
 from deploylab.course import Course
 from deploylab.lessons import shown
@@ -12,7 +13,7 @@ from deploylab.lessons.shown import Shown, badge
 from deploylab.plots import Plot
 from deploylab.report import contrasts, sentences
 from deploylab.report.content import of_one_machine
-from deploylab.results import Session
+from deploylab.results import Session, describe, stats
 
 
 class Findings:
@@ -38,7 +39,7 @@ class Findings:
 
     @property
     def _machine(self) -> str:
-        return words.machine(self.session.plan.get("machine") or {})
+        return describe.machine(self.session.plan.get("machine") or {})
 
     def __repr__(self) -> str:
         return "\n".join([*([self.label] if self.label else []), *self._lines()])
@@ -48,7 +49,7 @@ class Findings:
 
     def _lines(self) -> list[str]:
         stages = ", ".join(dict.fromkeys(run.stage for run in self._runs))
-        rounds, pairs = words.count(len(self._runs), "run"), words.count(len(self._pairs) // 2, "pair")
+        rounds, pairs = units.count(len(self._runs), "run"), units.count(len(self._pairs) // 2, "pair")
         return [f"Session {self.session.id}: {rounds} in interleaved rounds, {pairs} of contrasts. Stages: {stages}.",
                 f"Machine: {self._machine}.", *self._damaged]
 

@@ -3,11 +3,11 @@
 from dataclasses import asdict
 from typing import Any
 
-from deploylab import results, words
+from deploylab import results
 from deploylab.course import Contrast
 from deploylab.measuring import as_plan
-from deploylab.record import Run
-from deploylab.results import Session
+from deploylab.results import Session, describe
+from deploylab.results.record import Run
 
 LOAD = ("a", "b", "view", "b_view", "concurrency", "slow_clients")
 
@@ -39,4 +39,4 @@ def _runs(session: Session, name: str) -> list[Run]:
 
 def _label(session: Session, runs: list[Run]) -> str:
     """What stands on figures that no machine of this clone gave."""
-    return f"RECORDED on {runs[-1].started_utc[:10]}, {words.machine(runs[-1].machine)}" if session.recorded else ""
+    return f"RECORDED on {runs[-1].started_utc[:10]}, {describe.machine(runs[-1].machine)}" if session.recorded else ""

@@ -6,15 +6,16 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from deploylab import breaking, checks, during, measuring, reset, road, sitting, words
+from deploylab import breaking, checks, during, measuring, reset, road, sitting
 from deploylab import contrast as contrasts
 from deploylab.awake import answers, awake
+from deploylab.core import units
 from deploylab.core.progress import Progress
 from deploylab.course import Course
 from deploylab.lessons import here, known, servers, shell
 from deploylab.lessons import visitors as visits
 from deploylab.machine import OwnMachine, heard, lock, snapshot
-from deploylab.record import Run
+from deploylab.results.record import Run
 
 OnLine = Callable[[str], None]
 OnPair = Callable[[Run, Run], object]
@@ -49,7 +50,7 @@ class Live:
         """The machine in words, for a label."""
         facts = self.machine.facts()
         where = facts["provider"] or "this computer"
-        return f"{facts['distro']} on {where}, {words.count(facts['n_cpu'], 'processor')} of {facts['cpu']}"
+        return f"{facts['distro']} on {where}, {units.count(facts['n_cpu'], 'processor')} of {facts['cpu']}"
 
     def goto(self, progress: Progress, target: str, variants: list[str] | None = None) -> dict[str, Any]:
         wanted = self.course.target(target)

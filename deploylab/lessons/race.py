@@ -8,13 +8,14 @@ from math import inf
 from statistics import median
 from typing import Any
 
-from deploylab import plots, stats, words
+from deploylab import plots
 from deploylab.core import units
 from deploylab.core.errors import ResultsError
 from deploylab.lessons import predictions
 from deploylab.lessons.cores import Cores
 from deploylab.lessons.shown import Shown
-from deploylab.record import Comparison, Run
+from deploylab.results import stats
+from deploylab.results.record import Comparison, Run
 
 KINDS = ("blocking", "forking", "threaded", "asynchronous", "mixed")
 ONE_AT_A_TIME = "blocking"
@@ -75,7 +76,7 @@ class Race:
         """Who had which cores, what the load took of the server's, and whether this Python has its GIL."""
         said = f"Cores: {'; '.join(f'{path}: {one}' for path, one in self.cores.items())}."
         if shares := [self.cores[run.view].share_of_load(run) for run in self.runs if self.cores[run.view].shared]:
-            said += f" On the same cores, the load used at most {words.percent(max(shares))} of them."
+            said += f" On the same cores, the load used at most {units.percent(max(shares))} of them."
         versions = {run.machine["versions"]["python"] for run in self.runs}
         gil = "with" if self.runs[0].machine["gil"] else "without"
         return f"{said} Python {' and '.join(sorted(versions))}, {gil} its GIL."
@@ -85,7 +86,7 @@ class Race:
         """What the servers held while their visitors waited, in words."""
         waiting = stats.summarise([run for run in self.runs if run.view == "wait"]).values()
         shown = ", ".join(f"{one.cell.stage} {units.size(one.server_pss_bytes)}" for one in waiting)
-        return f"Memory while {words.count(self.runs[0].concurrency, 'visitor')} wait: {shown}."
+        return f"Memory while {units.count(self.runs[0].concurrency, 'visitor')} wait: {shown}."
 
     def as_json(self) -> dict[str, Any]:
         """The race as plain data, equal to what JSON gives back."""

@@ -11,8 +11,8 @@ from deploylab.lessons import figures, predictions, shown
 from deploylab.lessons.desk import Desk
 from deploylab.lessons.shown import Shown
 from deploylab.panels import RacePanel
-from deploylab.record import Run
-from deploylab.stats.contrasts import sides
+from deploylab.results.record import Run
+from deploylab.results.stats.contrasts import sides
 
 
 class Racing:

@@ -24,7 +24,7 @@ from deploylab.lessons.race import KINDS, Race
 from deploylab.machine.guest import facts
 from deploylab.machine.guest.sample import sample
 from deploylab.machine.usage import between
-from deploylab.record import LoadResult, Run
+from deploylab.results.record import LoadResult, Run
 
 PATHS = {"wait": False, "cpu": True}  # and whether two cores could do its work at once
 CLIENTS = 10

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploylab import words
 from deploylab.core import units
 from deploylab.machine.snapshot import Change
 
@@ -67,7 +66,7 @@ def checks(found: list[dict[str, Any]], label: str = "") -> Shown:
 def goto(answer: dict[str, Any], label: str = "") -> Shown:
     """What a converge changed, its checks, and where the site is."""
     changed = answer["changed"]
-    said = "nothing had to change" if changed == 0 else f"{words.count(changed, 'thing')} changed"
+    said = "nothing had to change" if changed == 0 else f"{units.count(changed, 'thing')} changed"
     return _converged(f"{answer['stage']}: {said}, in {units.seconds(answer['seconds'])}", answer, label)
 
 

@@ -8,7 +8,6 @@ from http.client import HTTPException
 from typing import Any
 from urllib.request import urlopen
 
-from deploylab import words
 from deploylab.core import units
 from deploylab.core.errors import DeployLabError, LoadError
 from deploylab.lessons.child import SERVERS, serving
@@ -60,8 +59,8 @@ def shown_visits(answer: list[dict[str, Any]], title: str, label: str = "") -> S
         label: "RECORDED …" where it did not happen here.
     """
     rows = [(str(number), units.ms(one["ns"]), one["by"]) for number, one in enumerate(answer, start=1)]
-    said = (f"{title}: the last of {words.count(len(answer), 'visitor')} waited "
-            f"{words.factor(answer[-1]['ns'] / answer[0]['ns'])} times as long as the first.")
+    said = (f"{title}: the last of {units.count(len(answer), 'visitor')} waited "
+            f"{units.factor(answer[-1]['ns'] / answer[0]['ns'])} times as long as the first.")
     heads = ("visitor", "waited", "served by")
     table = "".join("<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) + "</tr>"
                     for tag, row in [("th", heads), *(("td", row) for row in rows)])

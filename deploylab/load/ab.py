@@ -12,7 +12,7 @@ from deploylab.core.errors import LoadError
 from deploylab.core.units import NS_PER_MS
 from deploylab.load.flags import explain
 from deploylab.load.spec import CLOSED, OPEN, LoadSpec
-from deploylab.record import LoadResult
+from deploylab.results.record import LoadResult
 
 SHARES = {"p50": "50%", "p90": "90%", "p95": "95%", "p99": "99%", "p999": "99.9%"}
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from deploylab.core.errors import ResultsError
-from deploylab.record import ERRORS, OK
+from deploylab.results.record import ERRORS, OK
 
 COLUMNS = (
     "due_ns",         # when it should have left: the schedule (open), the answer before (closed)

@@ -16,7 +16,7 @@ from deploylab.core import cancel, errors
 from deploylab.core.errors import LoadError
 from deploylab.core.paths import ROOT
 from deploylab.load.spec import LoadSpec
-from deploylab.record import LoadResult
+from deploylab.results.record import LoadResult
 
 GRACE_S = 5.0  # how long a stopped engine may take to write its result
 

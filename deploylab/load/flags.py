@@ -2,8 +2,8 @@
 
 from math import sqrt
 
-from deploylab.record import LoadResult
-from deploylab.words import INFORMATION
+from deploylab.results.describe import INFORMATION
+from deploylab.results.record import LoadResult
 
 CPU_SHARE = 0.8       # of one core; above it, the generator itself waits for its processor
 WAIT_SHARE = 0.1      # of the window; above it, an answer often lay there before the generator could look at it

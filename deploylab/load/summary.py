@@ -10,7 +10,7 @@ from deploylab.load import flags
 from deploylab.load.attempts import OUTCOMES, Attempts
 from deploylab.load.http_head import HIT, MISS
 from deploylab.load.spec import OPEN, LoadSpec
-from deploylab.record import LoadResult
+from deploylab.results.record import LoadResult
 
 ENGINE = "deploylab 1"  # the number is raised when the same load would give other figures
 

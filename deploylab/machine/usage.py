@@ -9,7 +9,7 @@ from deploylab.core.errors import MachineError
 from deploylab.machine import Machine
 from deploylab.machine.guest import sample as guest_sample
 
-# What a server counts, as a sample has it and as a Run's notes have it: see `deploylab.record.NOTES`.
+# What a server counts, as a sample has it and as a Run's notes have it: see `deploylab.results.record.NOTES`.
 COUNTED = {"db_queries": "n_db_queries", "cache_hits": "n_app_cache_hits", "cache_misses": "n_app_cache_misses"}
 
 

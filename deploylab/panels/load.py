@@ -19,7 +19,7 @@ from deploylab.machine import Machine, lock
 from deploylab.panels.task import RED, Task
 from deploylab.panels.told import Told
 from deploylab.plots import Plot
-from deploylab.record import LoadResult
+from deploylab.results.record import LoadResult
 
 SECONDS = 10.0
 DRAW_S = 1.0  # between two drawings of the chart: each costs a tenth of a second of processor

@@ -11,10 +11,10 @@ from deploylab.course import Contrast, Course
 from deploylab.panels.task import Task
 from deploylab.panels.told import Told
 from deploylab.plots import Plot
-from deploylab.record import Run
-from deploylab.stats import Judged, compare, judged
-from deploylab.stats.contrasts import sides
-from deploylab.stats.guess import meaning
+from deploylab.results.record import Run
+from deploylab.results.stats import Judged, compare, judged
+from deploylab.results.stats.contrasts import sides
+from deploylab.results.stats.guess import meaning
 
 OnPair = Callable[[Run, Run], None]
 

@@ -14,10 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from deploylab import words
+from deploylab.core import units
 from deploylab.course import Course
 from deploylab.load import in_doubt
-from deploylab.record import Run
+from deploylab.results import describe
+from deploylab.results.record import Run
 
 INK = "#1b1b1f"    # in the SVG it becomes the colour of the text around it, light or dark
 GRID = "#c9c9cf"   # in the SVG it becomes --grid, where the page sets one
@@ -185,7 +186,7 @@ def hollow_note(runs: Sequence[Run]) -> str:
     by_target: dict[str, list[Run]] = {}
     for run in runs:
         if in_doubt(run.flags):
-            by_target.setdefault(words.target(run.stage, run.variant), []).append(run)
+            by_target.setdefault(describe.target(run.stage, run.variant), []).append(run)
     if not by_target:
         return ""
     reasons = "; ".join(f"{name}: {', '.join(_reasons(some))}" for name, some in by_target.items())
@@ -193,14 +194,14 @@ def hollow_note(runs: Sequence[Run]) -> str:
 
 
 def _reasons(runs: Sequence[Run]) -> list[str]:
-    return list(dict.fromkeys(words.flag(flag) for run in runs for flag in run.flags if in_doubt([flag])))
+    return list(dict.fromkeys(describe.flag(flag) for run in runs for flag in run.flags if in_doubt([flag])))
 
 
 def measured_as(runs: Sequence[Run], recorded: bool = False) -> str:
     """The end of a caption: load, number of runs, machine."""
-    machines = " and ".join(dict.fromkeys(words.machine(run.machine) for run in runs))
+    machines = " and ".join(dict.fromkeys(describe.machine(run.machine) for run in runs))
     mark = "RECORDED, not measured here. " if recorded else ""
-    return f"{mark}Load: {words.loads(runs)}. {words.count(len(runs), 'run')}. Machine: {machines}."
+    return f"{mark}Load: {describe.loads(runs)}. {units.count(len(runs), 'run')}. Machine: {machines}."
 
 
 def mark_recorded(figure: Figure) -> None:

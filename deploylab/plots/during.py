@@ -5,11 +5,11 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from deploylab import words
 from deploylab.core import units
 from deploylab.plots import base
 from deploylab.plots.base import INK, STYLES, Plot
-from deploylab.record import Run
+from deploylab.results import describe
+from deploylab.results.record import Run
 
 
 def during(run: Run, bins: Sequence[dict[str, Any]], began_s: float, ended_s: float, *, recorded: bool = False) -> Plot:
@@ -39,13 +39,13 @@ def during(run: Run, bins: Sequence[dict[str, Any]], began_s: float, ended_s: fl
     for ax in (left, right):
         _band(ax, began_s, ended_s, run.duration_s)
     left.legend(loc="best", frameon=False, labelcolor=INK)
-    name = words.target(run.stage, run.variant)
+    name = describe.target(run.stage, run.variant)
     return Plot(
         name="during", title=f"{name}, {run.view}, while something was done", figure=figure,
         how_to_read="The grey band is the command. Each point is of those who asked at that moment, whenever their "
                     "answer came.",
         measured=base.measured_as([run], recorded),
-        alt=f"{name}, {run.view}: {words.failures(run.errors, run.n_sent)}. The command ran from "
+        alt=f"{name}, {run.view}: {describe.failures(run.errors, run.n_sent)}. The command ran from "
             f"{units.seconds(began_s)} to {units.seconds(ended_s)} of {units.seconds(run.duration_s)}.",
     )
 

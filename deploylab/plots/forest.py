@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from deploylab import words
+from deploylab.core import units
 from deploylab.course import Contrast, Course
 from deploylab.load import in_doubt
 from deploylab.plots import base
 from deploylab.plots.base import INK, Plot
 from deploylab.plots.ratios import ratio_axis
-from deploylab.record import Run
-from deploylab.stats import Raced
+from deploylab.results.record import Run
+from deploylab.results.stats import Raced
 
 ROW_IN = 0.46  # of a contrast: its words above, its interval below
 FITS = 70      # letters in a row
@@ -80,7 +80,7 @@ def _row(ax: Axes, y: int, one: Raced, course: Course) -> None:
 
 def _found(one: Raced) -> str:
     if one.rps.ratio is not None:
-        return f"{words.factor(one.rps.ratio)} ({words.interval(one.rps.ci95)})"
+        return f"{units.factor(one.rps.ratio)} ({units.interval(one.rps.ci95)})"
     failed = [name for name, side in (("A", one.a), ("B", one.b)) if side.n_sent and side.failure_share == 1]
     return f"{' and '.join(failed)}: all failed" if failed else "no ratio"
 

@@ -5,12 +5,12 @@ from math import inf
 
 from matplotlib.axes import Axes
 
-from deploylab import words
 from deploylab.core import units
 from deploylab.load import Progress, in_doubt
 from deploylab.plots import base
 from deploylab.plots.base import INK, STYLES, Plot
-from deploylab.record import LoadResult
+from deploylab.results import describe
+from deploylab.results.record import LoadResult
 
 MOST_POINTS = 60  # along the axis; more would be noise, and cost time that the load could use
 
@@ -88,17 +88,17 @@ def _latency(ax: Axes, points: Sequence[Progress]) -> None:
 def _measured(result: LoadResult | None, machine: dict) -> str:
     if result is None:
         return ""
-    doubts = [words.flag(flag) for flag in result.flags if in_doubt([flag])]
-    return base.sentence(f"Load: {words.load(result)}. 1 run without a warm-up: it has no interval.",
+    doubts = [describe.flag(flag) for flag in result.flags if in_doubt([flag])]
+    return base.sentence(f"Load: {describe.load(result)}. 1 run without a warm-up: it has no interval.",
                          f"In doubt: {', '.join(doubts)}." if doubts else "",
-                         f"Machine: {words.machine(machine)}." if machine else "")
+                         f"Machine: {describe.machine(machine)}." if machine else "")
 
 
 def _said(seen: Sequence[Progress], result: LoadResult | None, unit: str) -> str:
     """What it shows, in figures: of the whole load once it has ended."""
     if result:
         return (f"{units.rate(result.rps, result.unit)}, p50 {units.ms(result.latency_ns.get('p50'))}, "
-                f"{words.failures(result.errors, result.n_sent)}")
+                f"{describe.failures(result.errors, result.n_sent)}")
     if not seen:
         return "not one answer yet"
     last = seen[-1]

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
-from deploylab import words
 from deploylab.core import units
 from deploylab.course import Course
 from deploylab.plots import base
 from deploylab.plots.base import INK, Plot
-from deploylab.record import Run
-from deploylab.stats import Summary, cells_of, on_ladder, summarise
-from deploylab.stats.basics import Cell
+from deploylab.results.record import Run
+from deploylab.results.stats import Summary, cells_of, on_ladder, summarise
+from deploylab.results.stats.basics import Cell
 
 LOG_FROM = 12  # largest over smallest; beyond it a linear axis hides the small ones
 Column = tuple[str, int]
@@ -137,7 +136,7 @@ def _scale(ax: Axes, values: Sequence[float]) -> None:
 
 
 def _cell_title(cell: Column) -> str:
-    return f"{cell[0]}, {words.count(cell[1], 'client')}"
+    return f"{cell[0]}, {units.count(cell[1], 'client')}"
 
 
 def _p50(summary: Summary) -> str:
@@ -158,7 +157,7 @@ def _title(what: str, cells: Sequence[Column]) -> str:
 
 
 def _alt(what: str, cells: Sequence[Column], shown: list[list[str]], summaries: dict[Cell, Summary], say) -> str:
-    parts = [f"{view}, {words.count(c, 'client')}: " + "; ".join(
+    parts = [f"{view}, {units.count(c, 'client')}: " + "; ".join(
         f"{name} {say(summaries[Cell(name, None, view, c)])}" for name in names)
         for (view, c), names in zip(cells, shown, strict=True)]
     return f"{what} of each stage. " + ". ".join(parts) + "."

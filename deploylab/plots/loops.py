@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from deploylab import words
 from deploylab.core import units
 from deploylab.plots import base
 from deploylab.plots.base import GRID, INK, STYLES, Plot
-from deploylab.record import LoadResult
+from deploylab.results import describe
+from deploylab.results.record import LoadResult
 
 Columns = Mapping[str, Sequence[int]]
 TALL = 6          # rows of a panel
@@ -39,7 +39,7 @@ def two_loops(closed: LoadResult, closed_attempts: Columns, open_: LoadResult, o
         how_to_read=base.sentence("Each dot is a good answer, at the moment when its request was begun (closed) or due "
                                   "(open). In the closed loop the clients stop asking while they wait, so few requests "
                                   "meet the freeze. In the open one, all that were due then show their wait.", band),
-        measured=f"Load: {words.load(closed)}; {words.load(open_)}. 1 run each.",
+        measured=f"Load: {describe.load(closed)}; {describe.load(open_)}. 1 run each.",
         alt="; ".join(f"{run.mode} loop: {run.n_ok:,} answers{_met(run, columns, frozen_s)}, p50 {_ms(run, 'p50')}, "
                       f"p99 {_ms(run, 'p99')}, longest {_ms(run, 'max')}" for run, columns, _ in sides) + ".",
         data=(("loop", "answers", "p50", "p90", "p99", "longest"),
@@ -87,7 +87,7 @@ def spectrum(run: LoadResult, attempts: Columns) -> Plot:
         name="spectrum", title="The percentiles of one load test", figure=figure,
         how_to_read=f"Read: so many of all good answers took at most so long, since the request's {run.latency_from}. "
                     f"Grey: fewer than {BEYOND} of the {n:,} answers lie beyond, so there the line is mostly chance.",
-        measured=f"Load: {words.load(run)}. 1 run.",
+        measured=f"Load: {describe.load(run)}. 1 run.",
         alt=f"{n:,} good answers. " + "; ".join(f"{share}: {ms}" + ("" if said == "yes" else " (not carried)")
                                                for share, ms, said in figures) + ".",
         data=(("share", "took at most", "carried by so many answers"), *figures),

@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
-from deploylab import words
 from deploylab.core import units
 from deploylab.load import in_doubt
 from deploylab.plots import base
 from deploylab.plots.base import INK, STYLES, Plot
-from deploylab.record import LoadResult
+from deploylab.results import describe
+from deploylab.results.record import LoadResult
 
 N_BINS = 30
 
@@ -39,21 +39,21 @@ def one_run(run: LoadResult, attempts: Mapping[str, Sequence[int]] | None = None
     return Plot(
         name="run", title=_title(run), figure=figure,
         how_to_read=f"Latency counts from the request's {run.latency_from}; percentiles: {run.percentile_def}.",
-        measured=base.sentence(f"Load: {words.load(run)}. 1 run: it has no interval.",
+        measured=base.sentence(f"Load: {describe.load(run)}. 1 run: it has no interval.",
                                f"In doubt: {_doubts(run)}." if in_doubt(run.flags) else "",
-                               f"Machine: {words.machine(machine)}." if machine else ""),
-        alt=f"{_title(run)}. {units.rate(run.rps, run.unit)}; {words.failures(run.errors, run.n_sent)}; "
+                               f"Machine: {describe.machine(machine)}." if machine else ""),
+        alt=f"{_title(run)}. {units.rate(run.rps, run.unit)}; {describe.failures(run.errors, run.n_sent)}; "
             + ", ".join(f"{p} {units.ms(run.latency_ns.get(p))}" for p in ("p50", "p95", "p99")) + ".",
     )
 
 
 def _title(run: LoadResult) -> str:
     stage = getattr(run, "stage", "")
-    return f"{words.target(stage, run.variant)}, {run.view}" if stage else run.url
+    return f"{describe.target(stage, run.variant)}, {run.view}" if stage else run.url
 
 
 def _doubts(run: LoadResult) -> str:
-    return ", ".join(words.flag(flag) for flag in run.flags if in_doubt([flag]))
+    return ", ".join(describe.flag(flag) for flag in run.flags if in_doubt([flag]))
 
 
 def _over_time(ax: Axes, columns: dict[str, np.ndarray]) -> None:

@@ -6,17 +6,17 @@ from math import inf, sqrt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from deploylab import words
+from deploylab.core import units
 from deploylab.course import Contrast, Course
 from deploylab.load import in_doubt
 from deploylab.plots import base
 from deploylab.plots.base import INK, STYLES, Plot
 from deploylab.plots.forest import sides_of
 from deploylab.plots.ratios import TICKS
-from deploylab.record import Comparison, Run
-from deploylab.stats import compare, judged
-from deploylab.stats.contrasts import sides
-from deploylab.stats.guess import range_of
+from deploylab.results.record import Comparison, Run
+from deploylab.results.stats import compare, judged
+from deploylab.results.stats.contrasts import sides
+from deploylab.results.stats.guess import range_of
 
 GUESS = STYLES[4][0]
 
@@ -59,7 +59,7 @@ def race(contrast: Contrast, runs: Sequence[Run], course: Course, *, guess: str 
                     "answers more requests a second; a band that holds 1: no difference seen."
                     + (f" The coloured band is your guess, {guess}." if guess else ""),
         measured=base.sentence(said, base.hollow_note([*a, *b]), base.measured_as([*a, *b], recorded) if a else ""),
-        alt=f"{_title(contrast)}. " + (f"{words.count(last.n_pairs, 'pair')} so far: {last.verdict}." if last
+        alt=f"{_title(contrast)}. " + (f"{units.count(last.n_pairs, 'pair')} so far: {last.verdict}." if last
                                        else "No pair yet.") + (f" {said}" if said else ""),
     )
 
@@ -86,7 +86,7 @@ def _mean(ax: Axes, so_far: Sequence[Comparison]) -> None:
         ax.vlines(n[-1], low[-1], high[-1], color=INK, lw=1.4)
     if there:
         n, last = there[-1]
-        ax.annotate(f"{words.factor(last.ratio)} times\n({words.interval(last.ci95)})", (n, last.ratio), (12, 0),
+        ax.annotate(f"{units.factor(last.ratio)} times\n({units.interval(last.ci95)})", (n, last.ratio), (12, 0),
                     textcoords="offset points", va="center", fontsize=9)
 
 

@@ -6,14 +6,14 @@ from itertools import groupby
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator
 
-from deploylab import words
 from deploylab.core import units
 from deploylab.course import Course
 from deploylab.load import in_doubt
 from deploylab.plots import base
 from deploylab.plots.base import GRID, INK, Plot
-from deploylab.record import Comparison, Run
-from deploylab.stats import Step, cell_of, summarise
+from deploylab.results import describe
+from deploylab.results.record import Comparison, Run
+from deploylab.results.stats import Step, cell_of, summarise
 
 TICKS = tuple(round(n * 10.0 ** power, 4) for power in range(-4, 5) for n in (1, 2, 5))
 CROWDED = 1000  # largest over smallest: from here on an axis has figures at powers of ten alone
@@ -47,7 +47,7 @@ def ratios(steps: Sequence[Step], runs: Sequence[Run], course: Course, *, column
         measured=base.sentence(
             base.hollow_note(runs) if any(map(_in_doubt, steps)) else "", base.measured_as(runs, recorded)),
         alt="Throughput against the stage before. " + " ".join(f"{step.cell.view}, "
-            f"{words.count(step.cell.concurrency, 'client')}: {step.rps.verdict}." for step in steps),
+            f"{units.count(step.cell.concurrency, 'client')}: {step.rps.verdict}." for step in steps),
     )
 
 
@@ -75,7 +75,7 @@ def _short(step: Step) -> str:
     found = step.rps
     if found.ratio is None:
         return "no ratio"
-    return f"{words.factor(found.ratio)} ({words.interval(found.ci95)})"
+    return f"{units.factor(found.ratio)} ({units.interval(found.ci95)})"
 
 
 def ratio_axis(ax: Axes, found: Sequence[Comparison], line: bool = True) -> None:
@@ -127,8 +127,8 @@ def run_order(runs: Sequence[Run], course: Course, *, recorded: bool = False) ->
                     "waves mean that the machine drifted; pairs within a round take most of that out.",
         measured=base.sentence(base.hollow_note(runs), base.measured_as(runs, recorded)),
         alt=f"{len(shown)} runs in order of time, each against the mean of its own stage and view: from "
-            f"{words.factor(low)} to {words.factor(high)} of it.",
+            f"{units.factor(low)} to {units.factor(high)} of it.",
         data=(("run", "round", "stage", "view", "clients", "answered", "of its mean"),
-              *((str(i), str(run.round or "–"), words.target(run.stage, run.variant), run.view, str(run.concurrency),
-                 units.rate(run.rps, run.unit), words.factor(relative)) for i, run, relative in shown)),
+              *((str(i), str(run.round or "–"), describe.target(run.stage, run.variant), run.view, str(run.concurrency),
+                 units.rate(run.rps, run.unit), units.factor(relative)) for i, run, relative in shown)),
     )

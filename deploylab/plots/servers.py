@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from deploylab import words
 from deploylab.core import units
 from deploylab.plots import base
 from deploylab.plots.base import INK, STYLES, Plot
-from deploylab.record import Run
-from deploylab.stats import Summary, summarise
+from deploylab.results.record import Run
+from deploylab.results.stats import Summary, summarise
 
 WIDTH_IN = 12.0
 GAP = 0.09  # of a panel's width, so that a figure on the right does not name a row of the next panel
@@ -69,7 +68,7 @@ def _throughput(ax: Axes, rows: Sequence[Summary], runs: Sequence[Run], ceilings
         ends += [ceiling_rps, *(run.rps for run in mine)]
     ax.set_xlim(0, max(ends) * 1.08)
     base.plain_ticks(ax)
-    base.label(ax, f"{cell.view}, {words.count(cell.concurrency, 'client')}", "requests a second")
+    base.label(ax, f"{cell.view}, {units.count(cell.concurrency, 'client')}", "requests a second")
 
 
 def _memory(ax: Axes, rows: Sequence[Summary], runs: Sequence[Run]) -> None:
@@ -86,7 +85,7 @@ def _memory(ax: Axes, rows: Sequence[Summary], runs: Sequence[Run]) -> None:
     ax.set_xlim(0, most * 1.08 or 1)
     base.plain_ticks(ax)
     cell = rows[0].cell
-    base.label(ax, f"memory while {words.count(cell.concurrency, 'client')} {cell.view}", "memory in MB")
+    base.label(ax, f"memory while {units.count(cell.concurrency, 'client')} {cell.view}", "memory in MB")
 
 
 def _rate(summary: Summary) -> str:

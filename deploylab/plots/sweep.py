@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from deploylab import stats, words
 from deploylab.core import units
 from deploylab.course import Course
 from deploylab.load import in_doubt
 from deploylab.plots import base
 from deploylab.plots.base import INK, STYLES, Plot
-from deploylab.record import Run
-from deploylab.stats import Level
+from deploylab.results import describe, stats
+from deploylab.results.record import Run
+from deploylab.results.stats import Level
 
 PERCENTILES = {"p50": STYLES[0], "p95": STYLES[4], "p99": STYLES[1]}
 TALL = 6  # rows of a panel
@@ -30,7 +30,7 @@ def over_clients(runs: Sequence[Run], course: Course, *, recorded: bool = False)
     """
     runs = [run for run in runs if run.mode == "closed"]
     levels = stats.levels(runs, "closed")
-    name, view = words.target(runs[0].stage, runs[0].variant), course.view(runs[0].view)
+    name, view = describe.target(runs[0].stage, runs[0].variant), course.view(runs[0].view)
     figure, (left, right) = base.panels(2, [TALL] * 2, 2)
     _throughput(left, runs, levels, base.style(course, runs[0].stage))
     slots = course.target(name).slots
@@ -69,7 +69,7 @@ def over_rates(runs: Sequence[Run], course: Course, limit_ns: int, *, recorded: 
     """
     runs = [run for run in runs if run.mode == "open"]
     levels = stats.levels(runs, "open")
-    name, view = words.target(runs[0].stage, runs[0].variant), course.view(runs[0].view)
+    name, view = describe.target(runs[0].stage, runs[0].variant), course.view(runs[0].view)
     found = stats.carries(levels, limit_ns)
     figure, (left, right) = base.panels(2, [TALL] * 2, 2)
     most = max(level.load for level in levels)
@@ -150,8 +150,8 @@ def _measured(runs: Sequence[Run], recorded: bool) -> str:
     windows = sorted({run.duration_s for run in runs})
     how_long = " to ".join(dict.fromkeys(units.seconds(s) for s in (windows[0], windows[-1])))
     mark = "RECORDED, not measured here. " if recorded else ""
-    many = words.count(len(runs), "run")
-    return f"{mark}Load: {kept}, {how_long} a run. {many}. Machine: {words.machine(first.machine)}."
+    many = units.count(len(runs), "run")
+    return f"{mark}Load: {kept}, {how_long} a run. {many}. Machine: {describe.machine(first.machine)}."
 
 
 def _so_many(load: float, of: str) -> str:
@@ -170,6 +170,6 @@ def _data(levels: Sequence[Level], of: str) -> tuple[tuple[str, ...], ...]:
     head = (of, "runs", "answered", "95 %", *PERCENTILES, "failed", "in doubt")
     return (head, *((f"{level.load:,.4g}", str(one.n_runs), units.rate(one.rps),
                      " to ".join(map(units.three_figures, one.rps_ci95 or ())) or "–",
-                     *(units.ms(level.latency_ns[p]) for p in PERCENTILES), words.percent(one.failure_share),
-                     ", ".join(words.flag(flag) for flag in one.flags if in_doubt([flag])) or "no")
+                     *(units.ms(level.latency_ns[p]) for p in PERCENTILES), units.percent(one.failure_share),
+                     ", ".join(describe.flag(flag) for flag in one.flags if in_doubt([flag])) or "no")
                     for level in levels for one in [level.summary]))

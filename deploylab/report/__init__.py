@@ -4,13 +4,12 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from deploylab import words
 from deploylab.core import units
 from deploylab.core.files import explained, replace
 from deploylab.course import Course
 from deploylab.load import explain
 from deploylab.report import content, sentences
-from deploylab.results import Session
+from deploylab.results import Session, describe
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
@@ -39,9 +38,9 @@ def html(session: Session, course: Course) -> str:
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(
-        ms=units.ms, rate=units.rate, size=units.size, seconds=units.seconds, factor=words.factor,
-        interval=words.interval, percent=words.percent, failures=words.failures, explain=explain,
-        half_width=words.half_width, count=words.count, span=sentences.span, cpu=sentences.cpu, pair=sentences.pair,
+        ms=units.ms, rate=units.rate, size=units.size, seconds=units.seconds, factor=units.factor,
+        interval=units.interval, percent=units.percent, failures=describe.failures, explain=explain,
+        half_width=units.half_width, count=units.count, span=sentences.span, cpu=sentences.cpu, pair=sentences.pair,
     )
     environment.globals.update(show_ms=units.ms, show_rate=units.rate, show_cpu=sentences.cpu, show_size=units.size)
     return environment.get_template("report.html.j2").render(content.collect(session, course))

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from deploylab import plots, stats, words
+from deploylab import plots
 from deploylab.core import units
 from deploylab.course import Course
-from deploylab.record import Run
 from deploylab.report import contrasts, sentences
-from deploylab.results import Session
+from deploylab.results import Session, describe, stats
+from deploylab.results.record import Run
 
 
 def collect(session: Session, course: Course) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def collect(session: Session, course: Course) -> dict[str, Any]:
         "session": session, "plan": plan, "course": course, "runs": runs, "problems": problems + strays + more_strays,
         "n_planned": plan.get("n_rounds", 0) * len(plan.get("cells", [])),
         "machine": runs[0].machine if runs else plan.get("machine") or {},
-        "machine_line": words.machine((runs[0].machine if runs else plan.get("machine")) or {}),
+        "machine_line": describe.machine((runs[0].machine if runs else plan.get("machine")) or {}),
         "steps": _by_stage(steps, runs, course, session.recorded), "n_ratios": len(steps),
         "contrasts": contrasts.collect(plan, pairs, course, session.recorded),
         "cells": _cells(runs, course, session.recorded),
@@ -44,11 +44,11 @@ def of_one_machine(runs: list[Run]) -> tuple[list[Run], list[str]]:
     """The runs of the machine that most of them were made on, and a sentence about the others."""
     by_machine: dict[str, list[Run]] = {}
     for run in runs:
-        by_machine.setdefault(f"{words.machine(run.machine)}, kernel {run.machine.get('kernel')}", []).append(run)
+        by_machine.setdefault(f"{describe.machine(run.machine)}, kernel {run.machine.get('kernel')}", []).append(run)
     if len(by_machine) < 2:
         return runs, []
     kept = max(by_machine.values(), key=len)
-    return kept, [f"{words.count(len(some), 'run')} made on another machine ({name}) are left out."
+    return kept, [f"{units.count(len(some), 'run')} made on another machine ({name}) are left out."
                   for name, some in by_machine.items() if some is not kept]
 
 
@@ -100,7 +100,7 @@ def _cells(runs: Sequence[Run], course: Course, recorded: bool) -> list[dict[str
 
 def _noted(runs: Sequence[Run]) -> dict[str, str]:
     """By stage, what its runs saw beside their figures: requests of a visit, hits of a cache."""
-    said = {name: words.noted([run for run in runs if run.stage == name]) for name in {run.stage for run in runs}}
+    said = {name: describe.noted([run for run in runs if run.stage == name]) for name in {run.stage for run in runs}}
     return {name: text for name, text in sorted(said.items()) if text}
 
 
@@ -118,7 +118,7 @@ def _flags(runs: Sequence[Run]) -> list[dict[str, Any]]:
     carried: dict[str, list[tuple[str, Run]]] = {}
     for run in runs:
         for flag in run.flags:
-            carried.setdefault(words.flag_name(flag), []).append((flag, run))
+            carried.setdefault(describe.flag_name(flag), []).append((flag, run))
     return [{"flag": some[0][0], "n": len(some), "on": sorted({f"{run.stage} {run.view}" for _, run in some})}
             for some in carried.values()]
 
@@ -128,11 +128,11 @@ def _how(runs: Sequence[Run], plan: dict[str, Any]) -> list[str]:
     if not runs:
         return []
     n_rounds = len({run.round for run in runs})
-    out = [f"{words.count(n_rounds, 'round')}; in each, every stage and view once, the order changed from "
+    out = [f"{units.count(n_rounds, 'round')}; in each, every stage and view once, the order changed from "
            "round to round, so that slow drift of the machine meets all of them alike.",
            "Two stages are compared round by round: the ratio of each pair, the geometric mean of the ratios, and "
            "Student's t for the 95 % interval. The unit is the run, never the request.",
-           f"Load: {words.loads(runs)}, after {runs[0].warmup_s:g} s of "
+           f"Load: {describe.loads(runs)}, after {runs[0].warmup_s:g} s of "
            "warm-up that is not counted.",
            "Closed loop: each client waits for its answer before it asks again, and nothing is ever sent twice."
            if runs[0].mode == "closed" else "Open loop: requests leave on a schedule, whether or not answers come.",

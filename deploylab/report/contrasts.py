@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from deploylab import plots, words
+from deploylab import plots
 from deploylab.core import units
 from deploylab.course import Contrast, Course
-from deploylab.record import Difference, Run
 from deploylab.report import sentences
-from deploylab.stats import Raced, Summary, differing, raced
+from deploylab.results import describe
+from deploylab.results.record import Difference, Run
+from deploylab.results.stats import Raced, Summary, differing, raced
 
 FAILED = "failed"
-UNSAID = {FAILED, *(words.METRICS[name][0] for name in ("rps", "p95_ns"))}  # in the short line of a contrast
+UNSAID = {FAILED, *(describe.METRICS[name][0] for name in ("rps", "p95_ns"))}  # in the short line of a contrast
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ def figures(one: Raced) -> list[Figure]:
         found, name = one.ratios[metric], metric if metric in Summary.__dataclass_fields__ else None
         a, b = (show(getattr(side, name) if name else side.latency_ns[metric.removesuffix("_ns")])
                 for side in (one.a, one.b))
-        ratio = "" if found.ratio is None else f"{words.factor(found.ratio)} ({words.interval(found.ci95)})"
-        return Figure(words.metric_name(metric, found.unit), a, b, ratio)
+        ratio = "" if found.ratio is None else f"{units.factor(found.ratio)} ({units.interval(found.ci95)})"
+        return Figure(describe.metric_name(metric, found.unit), a, b, ratio)
 
     out = [row("rps", lambda x: units.rate(x, one.rps.unit)), row("p50_ns", units.ms), row("p95_ns", units.ms),
            row("server_cpu_per_request_s", sentences.cpu), row("server_pss_bytes", units.size)]
@@ -76,7 +77,7 @@ def load(contrast: Contrast) -> str:
     """The load of a contrast: 'wait, 32 clients'."""
     views = f"{contrast.view} against {contrast.b_view}" if contrast.b_view else contrast.view
     slow = f", {contrast.slow_clients} slow ones" if contrast.slow_clients else ""
-    return f"{views}, {words.count(contrast.concurrency, 'client')}{slow}"
+    return f"{views}, {units.count(contrast.concurrency, 'client')}{slow}"
 
 
 def contrast_of(table: dict[str, Any]) -> Contrast:
@@ -103,9 +104,9 @@ def told(one: Raced, course: Course) -> dict[str, Any]:
         "brief": [row.short for row in rows if row.name not in UNSAID],
         "one_thing": one.one_thing, "differing": differing(one.contrast, one.differences),
         "differences": [shown(found) for found in one.differences], "rps": one.rps,
-        "failed": [f"{side.cell.target}: {words.failures(side.errors, side.n_sent)}"
+        "failed": [f"{side.cell.target}: {describe.failures(side.errors, side.n_sent)}"
                    for side in (one.a, one.b) if side.n_failed],
-        "verdict": words.change(one.rps.ratio, one.rps.ci95, unit=one.rps.unit) if one.rps.ratio is not None
+        "verdict": describe.change(one.rps.ratio, one.rps.ci95, unit=one.rps.unit) if one.rps.ratio is not None
         else f"No ratio: {one.rps.verdict.partition('because ')[2]}",
         "figures": rows, "warnings": one.warnings,
     }
@@ -120,4 +121,4 @@ def _plain(x: float | None) -> str:
 
 
 def _share(x: float | None) -> str:
-    return "–" if x is None else words.percent(x)
+    return "–" if x is None else units.percent(x)

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from deploylab import words
 from deploylab.core import units
 from deploylab.load import in_doubt
-from deploylab.stats import Raced, Step, Summary
+from deploylab.results import describe
+from deploylab.results.stats import Raced, Step, Summary
 
 GAIN, LOSS, NONE, UNKNOWN = "gain", "loss", "none", "unknown"
 SYMBOLS = {GAIN: "▲", LOSS: "▼", NONE: "○", UNKNOWN: "–"}
@@ -25,7 +25,7 @@ def outcome(step: Step | Raced) -> str:
 
 def where(step: Step) -> str:
     """The view and its load: 'wait, 32 clients'."""
-    return f"{step.cell.view}, {words.count(step.cell.concurrency, 'client')}"
+    return f"{step.cell.view}, {units.count(step.cell.concurrency, 'client')}"
 
 
 def in_short(step: Step) -> tuple[str, str]:
@@ -34,8 +34,8 @@ def in_short(step: Step) -> tuple[str, str]:
     if found.ratio is None:
         return "no ratio", _why_none(step)
     if found.ci95 is None:
-        return f"{words.factor(found.ratio)} times", "one pair: no interval"
-    head, _, tail = words.change(found.ratio, found.ci95, unit=found.unit).partition(" (")
+        return f"{units.factor(found.ratio)} times", "one pair: no interval"
+    head, _, tail = describe.change(found.ratio, found.ci95, unit=found.unit).partition(" (")
     if outcome(step) == NONE:
         return "none seen", tail.rstrip(")")
     return head.removesuffix(f" {found.unit} a second").removesuffix(" as many"), tail.rstrip(")")
@@ -45,7 +45,7 @@ def note(step: Step) -> str:
     """What to keep in mind about a box: failures and doubts; often empty."""
     if step.rps.ratio is None:
         return ""
-    parts = [f"{one.cell.stage}: {words.percent(one.failure_share)} failed" for one in (step.a, step.b) if one.n_failed]
+    parts = [f"{one.cell.stage}: {units.percent(one.failure_share)} failed" for one in (step.a, step.b) if one.n_failed]
     parts += [f"{one.cell.stage}: in doubt" for one in (step.a, step.b) if in_doubt(list(one.flags))]
     return "; ".join(parts)
 
@@ -57,7 +57,7 @@ def beside(step: Step) -> list[str]:
     if a.requests_per_visit is not None and b.requests_per_visit is not None:
         out = [f"{a.requests_per_visit:g} → {b.requests_per_visit:g} requests",
                pair(a.bytes_per_visit, b.bytes_per_visit, units.size)]
-    return out if b.hit_ratio is None else [*out, f"{words.percent(b.hit_ratio)} from a cache"]
+    return out if b.hit_ratio is None else [*out, f"{units.percent(b.hit_ratio)} from a cache"]
 
 
 def headline(steps: Sequence[Step]) -> list[str]:
@@ -72,7 +72,7 @@ def headline(steps: Sequence[Step]) -> list[str]:
 
     def name(step: Step) -> str:
         many = loads[step.cell.view] > 1
-        return f"{step.cell.view} with {words.count(step.cell.concurrency, 'client')}" if many else step.cell.view
+        return f"{step.cell.view} with {units.count(step.cell.concurrency, 'client')}" if many else step.cell.view
 
     found = {kind: [step for step in steps if outcome(step) == kind] for kind in SYMBOLS}
     out = _most(found[GAIN], name)
@@ -96,7 +96,7 @@ def cost(steps: Sequence[Step]) -> list[str]:
         out.append(f"Memory (PSS): {units.size(before)} before, {units.size(now)} now.")
     ratios = [found.ratio for step in steps if (found := step.ratios["server_cpu_per_request_s"]).ratio]
     if ratios:
-        low, high = words.factor(min(ratios)), words.factor(max(ratios))
+        low, high = units.factor(min(ratios)), units.factor(max(ratios))
         out.append(f"Server CPU a request: {low if low == high else f'{low} to {high}'} times.")
     return out + [f"Failures: {_failed(steps)}."]
 
@@ -112,12 +112,12 @@ def full(step: Step) -> list[str]:
     else:
         out = [f"{stage} answers {_change(step)}."]
     out.append(_latency(step))
-    out.append(f"Failures: {words.failures(step.b.errors, step.b.n_sent)} on {stage}, "
-               f"{words.failures(step.a.errors, step.a.n_sent)} on {step.before.stage}.")
+    out.append(f"Failures: {describe.failures(step.b.errors, step.b.n_sent)} on {stage}, "
+               f"{describe.failures(step.a.errors, step.a.n_sent)} on {step.before.stage}.")
     for metric in ("server_cpu_per_request_s", "server_pss_bytes"):
         if (found := step.ratios[metric]).ratio is not None:
-            said = words.change(found.ratio, found.ci95, metric, found.unit)
-            out.append(f"{_capital(words.METRICS[metric][0])}: {said}.")
+            said = describe.change(found.ratio, found.ci95, metric, found.unit)
+            out.append(f"{_capital(describe.METRICS[metric][0])}: {said}.")
     return out
 
 
@@ -164,12 +164,12 @@ def _failed(steps: Sequence[Step]) -> str:
 
 
 def _change(step: Step) -> str:
-    return words.change(step.rps.ratio, step.rps.ci95, unit=step.rps.unit)
+    return describe.change(step.rps.ratio, step.rps.ci95, unit=step.rps.unit)
 
 
 def _why_none(step: Step) -> str:
     if step.rps.ratio is not None:
-        return f"one pair only, of {words.factor(step.rps.ratio)}; it has no interval"
+        return f"one pair only, of {units.factor(step.rps.ratio)}; it has no interval"
     return step.rps.verdict.partition("because ")[2]
 
 

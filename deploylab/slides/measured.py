@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from deploylab import plots, stats, words
+from deploylab import plots
+from deploylab.core import units
 from deploylab.core.errors import DeckError
 from deploylab.course import Course
 from deploylab.lessons import recording
 from deploylab.lessons.race import Race
 from deploylab.plots import Plot
-from deploylab.record import Run
 from deploylab.report import content, contrasts
-from deploylab.results import Session
+from deploylab.results import Session, stats
+from deploylab.results.record import Run
+from deploylab.results.stats import Cell, Raced, Step, Summary
 from deploylab.slides.source import NotMeasured
-from deploylab.stats import Cell, Raced, Step, Summary
 
 PANEL_IN = (7.8, 3.0)          # as wide for its height as the room that a slide leaves, and small: so are letters large
 THREE_PANELS_IN = (9.8, 3.5)
@@ -50,7 +51,7 @@ class Measured:
         name, shown = self.course.stage(stage).name, self.course.view(view).name
         found = self._summaries.get(Cell(name, None, shown, concurrency))
         if found is None:
-            raise NotMeasured(f"{name}, {shown}, {words.count(concurrency, 'client')}")
+            raise NotMeasured(f"{name}, {shown}, {units.count(concurrency, 'client')}")
         return found
 
     def step(self, stage: str) -> list[Step]:
@@ -89,7 +90,7 @@ class Measured:
         runs = self.runs_in(self.course.view(view).name, concurrency)
         ladder = {stage.stage for stage in stats.on_ladder(self.course)}
         if not any(run.stage in ladder for run in runs):
-            raise NotMeasured(f"{view}, {words.count(concurrency, 'client')}")
+            raise NotMeasured(f"{view}, {units.count(concurrency, 'client')}")
         return wide(plots.ladder(runs, self.course, cells=[(view, concurrency)], recorded=self.session.recorded))
 
     @cache  # noqa: B019

@@ -4,18 +4,19 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from deploylab import plots, stats, words
+from deploylab import plots
 from deploylab.core import paths, units
 from deploylab.core.errors import DeckError
 from deploylab.load import in_doubt
 from deploylab.plots import Plot
-from deploylab.record import Run
 from deploylab.report import contrasts, sentences
+from deploylab.results import describe, stats
+from deploylab.results.record import Run
+from deploylab.results.stats import Raced, Step
 from deploylab.slides import measured as found_in
 from deploylab.slides.language import Language
 from deploylab.slides.measured import Measured
 from deploylab.slides.source import NotMeasured
-from deploylab.stats import Raced, Step
 
 Draw = Callable[[str, dict[str, Any]], str]
 SECONDS_AN_HOUR = 3600
@@ -104,7 +105,7 @@ class Placeholders:
         return self._draw("matrix", {
             "stages": list(dict.fromkeys(step.stage.stage for step in steps)), "rows": list(dict.fromkeys(rows)),
             "cells": {where: (sentences.outcome(step), sentences.SYMBOLS[sentences.outcome(step)],
-                              words.factor(step.rps.ratio) if step.rps.ratio else "",
+                              units.factor(step.rps.ratio) if step.rps.ratio else "",
                               any(in_doubt(list(side.flags)) for side in (step.a, step.b)))
                       for where, step in cells.items()},
         })
@@ -119,7 +120,8 @@ class Placeholders:
 
     def failed_during(self, lesson: str, command: str) -> str:
         """What failed meanwhile, by name."""
-        return self._language.say(words.failures(self._run(lesson, command).errors, self._run(lesson, command).n_sent))
+        run = self._run(lesson, command)
+        return self._language.say(describe.failures(run.errors, run.n_sent))
 
     def sent_during(self, lesson: str, command: str) -> str:
         """How many requests were sent meanwhile."""

@@ -4,7 +4,7 @@ import math
 import tempfile
 from pathlib import Path
 
-from deploylab import load, words
+from deploylab import load
 from deploylab.core import units
 from deploylab.core.errors import LoadError
 from deploylab.lessons.child import Child, serving
@@ -77,7 +77,7 @@ def _still_wrong(child: Child) -> str:
             if times <= MOST:
                 break
         else:
-            return (f"The last of {group} waited {words.factor(times)} times as long as one who comes alone. "
+            return (f"The last of {group} waited {units.factor(times)} times as long as one who comes alone. "
                     "They still wait for each other.")
     return ""
 

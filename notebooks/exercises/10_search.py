@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from deploylab import words
+from deploylab.core import units
 from deploylab.lessons.exercises import Solved
 
 TASK = """
@@ -61,7 +61,7 @@ def check(lab, namespace) -> str | Solved:
     few, many = seen[FEW], seen[MANY]
     times = many["search"] / max(1, few["search"])
     if times > MOST:
-        return (f"with {MANY // FEW} times as many talks the search took {words.factor(times)} times as many steps: "
+        return (f"with {MANY // FEW} times as many talks the search took {units.factor(times)} times as many steps: "
                 f"{few['search']:,}, then {many['search']:,}. It still reads every talk.")
     return Solved(f"Of {FEW} talks LIKE took {few['like']:,} steps and your search {few['search']:,}; of {MANY:,}, "
                   f"{many['like']:,} and {many['search']:,}. The price: {many['prepare']:,} steps to prepare, and an "

@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploylab import words
+from deploylab.core import units
 from deploylab.core.units import NS_PER_MS
 from deploylab.load.open_loop import arrivals
+from deploylab.results import describe
 from tests.benchmarks import marks, others
 from tests.load_helpers import FaultyServer, TimedServer, measure
 
@@ -55,7 +56,7 @@ class Case:
     def load(self) -> str:
         if self.loop == OPEN:
             return f"open, {RATE:,} due a second"
-        return f"closed, {words.count(self.clients, 'client')}"
+        return f"closed, {units.count(self.clients, 'client')}"
 
 
 # With 32 clients this closed loop would be over before the server freezes.
@@ -200,7 +201,7 @@ WHY = {
 def table(rows: Sequence[Row], faults: dict[str, list[Counted]]) -> str:
     """Both tables in Markdown, with what parts the tools."""
     lines = [f"Measured on {_computer()}. In each cell: what the tool said / what the server recorded of the same "
-             f"requests, in ms. ≠: off by more than {words.percent(SHARE)} and by more than {LEAST_MS} ms, in each of "
+             f"requests, in ms. ≠: off by more than {units.percent(SHARE)} and by more than {LEAST_MS} ms, in each of "
              f"{TRIES} runs.", "",
              _line(["server", "load", "tool", "p50", "p90", "p99", "longest"]), _line(["---"] * 3 + ["---:"] * 4)]
     lines += [_line([row.case.script, row.case.load, row.tool + (" †" if row.flags else ""),
@@ -232,7 +233,7 @@ def _hidden(rows: Sequence[Row]) -> list[str]:
 
 def _doubts(rows: Sequence[Row]) -> list[str]:
     """Where our engine says of itself that it was the bottleneck."""
-    names = list(dict.fromkeys(words.flag(flag) for row in rows for flag in row.flags))
+    names = list(dict.fromkeys(describe.flag(flag) for row in rows for flag in row.flags))
     return [f"- †: our engine itself puts this run in doubt: {', '.join(names)}."] if names else []
 
 
@@ -245,7 +246,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _computer() -> str:
-    return f"a computer with {words.count(os.cpu_count() or 1, 'processor')}, {platform.system()}, all over loopback"
+    return f"a computer with {units.count(os.cpu_count() or 1, 'processor')}, {platform.system()}, all over loopback"
 
 
 def main() -> int:

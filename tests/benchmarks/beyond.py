@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-from deploylab import load, words
+from deploylab import load
 from deploylab.core import paths, units
 from tests.benchmarks import engine_cost, marks
 from tests.load_helpers import FaultyServer
@@ -174,7 +174,7 @@ def table(rounds: list[list[Row]]) -> str:
         cost_s = statistics.median(one.cpu_s for one in row)
         beside = statistics.median(one.cpu_s / both[0].cpu_s for one, both in zip(row, rounds, strict=True))
         last = row[-1]
-        out.append(f"| {last.name} | {cost_s * 1e6:.0f} µs | {words.factor(beside)} | {last.p50} | "
+        out.append(f"| {last.name} | {cost_s * 1e6:.0f} µs | {units.factor(beside)} | {last.p50} | "
                    f"{last.failed} of {last.dropped} |")
     return "\n".join(out)
 

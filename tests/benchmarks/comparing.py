@@ -14,7 +14,8 @@ from statistics import median
 
 import numpy as np
 
-from deploylab import stats, words
+from deploylab.core import units
+from deploylab.results import stats
 from tests.benchmarks import marks
 from tests.synthetic import NOISE_CV, NOISE_RHO, ar1
 
@@ -70,15 +71,15 @@ def table(times: int) -> str:
     """The table in Markdown."""
     head = ["pairs", "half-width", "A against A: “no difference seen”", f"a true {TRUTH} times is found",
             "A against A, all of A first: “no difference seen”", "one series of as many runs: interval holds the truth"]
-    lines = [f"Simulated, {times:,} times each: a coefficient of variation of {words.percent(NOISE_CV)}, a lag-1 "
+    lines = [f"Simulated, {times:,} times each: a coefficient of variation of {units.percent(NOISE_CV)}, a lag-1 "
              f"autocorrelation of {NOISE_RHO}. An interval of 95 % should be right 95 times in 100.", "",
              f"| {' | '.join(head)} |", f"|{' ---: |' * len(head)}"]
     for n in PAIRS:
         same, other = (intervals(in_turns, n, truth, times) for truth in (1.0, TRUTH))
-        cells = [str(n), words.percent(half_width(same)), words.percent(holding(same, 1)),
-                 words.percent(sum(low > 1 for low, _ in other) / times),
-                 words.percent(holding(intervals(in_blocks, n, 1.0, times), 1)),
-                 words.percent(holding(intervals(one_series, n, 1.0, times), 1))]
+        cells = [str(n), units.percent(half_width(same)), units.percent(holding(same, 1)),
+                 units.percent(sum(low > 1 for low, _ in other) / times),
+                 units.percent(holding(intervals(in_blocks, n, 1.0, times), 1)),
+                 units.percent(holding(intervals(one_series, n, 1.0, times), 1))]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

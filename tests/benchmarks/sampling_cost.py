@@ -16,11 +16,13 @@ import threading
 from collections.abc import Iterator
 
 from deploylab import course as courses
-from deploylab import load, words
+from deploylab import load
+from deploylab.core import units
 from deploylab.core.errors import DeployLabError
 from deploylab.experiment import free_cpus
 from deploylab.machine import Machine, current, lock, usage
-from deploylab.stats.basics import log_interval
+from deploylab.results import describe
+from deploylab.results.stats.basics import log_interval
 
 PLAIN, SAMPLED = "without", "with"
 IN_A_ROW = 40  # samples, because the guest counts processor time in hundredths of a second
@@ -62,7 +64,8 @@ def one(machine: Machine, patterns: tuple[str, ...], spec: load.LoadSpec, side: 
         result = load.run(spec)
     spent = usage.between(before, usage.sample(machine, patterns))
     if result.errors or spent["server_cpu_s"] is None:
-        raise DeployLabError(f"This run says nothing: {words.failures(result.errors, result.n_sent)}.", "./lab check")
+        raise DeployLabError(f"This run says nothing: {describe.failures(result.errors, result.n_sent)}.",
+                             "./lab check")
     return result.rps, spent["server_cpu_s"] / result.n_sent
 
 
@@ -87,8 +90,8 @@ def main() -> int:
     for name, values in ratios.items():
         mean, interval = log_interval(values)
         seen = "a difference" if interval and not interval[0] <= 1 <= interval[1] else "no difference seen"
-        print(f"{name} with sampling, over without: {mean:.3f} ({words.interval(interval)}), "
-              f"{words.count(len(values), 'pair')}: {seen}")
+        print(f"{name} with sampling, over without: {mean:.3f} ({units.interval(interval)}), "
+              f"{units.count(len(values), 'pair')}: {seen}")
     return 0
 
 

@@ -17,17 +17,18 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from deploylab import contrast, measuring, provision, road, words
+from deploylab import contrast, measuring, provision, road
 from deploylab import course as courses
+from deploylab.core import units
 from deploylab.core.errors import DeployLabError
 from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course
 from deploylab.experiment import Bench, Load, machine_fields
 from deploylab.machine import current, lock
-from deploylab.record import Difference, Run
 from deploylab.report.contrasts import FAILED, figures
-from deploylab.results import Session
-from deploylab.stats import Raced, raced
+from deploylab.results import Session, describe
+from deploylab.results.record import Difference, Run
+from deploylab.results.stats import Raced, raced
 from tests.benchmarks import marks
 
 AGAINST = tomllib.loads(Path(__file__).with_name("references.toml").read_text(encoding="utf-8"))["against"]
@@ -103,8 +104,8 @@ def table(session: Session) -> str:
     """What a session measured, in Markdown: where and when, a row for each comparison, what differs, warnings."""
     found = list(_raced(session.plan, session.runs("pair")))
     plan = session.plan
-    head = (f"Measured {plan['created_utc'][:10]} on {words.machine(plan.get('machine') or {})}; "
-            f"{words.count(plan['n_pairs'], 'pair')} of {plan['pair_seconds']:g} s each, session `{session.id}`.")
+    head = (f"Measured {plan['created_utc'][:10]} on {describe.machine(plan.get('machine') or {})}; "
+            f"{units.count(plan['n_pairs'], 'pair')} of {plan['pair_seconds']:g} s each, session `{session.id}`.")
     columns = ["theirs", "ours", "load", "ratio (95 %)", *(f"{name}: theirs → ours" for name in COLUMNS)]
     rows = [_row(columns), _row(["---"] * len(columns)), *(_row(_cells(one)) for one in found)]
     return "\n".join([head, "", *rows, "", "What differs, besides names:", "", *_differing(found), *_beware(found)])
@@ -123,11 +124,11 @@ def _raced(plan: dict[str, Any], runs: Sequence[Run]) -> Iterator[Raced]:
 
 def _cells(one: Raced) -> list[str]:
     by_name = {row.name: row for row in figures(one)}
-    ratio = "–" if one.rps.ratio is None else f"{words.factor(one.rps.ratio)} ({words.interval(one.rps.ci95)})"
+    ratio = "–" if one.rps.ratio is None else f"{units.factor(one.rps.ratio)} ({units.interval(one.rps.ci95)})"
     ratio += " †" if _too_few(one) else ""
-    load = f"{one.contrast.view}, {words.count(one.contrast.concurrency, 'client')}"
+    load = f"{one.contrast.view}, {units.count(one.contrast.concurrency, 'client')}"
     size = "bytes_per_answer" if one.a.requests_per_visit is None else "bytes_per_visit"
-    names = [*(words.metric_name(metric, one.rps.unit) for metric in (*METRICS, size)), FAILED]
+    names = [*(describe.metric_name(metric, one.rps.unit) for metric in (*METRICS, size)), FAILED]
     return [f"`{one.contrast.a}`", f"`{one.contrast.b}`", load, ratio,
             *(f"{by_name[name].a} → {by_name[name].b}" for name in names)]
 
@@ -150,7 +151,7 @@ def _differing(found: Sequence[Raced]) -> Iterator[str]:
             program, _, name = one.name.partition(" ")
             programs.setdefault(program, []).append(name)
         told = "; ".join(f"{program} {', '.join(names)}" for program, names in programs.items())
-        yield f"- `{theirs}`, `{ours}`: {words.count(len(differences), 'thing')}. {told}"
+        yield f"- `{theirs}`, `{ours}`: {units.count(len(differences), 'thing')}. {told}"
 
 
 def _beware(found: Sequence[Raced]) -> list[str]:

@@ -5,9 +5,10 @@ from math import exp, log, sqrt
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from deploylab import words
+from deploylab.core import units
 from deploylab.core.errors import DeployLabError
-from deploylab.record import Run
+from deploylab.results import describe
+from deploylab.results.record import Run
 
 FAILURES_TO_WARN = 0.01  # share of the requests sent
 
@@ -22,7 +23,7 @@ class Cell(NamedTuple):
 
     @property
     def target(self) -> str:
-        return words.target(self.stage, self.variant)
+        return describe.target(self.stage, self.variant)
 
 
 # What can be compared: a run's figure, or None where the run has none.
@@ -133,11 +134,11 @@ def require_alike(runs: Sequence[Run], *, but: Sequence[str] = ()) -> None:
 _SAME: dict[str, Callable[[Run], object]] = {
     "view": lambda run: run.view,
     "mode": lambda run: f"{run.mode} loop",
-    "concurrency": lambda run: words.count(run.concurrency, "client"),
+    "concurrency": lambda run: units.count(run.concurrency, "client"),
     "arrival rate": lambda run: run.target_rps,
     "keep-alive": lambda run: "on" if run.keepalive else "off",
     "number of slow clients": lambda run: next((flag.split()[-1].rpartition("=")[2] for flag in run.flags
-                                                if words.flag_name(flag) == "slow_clients"), "0"),
+                                                if describe.flag_name(flag) == "slow_clients"), "0"),
     "duration": lambda run: f"{run.duration_s:.1f} s",
-    "machine": lambda run: words.machine(run.machine) + f", kernel {run.machine.get('kernel')}",
+    "machine": lambda run: describe.machine(run.machine) + f", kernel {run.machine.get('kernel')}",
 }

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deploylab import words
+from deploylab.core import units
 from deploylab.course import Contrast
-from deploylab.record import Comparison, Difference, Run
-from deploylab.stats.basics import METRICS
-from deploylab.stats.paired import compare
-from deploylab.stats.summary import Summary, summarise
+from deploylab.results import describe
+from deploylab.results.record import Comparison, Difference, Run
+from deploylab.results.stats.basics import METRICS
+from deploylab.results.stats.paired import compare
+from deploylab.results.stats.summary import Summary, summarise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +89,10 @@ def differing(contrast: Contrast, differences: Sequence[Difference]) -> str:
     if not contrast.parts and len(others) == 1:
         one = differences[0]
         return f"They differ in one thing: {one.name}, {one.a or 'not there'} → {one.b or 'not there'}."
-    many = words.count(len(others), "thing")
+    many = units.count(len(others), "thing")
     beside = f"Beside {contrast.differs}, they differ in {many} more" if contrast.parts else f"They differ in {many}"
     return f"{beside}: the number is the worth of the step, not of its parts."
 
 
 def _key(run: Run) -> tuple[str, str]:
-    return words.target(run.stage, run.variant), run.view
+    return describe.target(run.stage, run.variant), run.view

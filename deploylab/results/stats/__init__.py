@@ -5,13 +5,13 @@ noise within one. So a figure's interval comes from how the runs differ, and a r
 pairs of runs that lie next to each other in time.
 """
 
-from deploylab.stats.basics import METRICS, Cell, autocorrelation, cell_of, log_interval, require_alike
-from deploylab.stats.contrasts import Raced, differing, raced, sides
-from deploylab.stats.course_steps import Step, cells_of, on_ladder, steps
-from deploylab.stats.guess import GUESSES, Judged, judged
-from deploylab.stats.levels import TOO_MUCH, Carried, Knee, Level, carries, knee, levels
-from deploylab.stats.paired import compare, pairs_needed
-from deploylab.stats.summary import Summary, summarise
+from deploylab.results.stats.basics import METRICS, Cell, autocorrelation, cell_of, log_interval, require_alike
+from deploylab.results.stats.contrasts import Raced, differing, raced, sides
+from deploylab.results.stats.course_steps import Step, cells_of, on_ladder, steps
+from deploylab.results.stats.guess import GUESSES, Judged, judged
+from deploylab.results.stats.levels import TOO_MUCH, Carried, Knee, Level, carries, knee, levels
+from deploylab.results.stats.paired import compare, pairs_needed
+from deploylab.results.stats.summary import Summary, summarise
 
 __all__ = ["GUESSES", "METRICS", "TOO_MUCH", "Carried", "Cell", "Judged", "Knee", "Level", "Raced", "Step", "Summary",
            "autocorrelation", "carries", "cell_of", "cells_of", "compare", "differing", "judged", "knee", "levels",

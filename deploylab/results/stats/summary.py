@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from math import log
 from statistics import fmean, median, stdev
 
-from deploylab import words
-from deploylab.record import Run
-from deploylab.stats.basics import (
+from deploylab.core import units
+from deploylab.results import describe
+from deploylab.results.record import Run
+from deploylab.results.stats.basics import (
     COUNTS,
     METRICS,
     Cell,
@@ -77,7 +78,7 @@ def _summary(cell: Cell, runs: list[Run]) -> Summary:
     require_alike(runs)
     rates = [run.rps for run in runs]
     mean, interval = log_interval(rates) if min(rates) > 0 else (fmean(rates), None)
-    flags = [name for run in runs for name in {words.flag_name(flag) for flag in run.flags}]
+    flags = [name for run in runs for name in {describe.flag_name(flag) for flag in run.flags}]
     summary = Summary(
         cell=cell, n_runs=len(runs), rps=mean, rps_mean=fmean(rates), rps_ci95=interval,
         cv=stdev(rates) / fmean(rates) if len(runs) > 1 and mean > 0 else None,
@@ -112,18 +113,18 @@ def _sum_errors(runs: Sequence[Run]) -> dict[str, int]:
 
 
 def _warnings(summary: Summary, runs: list[Run]) -> list[str]:
-    out = words.flags_in(runs)
+    out = describe.flags_in(runs)
     if summary.n_failed:
-        out.append(words.failures(summary.errors, summary.n_sent))
+        out.append(describe.failures(summary.errors, summary.n_sent))
     if empty := sum(run.rps == 0 for run in runs):
-        out.append(f"no good answer in {empty} of {words.count(len(runs), 'run')}: no interval")
+        out.append(f"no good answer in {empty} of {units.count(len(runs), 'run')}: no interval")
     for name in summary.latency_ns:
         missing = sum(run.latency_ns.get(name) is None for run in runs)
         if missing:
-            out.append(f"{name} is missing in {missing} of {words.count(len(runs), 'run')}: "
+            out.append(f"{name} is missing in {missing} of {units.count(len(runs), 'run')}: "
                        "too few answers, or too many failures, to carry it")
     if summary.cv and summary.cv > CV_TO_WARN:
-        out.append(f"the runs differ much: coefficient of variation {words.percent(summary.cv)}")
+        out.append(f"the runs differ much: coefficient of variation {units.percent(summary.cv)}")
     if drifts(summary.autocorrelation, len(runs)):
         out.append("a run resembles the one before it (lag-1 autocorrelation "
                    f"{summary.autocorrelation:.2f}): the interval is too narrow")

@@ -18,7 +18,7 @@ from typing import Any
 from deploylab.core import paths
 from deploylab.core.errors import ResultsError
 from deploylab.core.files import add_line, explained, replace, whole_json
-from deploylab.record import Run
+from deploylab.results.record import Run
 
 SCHEMA = 1  # of session.json; raised when a key changes its meaning
 

@@ -1,11 +1,10 @@
 """Figures as plain sentences: ratios, loads, machines and flags, the same in every plot and report."""
 
 from collections.abc import Sequence
-from math import sqrt
 from statistics import fmean
 
 from deploylab.core import units
-from deploylab.record import LoadResult, Run
+from deploylab.results.record import LoadResult, Run
 
 # Per metric: its name, then "as many", "more" and "fewer" as its own words.
 METRICS = {
@@ -21,65 +20,6 @@ METRICS = {
                            "fewer requests a visit"),
     "bytes_per_visit": ("bytes a visit", "as many bytes a visit", "more bytes a visit", "fewer bytes a visit"),
 }
-
-
-def factor(ratio: float, like: float | None = None) -> str:
-    """A ratio with as many figures as a person can use.
-
-    Args:
-        ratio: B over A.
-        like: give it as many decimals as this ratio would get.
-
-    >>> factor(1.043), factor(2.13), factor(63.7), factor(0.0042), factor(1.93, like=2.13)
-    ('1.04', '2.1', '64', '0.0042', '1.9')
-    """
-    size = ratio if like is None else like
-    if size < 0.1:
-        return f"{ratio:.2g}"
-    return f"{ratio:,.{0 if size >= 10 else 1 if size >= 2 else 2}f}"
-
-
-def percent(share: float) -> str:
-    """A share of 1, in per cent.
-
-    >>> percent(0.062), percent(0.004), percent(0.0)
-    ('6 %', '0.4 %', '0 %')
-    """
-    value = 100 * share
-    return f"{value:.0f} %" if value >= 1 or value == 0 else f"{value:.1g} %"
-
-
-def interval(ci95: tuple[float, float] | None) -> str:
-    """An interval of a ratio, both ends with the same decimals unless they are far apart.
-
-    >>> interval((1.9, 2.33)), interval((0.004, 4331.0)), interval(None)
-    ('1.9 to 2.3', '0.004 to 4,331', 'no interval')
-    """
-    if ci95 is None:
-        return "no interval"
-    low, high = ci95
-    if high > 10 * low:
-        return f"{factor(low)} to {factor(high)}"
-    middle = sqrt(low * high)
-    return f"{factor(low, like=middle)} to {factor(high, like=middle)}"
-
-
-def within(width: float) -> str:
-    """How far something may be off, given as a factor minus one.
-
-    >>> within(0.06), within(1.5)
-    ('within 6 %', 'within a factor of 2.5')
-    """
-    return f"within {half_width(width)}"
-
-
-def half_width(share: float) -> str:
-    """How far an interval reaches from its middle, given as a factor minus one.
-
-    >>> half_width(0.06), half_width(1.5)
-    ('6 %', 'a factor of 2.5')
-    """
-    return percent(share) if share < 1 else f"a factor of {factor(1 + share)}"
 
 
 def change(ratio: float, ci95: tuple[float, float] | None, metric: str = "rps", unit: str = "requests") -> str:
@@ -102,13 +42,13 @@ def change(ratio: float, ci95: tuple[float, float] | None, metric: str = "rps", 
     """
     _, as_many, more, fewer = (_counting(unit, text) for text in METRICS[metric])
     if ci95 and ci95[0] <= 1 <= ci95[1]:
-        return f"no difference seen ({within(max(ci95[1], 1 / ci95[0]) - 1)})"
+        return f"no difference seen ({units.within(max(ci95[1], 1 / ci95[0]) - 1)})"
     if ratio <= 0.5:
         turned = (1 / ci95[1], 1 / ci95[0]) if ci95 else None
-        return f"{factor(1 / ratio)} times {fewer} ({interval(turned)})"
+        return f"{units.factor(1 / ratio)} times {fewer} ({units.interval(turned)})"
     if ratio >= 1.5:
-        return f"{factor(ratio)} times {as_many} ({interval(ci95)})"
-    return f"{percent(abs(ratio - 1))} {more if ratio > 1 else fewer} ({_percent_interval(ci95)})"
+        return f"{units.factor(ratio)} times {as_many} ({units.interval(ci95)})"
+    return f"{units.percent(abs(ratio - 1))} {more if ratio > 1 else fewer} ({_percent_interval(ci95)})"
 
 
 def metric_name(metric: str, unit: str = "requests") -> str:
@@ -129,16 +69,7 @@ def _percent_interval(ci95: tuple[float, float] | None) -> str:
     if ci95 is None:
         return "no interval"
     low, high = sorted(abs(end - 1) for end in ci95)
-    return f"{percent(low).removesuffix(' %')} to {percent(high)}"
-
-
-def count(n: int, noun: str) -> str:
-    """A number with its noun.
-
-    >>> count(1, "run"), count(1200, "request")
-    ('1 run', '1,200 requests')
-    """
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+    return f"{units.percent(low).removesuffix(' %')} to {units.percent(high)}"
 
 
 def target(stage: str, variant: str | None) -> str:
@@ -154,7 +85,7 @@ def load(run: LoadResult) -> str:
     """The load of a run: who asks, how often, on which connections."""
     kept = "kept connections" if run.keepalive else "a new connection for each request"
     who = (f"{run.target_rps:g} requests due a second" if run.mode == "open"
-           else count(run.concurrency, "client"))
+           else units.count(run.concurrency, "client"))
     return f"{who}, {kept}, {units.seconds(run.duration_s)} a run"
 
 
@@ -177,7 +108,7 @@ def machine(facts: dict) -> str:
         kind += f" ({facts['provider']})"
     parts = [kind, facts.get("cpu"), facts.get("distro")]
     if facts.get("n_cpu"):
-        parts.append(count(facts["n_cpu"], "processor"))
+        parts.append(units.count(facts["n_cpu"], "processor"))
     if facts.get("memory_bytes"):
         parts.append(f"{units.size(facts['memory_bytes'])} memory")
     return ", ".join(str(part) for part in parts if part)
@@ -230,7 +161,7 @@ def failures(errors: dict[str, int], n_sent: int) -> str:
     if not failed:
         return "none failed"
     kinds = ", ".join(f"{n:,} {kind}" for kind, n in sorted(errors.items(), key=lambda item: -item[1]) if n)
-    return f"{failed:,} of {n_sent:,} failed ({percent(failed / n_sent)}): {kinds}"
+    return f"{failed:,} of {n_sent:,} failed ({units.percent(failed / n_sent)}): {kinds}"
 
 
 def noted(runs: Sequence[LoadResult]) -> str:
@@ -247,7 +178,7 @@ def noted(runs: Sequence[LoadResult]) -> str:
         parts += [f"{_mean(own, 'file')} from its own cache"] if own else []
     if ratios := [run.hit_ratio for run in runs if run.hit_ratio is not None]:
         pages = " of its pages" if visits else ""
-        parts.append(f"{percent(fmean(ratios))}{pages} from the server's cache")
+        parts.append(f"{units.percent(fmean(ratios))}{pages} from the server's cache")
     return ", ".join([*parts, *([said] if (said := behind(runs)) else [])])
 
 
@@ -260,7 +191,7 @@ def behind(runs: Sequence[LoadResult]) -> str:
     if asked := [run.db_queries_per_request for run in runs if run.db_queries_per_request is not None]:
         parts.append(f"{_mean(fmean(asked), 'database query')} a {runs[0].unit[:-1]}")
     if found := [run.app_cache_hit_ratio for run in runs if run.app_cache_hit_ratio is not None]:
-        parts.append(f"{percent(fmean(found))} of the application's lookups found in its cache")
+        parts.append(f"{units.percent(fmean(found))} of the application's lookups found in its cache")
     return ", ".join(parts)
 
 
@@ -275,4 +206,5 @@ def flags_in(runs: Sequence[Run], but: Sequence[str] = ()) -> list[str]:
     """Each flag but these with how many of the runs carry it, in words; empty is good."""
     carried = [{flag_name(one) for one in run.flags} for run in runs]
     names = [name for name in dict.fromkeys(flag_name(one) for run in runs for one in run.flags) if name not in but]
-    return [f"{flag(name)} ({sum(name in one for one in carried)} of {count(len(runs), 'run')})" for name in names]
+    of_all = units.count(len(runs), "run")
+    return [f"{flag(name)} ({sum(name in one for one in carried)} of {of_all})" for name in names]

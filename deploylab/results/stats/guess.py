@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from math import inf
 
-from deploylab import words
+from deploylab.core import units
 from deploylab.core.errors import DeployLabError
-from deploylab.record import Comparison
+from deploylab.results.record import Comparison
 
 # The words of a guess, and which ratios of B over A each of them means: (from, up to). Between "same" and "2x", and
 # between "2x" and "10x", lie ratios that no word means: who finds 1.3 has seen neither the same nor twice as much.
@@ -77,9 +77,9 @@ def judged(guess: str, result: Comparison) -> Judged:
     low, high = range_of(guess)
     if result.ratio is None:
         return Judged(guess, OPEN, f"You said {guess}; there is no ratio to hold it against.")
-    measured = f"{words.factor(result.ratio)} times ({words.interval(result.ci95)})"
+    measured = f"{units.factor(result.ratio)} times ({units.interval(result.ci95)})"
     if result.ci95 is None:
-        return Judged(guess, OPEN, f"You said {guess}; one pair gave {words.factor(result.ratio)} times, and one pair "
+        return Judged(guess, OPEN, f"You said {guess}; one pair gave {units.factor(result.ratio)} times, and one pair "
                                    "has no interval, so it cannot be said.")
     least, most = result.ci95
     if low <= least and most <= high:
@@ -95,8 +95,8 @@ def _off(guess: str, ratio: float) -> str:
     """By how much a ratio misses what a guess means."""
     low, high = range_of(guess)
     if ratio < low:
-        off = f"{words.percent(1 - ratio / low)} below that"
+        off = f"{units.percent(1 - ratio / low)} below that"
     else:
-        off = f"{words.percent(ratio / high - 1)} above that" if ratio < 2 * high \
-            else f"{words.factor(ratio / high)} times the most of that"
+        off = f"{units.percent(ratio / high - 1)} above that" if ratio < 2 * high \
+            else f"{units.factor(ratio / high)} times the most of that"
     return f"{guess.capitalize()} means {meaning(guess)}; what came out is {off}"

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from math import exp, log, sqrt
 from statistics import fmean
 
-from deploylab import words
+from deploylab.core import units
 from deploylab.core.errors import DeployLabError
-from deploylab.record import Comparison, Run
-from deploylab.stats.basics import (
+from deploylab.results import describe
+from deploylab.results.record import Comparison, Run
+from deploylab.results.stats.basics import (
     COUNTS,
     FAILURES_TO_WARN,
     METRICS,
@@ -86,7 +87,7 @@ def pairs_needed(found: Comparison, half_width: float) -> int | None:
 
 
 def _name(runs: Sequence[Run], otherwise: str, with_view: bool = False) -> str:
-    names = list(dict.fromkeys(words.target(run.stage, run.variant) + (f" {run.view}" if with_view else "")
+    names = list(dict.fromkeys(describe.target(run.stage, run.variant) + (f" {run.view}" if with_view else "")
                                for run in runs))
     if len(names) > 1:
         raise DeployLabError(f"One side of a comparison holds several servers: {', '.join(names)}.",
@@ -125,10 +126,10 @@ def _verdict(names: str, pairs: list[Pair], metric: str, ratio: float | None,
     if ratio is None:
         return f"{names}: no ratio, because {_why_none(pairs, metric)}"
     left_out = f" in {n_used} of {len(pairs)} pairs" if n_used < len(pairs) else ""
-    said = f"{names}{left_out}: {words.change(ratio, ci95, metric, unit)}"
+    said = f"{names}{left_out}: {describe.change(ratio, ci95, metric, unit)}"
     if half_width is None:
         return f"{said}; one pair cannot say how far it would move"
-    return f"{said}; half-width {words.half_width(half_width)}"
+    return f"{said}; half-width {units.half_width(half_width)}"
 
 
 def _why_none(pairs: list[Pair], metric: str) -> str:
@@ -137,7 +138,7 @@ def _why_none(pairs: list[Pair], metric: str) -> str:
     silent = [_name(runs, "") for runs in _by_side(pairs) if all(run.n_ok == 0 for run in runs)]
     if silent:
         return f"{' and '.join(silent)} gave no good answer"
-    return f"no pair has a {words.METRICS[metric][0]} on both sides"
+    return f"no pair has a {describe.METRICS[metric][0]} on both sides"
 
 
 def _by_side(pairs: list[Pair]) -> tuple[list[Run], list[Run]]:
@@ -147,11 +148,11 @@ def _by_side(pairs: list[Pair]) -> tuple[list[Run], list[Run]]:
 def _warnings(pairs: list[Pair], ratios: list[float], metric: str, n_a: int, n_b: int) -> list[str]:
     out = []
     if 0 < len(ratios) < len(pairs):
-        out.append(f"{len(pairs) - len(ratios)} of {words.count(len(pairs), 'pair')} left out: "
-                   f"one side had no {words.METRICS[metric][0]}; the ratio is of the others only")
+        out.append(f"{len(pairs) - len(ratios)} of {units.count(len(pairs), 'pair')} left out: "
+                   f"one side had no {describe.METRICS[metric][0]}; the ratio is of the others only")
     sides = _by_side(pairs)
     if single := n_a + n_b - sum(map(len, sides)):
-        out.append(f"{words.count(single, 'run')} without a partner left out")
+        out.append(f"{units.count(single, 'run')} without a partner left out")
     for runs in sides:
         out += _side_warnings(runs)
     if len(ratios) > 1 and max(ratios) == min(ratios) and metric not in COUNTS:
@@ -163,10 +164,10 @@ def _warnings(pairs: list[Pair], ratios: list[float], metric: str, n_a: int, n_b
 
 def _side_warnings(runs: Sequence[Run]) -> list[str]:
     name = _name(runs, "")
-    out = [f"{name}: {text}" for text in words.flags_in(runs, but=words.INFORMATION)]
+    out = [f"{name}: {text}" for text in describe.flags_in(runs, but=describe.INFORMATION)]
     sent, failed = sum(run.n_sent for run in runs), sum(run.n_errors for run in runs)
     if sent and failed / sent > FAILURES_TO_WARN:
-        out.append(f"{name}: {words.percent(failed / sent)} of its requests failed; "
+        out.append(f"{name}: {units.percent(failed / sent)} of its requests failed; "
                    "only good answers are compared")
     return out
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from deploylab import words
 from deploylab.core import units
-from deploylab.record import Run
-from deploylab.stats.summary import Summary, summarise
+from deploylab.results import describe
+from deploylab.results.record import Run
+from deploylab.results.stats.summary import Summary, summarise
 
 GROWN = 0.9           # of the best throughput: from here on more clients bring next to nothing
 PAST = 2              # levels that must lie past the knee; with fewer it may be chance
@@ -158,9 +158,9 @@ def _answer(last: Level | None, above: Level | None, limit_ns: int) -> str:
 def _too_much(level: Level, limit_ns: int) -> str:
     """Why a rate is not carried, in words; empty if it is, or if nothing can be said."""
     if level.summary.failure_share > FAILED_SHARE:
-        return f"{words.percent(level.summary.failure_share)} failed"
+        return f"{units.percent(level.summary.failure_share)} failed"
     if found := level.mostly(TOO_MUCH):
-        return words.flag(found[0])
+        return describe.flag(found[0])
     p, ns = level.tail or ("", 0)
     return f"{p} was {units.ms(ns)}" if ns > limit_ns else ""
 
@@ -172,9 +172,9 @@ def _doubt(*some: Level) -> str:
     for level in some:
         if new := [name for name in level.mostly(GENERATORS) if name not in known]:
             known.update(new)
-            out += f" In doubt from {level.load:,.4g} on: {'; '.join(map(words.flag, new))}."
+            out += f" In doubt from {level.load:,.4g} on: {'; '.join(map(describe.flag, new))}."
     return out
 
 
 def _clients(level: Level) -> str:
-    return words.count(int(level.load), "client")
+    return units.count(int(level.load), "client")

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploylab.course import Course, Stage
-from deploylab.record import Comparison, Run
-from deploylab.stats.basics import METRICS, Cell, cell_of
-from deploylab.stats.paired import compare
-from deploylab.stats.summary import Summary, summarise
+from deploylab.results.record import Comparison, Run
+from deploylab.results.stats.basics import METRICS, Cell, cell_of
+from deploylab.results.stats.paired import compare
+from deploylab.results.stats.summary import Summary, summarise
 
 
 @dataclass(frozen=True, kw_only=True)

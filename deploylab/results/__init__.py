@@ -1,0 +1,13 @@
+"""One run as a record, sessions on disk, what runs say together (`stats`), and numbers in words (`describe`)."""
+
+from deploylab.results.session import (
+    SCHEMA,
+    DamagedResults,
+    Session,
+    latest,
+    latest_unfinished,
+    recorded,
+    sessions,
+)
+
+__all__ = ["SCHEMA", "DamagedResults", "Session", "latest", "latest_unfinished", "recorded", "sessions"]
