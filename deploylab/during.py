@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from deploylab import experiment, load, measuring
-from deploylab.awake import awake
 from deploylab.core.errors import LoadError
 from deploylab.core.progress import Progress
 from deploylab.core.units import NS_PER_S
@@ -16,6 +15,8 @@ from deploylab.experiment import Bench, Cell, Load
 from deploylab.load import attempts
 from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
+from deploylab.provision import prepare
+from deploylab.provision.on_demand import awake
 from deploylab.results import Session
 from deploylab.results.record import Run
 from deploylab.sitting import chosen_targets
@@ -61,7 +62,7 @@ def measure(machine: Machine, course: Course, name: str, act: Callable[[], T], p
     clients = OPEN_CONNECTIONS if rate_per_s else concurrency or course.view(view).concurrency[0]
     cell = Cell(target, course.view(view), clients)
     with awake(machine, [target]):
-        measuring.verify(machine, course, [target], progress)
+        prepare.verify(machine, course, [target], progress)
         session = Session.create(kind="measure", cells=[cell.as_plan()], n_rounds=1, seconds=seconds,
                                  stages=[target.stage])
         bench = Bench.of(machine, course, session, Load(seconds=seconds, rate_per_s=rate_per_s))

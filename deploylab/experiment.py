@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deploylab import load, prelude, provision
+from deploylab import load, prelude
 from deploylab.core import cancel
 from deploylab.core.errors import LoadError
 from deploylab.course import Course, Target, View
 from deploylab.machine import Machine, usage
+from deploylab.provision import converge
 from deploylab.results import Session
 from deploylab.results.record import LoadResult, Run
 
@@ -122,7 +123,7 @@ class Bench:
         """A bench on this machine; its facts and the deployed revision are read once, now."""
         facts = machine.facts()
         return cls(machine=machine, course=course, session=session, facts=facts,
-                   app_rev=provision.app_revision(course), how=replace(how, cpus=free_cpus(facts)))
+                   app_rev=converge.app_revision(course), how=replace(how, cpus=free_cpus(facts)))
 
 
 def measure(bench: Bench, cell: Cell, *, purpose: str, round_number: int | None = None,
@@ -184,7 +185,7 @@ def calibrate(bench: Bench) -> float:
     connection handling together; a stage that comes near it is not what was measured.
     """
     host, how = bench.machine.host, bench.how
-    spec = load.LoadSpec(url=f"http://{host}:{provision.CALIBRATION_PORT}/", concurrency=10,
+    spec = load.LoadSpec(url=f"http://{host}:{converge.CALIBRATION_PORT}/", concurrency=10,
                          duration_s=CALIBRATION_S, warmup_s=0.3, keepalive=how.keepalive, cpus=how.cpus,
                          allowed_addresses=(host,), timeout_s=TIMEOUT_S)
     result = load.run(spec)
@@ -257,7 +258,7 @@ def _run(bench: Bench, cell: Cell, result: LoadResult, **more: Any) -> Run:
         "session_id": bench.session.id, "stage": cell.target.stage, "variant": cell.target.variant,
         "view": cell.view.name, "warmup_s": bench.how.warmup_s,
         "machine": machine_fields(bench.facts), "app_rev": bench.app_rev,
-        "config_hash": provision.config_hash(bench.course, cell.target.stage),
+        "config_hash": converge.config_hash(bench.course, cell.target.stage),
     }
     return Run(**{**fields, **known, **more})
 
@@ -273,8 +274,8 @@ def unlisted(result: LoadResult, course: Course, machine: Machine | None) -> Run
         stage=target.stage if target else "", variant=target.variant if target else None, view=view,
         server_cpu_s=None, server_runq_wait_s=None, server_rss_bytes=None, server_pss_bytes=None,
         machine=machine_fields(machine.facts()) if ours else {},
-        config_hash=provision.config_hash(course, target.stage) if target else "",
-        app_rev=provision.app_revision(course) if target else "",
+        config_hash=converge.config_hash(course, target.stage) if target else "",
+        app_rev=converge.app_revision(course) if target else "",
     )
 
 

@@ -1,32 +1,17 @@
 """The loads of a session, with their progress: previews, rounds, contrasts. What is there already stays."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from deploylab import checks, contrast, experiment, load
-from deploylab.awake import PATIENCE_S, answers, awake
+from deploylab import contrast, experiment, load
 from deploylab.core import units
-from deploylab.core.errors import CheckError
 from deploylab.core.progress import Progress
-from deploylab.course import Contrast, Course, Stage, Target
+from deploylab.course import Contrast, Stage
 from deploylab.experiment import Bench
-from deploylab.machine import Machine
+from deploylab.provision.on_demand import awake
 from deploylab.results import describe, stats
 from deploylab.results.record import Run
-
-
-def verify(machine: Machine, course: Course, targets: Iterable[Target], progress: Progress) -> None:
-    """Nothing, if each of these stands and every check of it says yes: never measure an unverified server.
-
-    Raises:
-        CheckError: one does not stand, or a check says no.
-    """
-    for target in {target.name: target for target in targets}.values():
-        with progress.phase("check", f"{target.name}: check"):
-            if not answers(machine, target, patience_s=PATIENCE_S):
-                raise CheckError(f"{target.name} does not answer on port {target.port}.", f"./lab goto {target.name}")
-            checks.require(checks.verify(machine, course, target))
 
 
 def preview(bench: Bench, stage: Stage, progress: Progress) -> None:

@@ -6,20 +6,17 @@
     at the end:       the report, from rounds and pairs alone
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from deploylab import checks, experiment, measuring, provision, results
-from deploylab.awake import awake
-from deploylab.checks import Check
+from deploylab import experiment, measuring, results
 from deploylab.core import units
-from deploylab.core.errors import CheckError
 from deploylab.core.progress import Progress
-from deploylab.course import Contrast, Course, Stage, Target
+from deploylab.course import Contrast, Course, Stage
 from deploylab.experiment import Bench, Load
 from deploylab.machine import Machine
-from deploylab.provision import Converged
+from deploylab.provision import prepare
 from deploylab.results import Session
 
 N_ROUNDS = 5           # the fewest that give a t interval worth showing
@@ -34,53 +31,8 @@ LEAST_S = 0.5          # of a window: in less, a run says nothing
 OVERHEAD_S = 0.9       # of one run beside its window: start, warm-up, two samples
 
 
-@dataclass(frozen=True)
-class Ready:
-    """A converged stage, and what the checks saw of it."""
-
-    converged: Converged
-    checks: list[Check]
-
-    @property
-    def ok(self) -> bool:
-        return all(check.ok for check in self.checks)
-
-    def as_json(self) -> dict[str, Any]:
-        return {"stage": self.converged.stage, "changed": self.converged.changed,
-                "failed": self.converged.failed, "checks": [asdict(check) for check in self.checks]}
-
-
-def prepare(machine: Machine, course: Course, stage: Stage, progress: Progress,
-            variants: Sequence[Target] = ()) -> Ready:
-    """Converge the machine to a stage and check it. See `not_ready` for a 'no'.
-
-    Args:
-        variants: those of its variants that shall stand too, and be checked.
-
-    Raises:
-        ConvergeError: it could not be converged.
-    """
-    with progress.phase("converge", f"{stage.name}: converge"):
-        converged = provision.converge(machine, course, stage.name, on_event=_show(progress),
-                                       variants=[variant.variant or "" for variant in variants])
-    seen = []
-    for target in (stage, *variants):
-        with progress.phase("check", f"{target.name}: check"), awake(machine, [target]):
-            seen += checks.verify(machine, course, target)
-    n_ok = sum(check.ok for check in seen)
-    progress.say(f"    {_changes(converged)}; {n_ok} of {len(seen)} checks say yes")
-    return Ready(converged, seen)
-
-
-def not_ready(ready: Ready) -> CheckError:
-    """The error for a stage of which a check says no."""
-    no = [check for check in ready.checks if not check.ok]
-    text = "\n".join(checks.line(check) for check in no)
-    return CheckError(f"Stage {ready.converged.stage} is not ready:\n{text}", no[0].cure)
-
-
 def run(machine: Machine, course: Course, stages: Sequence[Stage], *, quick: bool,
-        progress: Progress) -> tuple[Session, list[Ready]]:
+        progress: Progress) -> tuple[Session, list[prepare.Ready]]:
     """Take the machine down the road and measure it.
 
     An unfinished session of the same plan is gone on with: what it has measured stays.
@@ -100,14 +52,13 @@ def run(machine: Machine, course: Course, stages: Sequence[Stage], *, quick: boo
     bench: Bench | None = None
     ready = []
     for stage in stages:
-        ready.append(prepare(machine, course, stage, progress, stage.variants))
+        ready.append(prepare.to_stage(machine, course, stage, progress, stage.variants))
         if not ready[-1].ok:  # never measure an unverified server
-            raise not_ready(ready[-1])
+            raise prepare.not_ready(ready[-1])
         bench = Bench.of(machine, course, session, Load(seconds=PREVIEW_SECONDS))
         measuring.preview(bench, stage, progress)
     assert bench is not None
-    with progress.phase("converge", "static stub, to calibrate the load generator"):
-        provision.converge(machine, course, provision.CALIBRATION, on_event=_show(progress))
+    prepare.calibration_stub(machine, course, progress)
     bench = measuring.calibrated(bench, plan["seconds"], progress)
     _note(session, bench, ready)
     measuring.rounds(bench, stages, progress)
@@ -162,27 +113,8 @@ def _window_s(wanted_s: float, n_runs: int) -> float:
     return round(min(wanted_s, max(LEAST_S, AT_MOST_S / max(1, n_runs) - OVERHEAD_S)), 1)
 
 
-def _note(session: Session, bench: Bench, ready: list[Ready]) -> None:
+def _note(session: Session, bench: Bench, ready: list[prepare.Ready]) -> None:
     """Write down what the machine was found to be, for the report."""
     name = "keepalive" if bench.how.keepalive else "no_keepalive"
     session.update(machine=experiment.machine_fields(bench.facts), ceiling={name: bench.how.ceiling_rps},
                    converge=[{**one.as_json(), "seconds": one.converged.seconds} for one in ready])
-
-
-def _changes(converged: Converged) -> str:
-    return units.count(converged.changed, "change")
-
-
-def _show(progress: Progress) -> Callable[[dict[str, Any]], None]:
-    """Drive a progress line with the events of a converge."""
-    state = {"n": 0, "done": 0}
-
-    def on_event(event: dict[str, Any]) -> None:
-        if event["event"] == "planned":
-            state["n"] = event["n"]
-        elif event["event"] == "start":
-            progress.update(event["name"], state["done"], state["n"] or None)
-        elif event["event"] == "done":
-            state["done"] += 1
-
-    return on_event

@@ -5,7 +5,6 @@ from dataclasses import asdict
 
 from deploylab import contrast as contrasts
 from deploylab import experiment, measuring, overview
-from deploylab.awake import awake
 from deploylab.core import units
 from deploylab.core.errors import CheckError, CourseError
 from deploylab.core.progress import Progress
@@ -13,6 +12,8 @@ from deploylab.course import Contrast, Course, Target, View
 from deploylab.experiment import Bench, Cell, Load
 from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
+from deploylab.provision import prepare
+from deploylab.provision.on_demand import awake
 from deploylab.results import Session
 from deploylab.results.record import Difference, Run
 from deploylab.results.stats import differing
@@ -63,7 +64,7 @@ def compare(machine: Machine, course: Course, contrast: Contrast, progress: Prog
     """
     targets = [course.target(contrast.a), course.target(contrast.b)]
     with awake(machine, targets):
-        measuring.verify(machine, course, targets, progress)
+        prepare.verify(machine, course, targets, progress)
         found = contrasts.find(machine, course, contrast)
         progress.say(f"{measuring.described(contrast)}: {pairs} pairs of {seconds:g} s")
         progress.say(differing(contrast, found))

@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deploylab import experiment, measuring, provision, road, sitting
-from deploylab.awake import awake
+from deploylab import experiment, measuring, road, sitting
 from deploylab.core import units
 from deploylab.core.files import explained
 from deploylab.core.files import replace as replace_file
@@ -23,6 +22,8 @@ from deploylab.course import Course, Target, View
 from deploylab.experiment import Bench, Cell, Load
 from deploylab.load.spec import CLOSED, OPEN, OPEN_CONNECTIONS
 from deploylab.machine import Machine
+from deploylab.provision import prepare
+from deploylab.provision.on_demand import awake
 from deploylab.results import Session, describe, stats
 from deploylab.results.record import Run
 
@@ -85,9 +86,8 @@ def sweep(machine: Machine, course: Course, name: str, view_name: str, progress:
     plan = {"kind": PURPOSE, "stages": [target.stage], "target": target.name, "view": view.name, "seconds": seconds,
             "n_rounds": repeats, "limit_ms": limit_ms, "wanted_rates": list(rates), "clients": list(CLIENTS)}
     with awake(machine, [target]):
-        measuring.verify(machine, course, [target], progress)
-        with progress.phase("converge", "static stub, to calibrate the load generator"):
-            provision.converge(machine, course, provision.CALIBRATION)
+        prepare.verify(machine, course, [target], progress)
+        prepare.calibration_stub(machine, course, progress)
         session = road.resumable(plan) or Session.create(**plan)
         bench = Bench.of(machine, course, session, Load(seconds=seconds))
         session.update(machine=experiment.machine_fields(bench.facts))

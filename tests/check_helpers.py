@@ -2,10 +2,10 @@
 
 import time
 
-from deploylab import checks
 from deploylab import course as courses
-from deploylab.awake import awake
-from deploylab.checks import Check
+from deploylab.provision import checks
+from deploylab.provision.checks import Check
+from deploylab.provision.on_demand import awake
 
 COURSE = courses.load()
 

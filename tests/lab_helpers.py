@@ -49,17 +49,19 @@ def write_pyproject(clone: Path, *names: str) -> None:
     (clone / "pyproject.toml").write_text(f"{text}[project.optional-dependencies]\n{extras}\n")
 
 
-# What `lab` needs beside deploylab/bootstrap/ before anything is installed.
-FIRST = ("lab", *(f"deploylab/{name}.py" for name in ("__init__", "errors", "paths", "bundled")))
+
+def copy_bootstrap(clone: Path) -> None:
+    """What `lab` needs before anything is installed, and nothing else of the package."""
+    for folder in ("bootstrap", "core"):
+        shutil.copytree(ROOT / "deploylab" / folder, clone / "deploylab" / folder)
+    for name in ("lab", "deploylab/__init__.py"):
+        shutil.copy(ROOT / name, clone / name)
 
 
 def make_clone(clone: Path) -> Path:
     """A clone that needs only the package `tiny`, and a folder of wheels beside it."""
-    package = clone / "deploylab"
-    shutil.copytree(ROOT / "deploylab" / "bootstrap", package / "bootstrap")
-    for name in FIRST:
-        shutil.copy(ROOT / name, clone / name)
-    (package / "cli.py").write_text(STUB_CLI)
+    copy_bootstrap(clone)
+    (clone / "deploylab" / "cli.py").write_text(STUB_CLI)
     (clone / "constraints.txt").write_text("tiny==1.0\ntinytest==1.0\n")
     write_pyproject(clone, "tiny")
     wheels = clone / "wheels"

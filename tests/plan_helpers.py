@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 from deploylab import course as courses
-from deploylab import provision
 from deploylab.core import paths
 from deploylab.machine.ssh import Ssh
+from deploylab.provision import converge
 
 COURSE = courses.load()
 NOBODY = Ssh("192.0.2.1", 22, "nobody", "none")
@@ -37,7 +37,7 @@ print(json.dumps([tried(spec) for spec in json.load(sys.stdin)]))
 
 def plans(variants: dict[str, list[str]]) -> dict[str, list[str] | str]:
     """The names of the operations, in their order, of each stage with these variants; or what a deploy failed with."""
-    specs = [provision.specification(NOBODY, COURSE, stage, of) for stage, of in variants.items()]
+    specs = [converge.specification(NOBODY, COURSE, stage, of) for stage, of in variants.items()]
     done = subprocess.run([sys.executable, "-c", PLAN], input=json.dumps(specs), cwd=paths.ROOT, text=True,
                           capture_output=True, env={**os.environ, "PYTHONPATH": str(paths.ROOT)})
     assert done.returncode == 0, done.stderr

@@ -5,10 +5,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from deploylab import awake
 from deploylab import course as courses
-from deploylab.checks.base import Look
 from deploylab.machine import Completed
+from deploylab.provision import on_demand
+from deploylab.provision.checks.base import Look
 
 NGINX = courses.load().stage("nginx")
 
@@ -54,15 +54,15 @@ def front():
 
 
 def test_one_that_was_just_started_is_given_time_where_that_was_asked_for(front):
-    assert not awake.answers(front(2), NGINX)
-    assert awake.answers(front(2), NGINX, patience_s=30)
+    assert not on_demand.answers(front(2), NGINX)
+    assert on_demand.answers(front(2), NGINX, patience_s=30)
 
 
 def test_patience_ends_and_a_closed_port_needs_none(front):
     gone = front(10**9)
-    assert not awake.answers(gone, NGINX, patience_s=0.5) and gone.n_asked > 1
+    assert not on_demand.answers(gone, NGINX, patience_s=0.5) and gone.n_asked > 1
     gone.server.server_close()
-    assert not awake.answers(gone, NGINX, patience_s=10**9)
+    assert not on_demand.answers(gone, NGINX, patience_s=10**9)
 
 
 def test_a_check_asks_again_only_while_all_processes_of_the_target_are_there(front):

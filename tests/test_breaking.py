@@ -3,13 +3,13 @@
 import pytest
 from check_helpers import COURSE, no_of, shown
 
-from deploylab import breaking, provision
 from deploylab.core.errors import CourseError, DeployLabError, MachineError
 from deploylab.core.progress import Progress
 from deploylab.lessons import breaks, recording
 from deploylab.lessons.desk import Desk
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live
+from deploylab.provision import converge, faults
 
 BROKEN = {"name": "socket", "title": "Every page says 502.", "target": "nginx", "url": "http://192.0.2.1:8003/"}
 MENDED = {"broken": {"name": "socket", "title": "Every page says 502.", "cause": "Its permission was 600."},
@@ -64,10 +64,10 @@ def test_a_break_that_is_none_lists_those_there_are(lab):
 
 def test_every_lesson_that_needs_a_stage_draws_from_its_own():
     known = [one for one in COURSE.breaks if one.target.partition(":")[0] == "nginx"]
-    assert breaking.of(COURSE, "05_nginx_gunicorn") == known != []
-    assert {breaking.drawn(COURSE, "05_nginx_gunicorn").name for _ in range(200)} == {one.name for one in known}
+    assert faults.of(COURSE, "05_nginx_gunicorn") == known != []
+    assert {faults.drawn(COURSE, "05_nginx_gunicorn").name for _ in range(200)} == {one.name for one in known}
     with pytest.raises(CourseError, match="01_servers"):
-        breaking.drawn(COURSE, "01_servers")
+        faults.drawn(COURSE, "01_servers")
 
 
 # ---------------------------------------------------------------------------------- the real machine
@@ -82,28 +82,28 @@ WORD = {"worker": "SIGKILL", "socket": "may not write", "backlog": "python3", "d
 @pytest.mark.parametrize("one", COURSE.breaks, ids=lambda one: one.name)
 def test_what_is_broken_is_found_by_its_check_and_mended(machine, one):
     target = COURSE.target(one.target)
-    breaking.mend(machine, COURSE, Progress("test"), [])  # what a failed test left
-    provision.converge(machine, COURSE, target.stage, variants=[target.variant] if target.variant else [])
+    faults.mend(machine, COURSE, Progress("test"), [])  # what a failed test left
+    converge.to_stage(machine, COURSE, target.stage, variants=[target.variant] if target.variant else [])
     assert no_of(machine, one.target) == {}
-    lesson = next(lesson.name for lesson in COURSE.lessons if one in breaking.of(COURSE, lesson.name))
+    lesson = next(lesson.name for lesson in COURSE.lessons if one in faults.of(COURSE, lesson.name))
     live = Live(machine, COURSE, lesson)
     assert live.break_it(Progress("test"), name=one.name)["name"] == one.name
     no = shown(machine, one.target, one.check, WORD[one.name])
     assert one.check in no and WORD[one.name] in no[one.check].cause
     said = live.mend(Progress("test"))
     assert said["broken"]["cause"] == one.cause and all(check["ok"] for check in said["stages"][0]["checks"])
-    assert breaking.present(COURSE) is None and not machine.run(f"[ -e {breaking.PID} ]").ok
-    assert provision.converge(machine, COURSE, target.stage).changed == 0
+    assert faults.present(COURSE) is None and not machine.run(f"[ -e {faults.PID} ]").ok
+    assert converge.to_stage(machine, COURSE, target.stage).changed == 0
     assert no_of(machine, one.target) == {}
 
 
 @pytest.mark.machine
 def test_what_does_not_stand_cannot_be_broken(machine):
-    provision.converge(machine, COURSE, "nginx")
+    converge.to_stage(machine, COURSE, "nginx")
     machine.check_output("systemctl stop nginx", sudo=True)
     with pytest.raises(MachineError, match=r"lab.goto\(\"nginx\"\)"):
-        breaking.harm(machine, COURSE, COURSE.breaking("socket"))
-    assert breaking.present(COURSE) is None
+        faults.harm(machine, COURSE, COURSE.breaking("socket"))
+    assert faults.present(COURSE) is None
 
 
 @pytest.mark.machine
@@ -116,9 +116,9 @@ def test_mending_without_anything_known_converges_what_the_lesson_needs(machine)
 
 @pytest.mark.machine
 def test_breaking_again_mends_what_was_broken_before(machine):
-    provision.converge(machine, COURSE, "nginx")
+    converge.to_stage(machine, COURSE, "nginx")
     live = Live(machine, COURSE, "09_release")
     live.break_it(Progress("test"), name="worker")
     live.break_it(Progress("test"), name="socket")
-    assert breaking.present(COURSE).name == "socket" and not machine.run(f"[ -e {breaking.PID} ]").ok
+    assert faults.present(COURSE).name == "socket" and not machine.run(f"[ -e {faults.PID} ]").ok
     live.mend(Progress("test"))

@@ -97,7 +97,7 @@ def test_a_whole_one_is_unpacked_and_then_in_use(file):
 
 
 def test_what_stops_while_it_is_written_leaves_no_file(clone, tmp_path, monkeypatch):
-    monkeypatch.setattr(making.stopping, "check", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(making.cancel, "check", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     work = tmp_path / "work"
     work.mkdir()
     (work / "a").write_bytes(b"a")
@@ -215,7 +215,7 @@ def test_the_command_line_says_it_in_one_message(lab, tmp_path):
 
 
 def test_the_guest_and_the_host_install_from_it(file, monkeypatch):
-    assert apt.bundled.apt_options() == [] and bundle.pip_environment() == {}
+    assert apt.bundle.apt_options() == [] and bundle.pip_environment() == {}
     before = box.recipe_hash()
     bundle.use(file, "./lab run")
     assert network.pip_settings() == {"no-index": "true", "find-links": "/usr/share/deploylab/guest-wheels"}
@@ -224,7 +224,7 @@ def test_the_guest_and_the_host_install_from_it(file, monkeypatch):
     assert (bundle.folder() / "host.list").read_text() == f"deb [trusted=yes] {bundle.url('host-packages')} ./\n"
     child = environment.child_environ()
     assert child["PIP_NO_INDEX"] == "1" and child["PIP_FIND_LINKS"] == bundle.url("host-wheels")
-    assert Settings.read({**child}).indexes == () and get_pip.bundled is bundle
+    assert Settings.read({**child}).indexes == () and get_pip.bundle is bundle
     assert box.recipe_hash() != before  # a box from the network is built again
     assert {reach.index().seen, reach.distribution().seen} == {reach.FROM_BUNDLE}
 

@@ -7,9 +7,9 @@ import subprocess
 import pytest
 
 from deploylab import course as courses
-from deploylab import provision
 from deploylab.core import paths
 from deploylab.machine import snapshot
+from deploylab.provision import converge
 
 COURSE = courses.load()
 # The steps of the road that a guide takes.
@@ -177,14 +177,14 @@ def test_by_hand_and_by_goto_the_machine_ends_the_same(machine, lab, name):
     (stage,) = STEPS[name]
     reset(lab, stage)
     before = snapshot.take(machine)
-    assert provision.converge(machine, COURSE, stage).changed > 5
+    assert converge.to_stage(machine, COURSE, stage).changed > 5
     goto = snapshot.take(machine)
 
     by_hand(machine, blocks(guide(name)))
     hand = snapshot.take(machine)
     assert unexplained(before, goto), "the snapshots do not see what a stage does"
     assert unexplained(goto, hand) == []
-    assert provision.converge(machine, COURSE, stage).changes == ()
+    assert converge.to_stage(machine, COURSE, stage).changes == ()
 
 
 @pytest.mark.machine
@@ -194,11 +194,11 @@ def test_guides_in_a_row_lead_where_goto_leads(machine, lab):
         found = blocks(guide(name))
         by_hand(machine, found if name == IN_A_ROW[0] else found[1:])  # without its reset
     hand = snapshot.take(machine)
-    assert {stage: provision.converge(machine, COURSE, stage).changes for stage in stages} == dict.fromkeys(stages, ())
+    assert {stage: converge.to_stage(machine, COURSE, stage).changes for stage in stages} == dict.fromkeys(stages, ())
 
     reset(lab, stages[0])
     before = snapshot.take(machine)
-    assert all(provision.converge(machine, COURSE, stage).changed > 1 for stage in stages)
+    assert all(converge.to_stage(machine, COURSE, stage).changed > 1 for stage in stages)
     goto = snapshot.take(machine)
     assert unexplained(before, goto), "the snapshots do not see what a stage does"
     assert unexplained(goto, hand) == []

@@ -6,10 +6,10 @@ import re
 import pytest
 
 from deploylab import course as courses
-from deploylab.checks import capacity
-from deploylab.checks.base import Look
 from deploylab.core import paths
 from deploylab.machine import Completed
+from deploylab.provision.checks import capacity
+from deploylab.provision.checks.base import Look
 
 COURSE = courses.load()
 APACHE = COURSE.stage("apache")

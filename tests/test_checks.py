@@ -5,12 +5,12 @@ import itertools
 
 import pytest
 
-from deploylab import checks
 from deploylab import course as courses
-from deploylab.checks import Check, base, delivery, system, trouble, web
-from deploylab.checks.base import Answer, Look
 from deploylab.core.errors import CheckError, CourseError
 from deploylab.machine import Completed
+from deploylab.provision import checks
+from deploylab.provision.checks import Check, base, delivery, system, trouble, web
+from deploylab.provision.checks.base import Answer, Look
 
 COURSE = courses.load()
 NGINX = COURSE.stage("nginx")

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 from check_helpers import COURSE, no_of, shown
 
-from deploylab import provision
-from deploylab.checks import web
-from deploylab.checks.base import Look
+from deploylab.provision import converge
+from deploylab.provision.checks import web
+from deploylab.provision.checks.base import Look
 
 NGINX = COURSE.stage("nginx")
 
@@ -15,7 +15,7 @@ NGINX = COURSE.stage("nginx")
 @pytest.mark.machine
 @pytest.mark.parametrize("stage", COURSE.stages, ids=lambda stage: stage.name)
 def test_a_converged_stage_and_its_variants_pass_every_check(machine, stage):
-    provision.converge(machine, COURSE, stage.name, variants=[target.variant for target in stage.variants])
+    converge.to_stage(machine, COURSE, stage.name, variants=[target.variant for target in stage.variants])
     assert {target.name: no_of(machine, target.name) for target in (stage, *stage.variants)} == {
         target.name: {} for target in (stage, *stage.variants)}
 
@@ -104,28 +104,28 @@ WHOLE = set()  # targets whose checks all said yes when they were last asked, an
 def test_a_check_says_no_and_converging_mends_it(machine, name, key, harm, word):
     stage, _, variant = name.partition(":")
 
-    def converge():
-        return provision.converge(machine, COURSE, stage, variants=[variant] if variant else [])
+    def mend():
+        return converge.to_stage(machine, COURSE, stage, variants=[variant] if variant else [])
 
     if name not in WHOLE and no_of(machine, name):
-        converge()
+        mend()
     WHOLE.clear()
     machine.check_output(harm, sudo=True)
     no = shown(machine, name, key, word)
     assert key in no
     assert word in no[key].cause and no[key].cure.startswith(f"./lab goto {stage}")
-    assert converge().changed
+    assert mend().changed
     assert no_of(machine, name) == {}
     WHOLE.add(name)
 
 
 @pytest.mark.machine
 def test_a_stranger_on_the_port_is_named(machine):
-    provision.converge(machine, COURSE, "nginx")
+    converge.to_stage(machine, COURSE, "nginx")
     machine.check_output("systemctl stop nginx; systemctl disable -q nginx; "
                          "setsid python3 -m http.server 8003 >/dev/null 2>&1 </dev/null & "
                          "until ss -Hltn 'sport = :8003' | grep -q .; do sleep 0.1; done", sudo=True)
     look = Look(machine, COURSE, dataclasses.replace(NGINX, expect={"server": "nginx"}))
     assert "another program" in web.server(look).cause and "http.server" in look.trouble[0]
-    provision.converge(machine, COURSE, "nginx")
+    converge.to_stage(machine, COURSE, "nginx")
     assert no_of(machine, "nginx") == {}

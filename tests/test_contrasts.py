@@ -9,6 +9,7 @@ import synthetic
 from deploylab import contrast, experiment, measuring
 from deploylab import course as courses
 from deploylab.core.errors import CheckError, CourseError, DeployLabError
+from deploylab.provision import prepare
 from deploylab.results import Session, stats
 from deploylab.results.record import Difference
 
@@ -223,17 +224,17 @@ def test_a_contrast_in_a_plan_is_what_json_gives_back():
 
 
 def test_an_unverified_server_is_never_measured(monkeypatch):
-    from deploylab.checks import Check
     from deploylab.core.progress import Progress
+    from deploylab.provision.checks import Check
 
     target = COURSE.target("nginx")
-    monkeypatch.setattr(measuring, "answers", lambda machine, target, **patience: False)
+    monkeypatch.setattr(prepare, "answers", lambda machine, target, **patience: False)
     with pytest.raises(CheckError, match="nginx does not answer on port 8003.*\nNext: ./lab goto nginx"):
-        measuring.verify(SimpleNamespace(), COURSE, [target], Progress("test"))
-    monkeypatch.setattr(measuring, "answers", lambda machine, target, **patience: True)
-    monkeypatch.setattr(measuring.checks, "verify", lambda *_: [Check("DEBUG is off", False, "on", "a", "cure")])
+        prepare.verify(SimpleNamespace(), COURSE, [target], Progress("test"))
+    monkeypatch.setattr(prepare, "answers", lambda machine, target, **patience: True)
+    monkeypatch.setattr(prepare.checks, "verify", lambda *_: [Check("DEBUG is off", False, "on", "a", "cure")])
     with pytest.raises(CheckError, match="DEBUG is off"):
-        measuring.verify(SimpleNamespace(), COURSE, [target], Progress("test"))
+        prepare.verify(SimpleNamespace(), COURSE, [target], Progress("test"))
 
 
 # ------------------------------------------------------------------ the course as it is shipped
@@ -257,17 +258,17 @@ def test_no_two_contrasts_bear_one_name():
 @pytest.fixture(scope="module")
 def standing(machine):
     """The machine with every stage and variant of the course."""
-    from deploylab import provision
+    from deploylab.provision import converge
 
     for stage in COURSE.stages:
-        provision.converge(machine, COURSE, stage.name, variants=[variant.variant for variant in stage.variants])
+        converge.to_stage(machine, COURSE, stage.name, variants=[variant.variant for variant in stage.variants])
     return machine
 
 
 @pytest.mark.machine
 @CONTRASTS
 def test_its_parts_are_all_that_differs(standing, one):
-    from deploylab.awake import awake
+    from deploylab.provision.on_demand import awake
 
     with awake(standing, [cell.target for cell in contrast.cells(COURSE, one)]):
         found = contrast.find(standing, COURSE, one)

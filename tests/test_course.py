@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from deploylab import checks, provision
 from deploylab import course as courses
 from deploylab.core import paths
 from deploylab.core.errors import CourseError
+from deploylab.provision import checks, converge
 
 GOOD = """
 [app]
@@ -201,7 +201,7 @@ TARGETS = pytest.mark.parametrize("target", COURSE.targets, ids=lambda target: t
 
 @STAGES
 def test_every_stage_has_a_deploy(stage):
-    assert provision.deploy_path(COURSE, stage.name).is_file()
+    assert converge.deploy_path(COURSE, stage.name).is_file()
 
 
 @pytest.mark.parametrize("stage", [s for s in COURSE.stages if "database" in s.expect], ids=lambda stage: stage.name)
@@ -222,14 +222,14 @@ def test_every_target_says_how_its_processes_are_found(target):
 
 
 def test_the_port_of_the_static_stub_is_free():
-    assert provision.CALIBRATION_PORT not in {target.port for target in COURSE.targets}
+    assert converge.CALIBRATION_PORT not in {target.port for target in COURSE.targets}
 
 
 def test_every_port_in_a_site_file_is_one_of_the_course():
     import re
 
     ports = {str(target.port): target.stage for target in COURSE.targets}
-    ports[str(provision.CALIBRATION_PORT)] = provision.CALIBRATION
+    ports[str(converge.CALIBRATION_PORT)] = converge.CALIBRATION
     sites = [site for server in ("nginx", "apache2")
              for site in (paths.PROVISIONING / "files/etc" / server / "sites-available").iterdir()]
     assert len(sites) >= 3

@@ -208,10 +208,10 @@ def test_a_process_that_ends_between_two_targets_is_seen_for_both():
 @pytest.fixture(scope="module")
 def standing(machine):
     """The machine with every stage of the course that the tests below speak of."""
-    from deploylab import provision
+    from deploylab.provision import converge
 
     for name, variants in (("runserver", ["nothreading"]), ("nginx", ["sync"])):
-        provision.converge(machine, COURSE, name, variants=variants)
+        converge.to_stage(machine, COURSE, name, variants=variants)
     return machine
 
 

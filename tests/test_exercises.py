@@ -8,7 +8,6 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from deploylab import course as courses
-from deploylab import provision
 from deploylab.core.errors import CourseError
 from deploylab.core.progress import Progress
 from deploylab.lessons import exercises, recording
@@ -16,6 +15,7 @@ from deploylab.lessons.desk import Desk
 from deploylab.lessons.extension import GuestMagics
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live
+from deploylab.provision import converge
 
 COURSE = courses.load()
 NAMES = exercises.names()
@@ -186,7 +186,7 @@ def test_on_the_machine_too_and_goto_brings_back_what_it_changed(machine, name):
         stages[target.partition(":")[0]] += [target.partition(":")[2]] if ":" in target else []
 
     def converged() -> int:
-        return sum(provision.converge(machine, COURSE, stage, variants=variants).changed
+        return sum(converge.to_stage(machine, COURSE, stage, variants=variants).changed
                    for stage, variants in stages.items())
 
     converged()

@@ -18,7 +18,7 @@ from load_helpers import FaultyServer
 from typer.testing import CliRunner
 from waiting import until
 
-from deploylab import awake, checks, cli, provision, report, results, road
+from deploylab import cli, report, results, road
 from deploylab import course as courses
 from deploylab.core import paths
 from deploylab.core.errors import MachineError
@@ -26,6 +26,7 @@ from deploylab.core.progress import Progress
 from deploylab.experiment import Bench, Cell, Load, measure
 from deploylab.load import LoadSpec
 from deploylab.machine import lock, lxc
+from deploylab.provision import checks, converge, on_demand
 from deploylab.results import Session
 
 COURSE = courses.load()
@@ -132,12 +133,12 @@ def test_a_clock_that_jumps_during_a_load_changes_no_time(to, tmp_path):
 @pytest.fixture(scope="module")
 def stands(machine):
     """The machine with the stage of these tests, which all its checks say is right; so it is left, too."""
-    had = [stage.name for stage in COURSE.stages if not stage.start and awake.answers(machine, stage)]
-    provision.converge(machine, COURSE, STAGE.name)
+    had = [stage.name for stage in COURSE.stages if not stage.start and on_demand.answers(machine, stage)]
+    converge.to_stage(machine, COURSE, STAGE.name)
     yield machine
     for name in dict.fromkeys([*had, STAGE.name]):
-        if not awake.answers(machine, COURSE.stage(name)):
-            provision.converge(machine, COURSE, name)
+        if not on_demand.answers(machine, COURSE.stage(name)):
+            converge.to_stage(machine, COURSE, name)
     checks.require(checks.verify(machine, COURSE, STAGE))
 
 
@@ -238,8 +239,8 @@ def test_a_full_disk_and_a_missing_network_of_the_guest_are_said_and_the_next_ti
                     "./lab doctor.*./lab goto nginx")
     finally:
         stands.check_output(f"ip route replace {route}", sudo=True)
-    assert provision.converge(stands, COURSE, STAGE.name).changed
-    assert provision.converge(stands, COURSE, STAGE.name).changed == 0
+    assert converge.to_stage(stands, COURSE, STAGE.name).changed
+    assert converge.to_stage(stands, COURSE, STAGE.name).changed == 0
 
 
 @as_root

@@ -8,9 +8,10 @@ import requests
 from waiting import until
 
 from deploylab import course as courses
-from deploylab import experiment, load, provision
-from deploylab.awake import awake
+from deploylab import experiment, load
 from deploylab.machine import usage
+from deploylab.provision import converge
+from deploylab.provision.on_demand import awake
 
 pytestmark = pytest.mark.machine
 COURSE = courses.load()
@@ -24,7 +25,7 @@ each_edge = pytest.mark.parametrize("name", EDGES)
 @pytest.fixture(scope="module")
 def ask(machine):
     """Ask a target for a path; the whole answer comes back. Every edge stands."""
-    provision.converge(machine, COURSE, "edge", variants=["varnish"])
+    converge.to_stage(machine, COURSE, "edge", variants=["varnish"])
 
     def ask(name, path="/", method="GET", encoding="identity", **headers):
         with requests.Session() as session:
@@ -162,7 +163,7 @@ def test_every_static_file_of_a_page_comes_small_and_for_ever(ask, name):
 
 
 def test_pages_come_compressed_and_plain_to_who_cannot_take_it(ask, machine):
-    provision.converge(machine, COURSE, "static", variants=["no-gzip"])
+    converge.to_stage(machine, COURSE, "static", variants=["no-gzip"])
     plain, packed = ask("static"), ask("static", encoding="gzip")
     assert plain.text == packed.text and packed.headers["Content-Encoding"] == "gzip"
     assert "Content-Encoding" not in plain.headers
@@ -172,14 +173,14 @@ def test_pages_come_compressed_and_plain_to_who_cannot_take_it(ask, machine):
 def test_two_variants_on_one_cache_server_never_share_an_entry(ask, machine):
     """The prefix keeps them apart: what one keeps is a MISS for the other."""
     variants = [COURSE.target(f"cache:{name}") for name in ("view", "redis")]
-    provision.converge(machine, COURSE, "cache", variants=["view", "redis"])
+    converge.to_stage(machine, COURSE, "cache", variants=["view", "redis"])
     with awake(machine, variants):
         until_hit(ask, "cache", "/talks/7/")
         assert [x_cache(ask(target.name, "/talks/7/")) for target in variants] == ["MISS", "MISS"]
 
 
 def test_what_the_application_asked_of_its_cache_is_counted(ask, machine):
-    provision.converge(machine, COURSE, "cache", variants=["redis"])
+    converge.to_stage(machine, COURSE, "cache", variants=["redis"])
     for name in ("cache", "cache:redis"):
         processes = COURSE.target(name).processes
         before = usage.sample(machine, processes, counters=True)
@@ -192,7 +193,7 @@ def test_what_the_application_asked_of_its_cache_is_counted(ask, machine):
 
 @pytest.mark.parametrize(("name", "unit"), [("cache", "memcached"), ("cache:redis", "redis-server")])
 def test_a_cache_server_that_is_gone_is_a_miss_and_no_error(ask, name, unit, machine):
-    provision.converge(machine, COURSE, "cache", variants=["redis"])
+    converge.to_stage(machine, COURSE, "cache", variants=["redis"])
     machine.check_output(f"systemctl stop {unit}", sudo=True)
     try:
         answers = [ask(name, "/talks/8/") for _ in range(4)]

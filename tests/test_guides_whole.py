@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from guide_helpers import COURSE, guide, text_of
 
-from deploylab import checks
 from deploylab.core import paths
+from deploylab.provision import checks
 from deploylab.results.record import ERRORS
 
 # The words of the design, and those that it lists beside them.

@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from lab_helpers import FIRST, ROOT, STUB_CLI, environ, lab, make_clone, serving, write_pyproject
+from lab_helpers import ROOT, STUB_CLI, copy_bootstrap, environ, lab, make_clone, serving, write_pyproject
 from waiting import until
 
 from deploylab import bootstrap
@@ -258,11 +258,10 @@ def test_a_moved_clone_is_rebuilt(clone):
 @pytest.mark.machine
 def test_a_clone_installs_itself_from_the_real_index(tmp_path):
     place = tmp_path / "clone"
-    package = place / "deploylab"
-    shutil.copytree(ROOT / "deploylab" / "bootstrap", package / "bootstrap")
-    for name in (*FIRST, "pyproject.toml", "constraints.txt"):
+    copy_bootstrap(place)
+    for name in ("pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, place / name)
-    (package / "cli.py").write_text("import pyinfra, matplotlib, scipy, typer\n" + STUB_CLI)
+    (place / "deploylab" / "cli.py").write_text("import pyinfra, matplotlib, scipy, typer\n" + STUB_CLI)
     clean = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
     for expected in ("ready after", ""):
         done = subprocess.run([place / "lab", "status"], env=clean, capture_output=True, text=True, timeout=900)

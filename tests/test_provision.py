@@ -8,11 +8,11 @@ import pytest
 from plan_helpers import plans
 
 from deploylab import course as courses
-from deploylab import provision, source
 from deploylab.core import paths
 from deploylab.core.errors import ConvergeError, CourseError, HostError
 from deploylab.machine import network
 from deploylab.machine.ssh import Ssh
+from deploylab.provision import app_code, converge
 
 COURSE = courses.load()
 LIB = paths.PROVISIONING / "files/usr/local/lib/deploylab"
@@ -53,24 +53,24 @@ def site(tmp_path):
 
 def test_equal_content_has_the_equal_revision(state, site):
     course, folder = site
-    first = source.revision(course)
-    assert source.revision(course) == first and len(first) == 40
+    first = app_code.revision(course)
+    assert app_code.revision(course) == first and len(first) == 40
     shutil.rmtree(state / "app.git")
-    assert source.revision(course) == first
+    assert app_code.revision(course) == first
 
 
 def test_a_change_changes_the_revision_and_what_is_ignored_does_not(state, site):
     course, folder = site
-    first = source.revision(course)
+    first = app_code.revision(course)
     (folder / "db.sqlite3").write_text("rows")
-    assert source.revision(course) == first
+    assert app_code.revision(course) == first
     (folder / "views.py").write_text("")  # not committed anywhere, and deployed all the same
-    assert source.revision(course) != first
+    assert app_code.revision(course) != first
 
 
 def test_the_bundle_holds_the_revision(state, site, tmp_path):
-    rev, path = source.bundle(site[0])
-    assert source.bundle(site[0]) == (rev, path)
+    rev, path = app_code.bundle(site[0])
+    assert app_code.bundle(site[0]) == (rev, path)
     subprocess.run(["git", "clone", "-q", "-b", "main", path, tmp_path / "out"], check=True)
     assert (tmp_path / "out/manage.py").read_text() == "print()\n"
 
@@ -79,7 +79,7 @@ def test_a_missing_application_is_named(state, site):
     course, folder = site
     shutil.rmtree(folder)
     with pytest.raises(HostError, match="site"):
-        source.revision(course)
+        app_code.revision(course)
 
 
 # ---------------------------------------------------------------------- the way to the packages
@@ -116,11 +116,11 @@ def hash_after(tmp_path, monkeypatch):
 
     def hash_after(path, course=COURSE):
         names = [stage.name for stage in course.stages]
-        first = seen.get(repr(course)) or {name: provision.config_hash(course, name) for name in names}
+        first = seen.get(repr(course)) or {name: converge.config_hash(course, name) for name in names}
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
         with (copy / path).open("a") as file:
             file.write("# more\n")
-        seen[repr(course)] = {name: provision.config_hash(course, name) for name in names}
+        seen[repr(course)] = {name: converge.config_hash(course, name) for name in names}
         return [name for name in names if seen[repr(course)][name] != first[name]]
 
     return hash_after
@@ -151,27 +151,27 @@ def test_a_variant_named_like_a_stage_is_no_file_of_that_stage(hash_after):
 @pytest.fixture(scope="module")
 def planned():
     """{stage: the names of its operations}, of all stages with all their variants."""
-    return plans({stage: variants_of(stage) for stage in STAGES} | {stage: [] for stage in provision.NO_STAGE})
+    return plans({stage: variants_of(stage) for stage in STAGES} | {stage: [] for stage in converge.NO_STAGE})
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", [*STAGES, provision.CALIBRATION, provision.GROUND])
+@pytest.mark.parametrize("stage", [*STAGES, converge.CALIBRATION, converge.GROUND])
 def test_a_plan_is_made_without_asking_the_machine(stage, planned):
     """What a deploy asked now would be decided before the operations before it have run."""
     names = planned[stage]
     assert isinstance(names, list), names
-    assert len(names) > 10 or stage == provision.GROUND
+    assert len(names) > 10 or stage == converge.GROUND
     assert not [name for name in names if "operations." in name], "every operation has a name for a person"
 
 
 def test_a_stage_without_a_deploy_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "PROVISIONING", tmp_path)
     with pytest.raises(CourseError, match="has no deploy"):
-        provision.specification(Ssh("192.0.2.1", 22, "nobody", "none"), COURSE, STAGES[0])
+        converge.specification(Ssh("192.0.2.1", 22, "nobody", "none"), COURSE, STAGES[0])
 
 
 def test_a_machine_that_does_not_answer_is_a_message():
     """The port is closed: no connection, one error with the next command."""
     with pytest.raises(ConvergeError, match="does not answer") as raised:
-        provision.converge(Ssh("127.0.0.1", 1, "nobody", "none"), COURSE, STAGES[0])
+        converge.to_stage(Ssh("127.0.0.1", 1, "nobody", "none"), COURSE, STAGES[0])
     assert raised.value.next_step == f"./lab goto {STAGES[0]}"

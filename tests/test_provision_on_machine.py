@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from deploylab import course as courses
-from deploylab import provision
-from deploylab.awake import answers, awake
 from deploylab.core import paths
+from deploylab.provision import converge
+from deploylab.provision.on_demand import answers, awake
 from tests.waiting import until
 
 COURSE = courses.load()
@@ -26,13 +26,13 @@ def variants_of(stage: str) -> list[str]:
 @each_stage
 def test_the_second_time_nothing_changes(machine, stage):
     events, wanted = [], variants_of(stage)
-    first = provision.converge(machine, COURSE, stage, variants=wanted, on_event=events.append)
+    first = converge.to_stage(machine, COURSE, stage, variants=wanted, on_event=events.append)
     assert first.failed == 0
     assert [event["event"] for event in (events[0], events[-1])] == ["planned", "end"]
-    again = provision.converge(machine, COURSE, stage, variants=wanted)
+    again = converge.to_stage(machine, COURSE, stage, variants=wanted)
     assert again.changes == () and again.changed == 0
     assert again.n_operations == first.n_operations
-    assert provision.converge(machine, COURSE, stage).changes == (), "the stage alone leaves its variants standing"
+    assert converge.to_stage(machine, COURSE, stage).changes == (), "the stage alone leaves its variants standing"
 
 
 @pytest.mark.machine
@@ -43,18 +43,18 @@ def test_a_sleeper_is_made_ready_and_left_asleep(machine):
     def state() -> str:
         return machine.run("supervisorctl status deploylab-nginx-debug", sudo=True).out.split()[1]
 
-    provision.converge(machine, COURSE, "nginx", variants=["debug"])
+    converge.to_stage(machine, COURSE, "nginx", variants=["debug"])
     assert state() == "STOPPED" and not answers(machine, debug)
     with awake(machine, [debug]):
         assert answers(machine, debug)
-        assert provision.converge(machine, COURSE, "nginx", variants=["debug"]).changed == 0
+        assert converge.to_stage(machine, COURSE, "nginx", variants=["debug"]).changed == 0
         assert state() == "RUNNING"
         machine.check_output("touch /etc/deploylab/gunicorn-nginx-debug.py", sudo=True)
-        assert provision.converge(machine, COURSE, "nginx", variants=["debug"]).changes == (
+        assert converge.to_stage(machine, COURSE, "nginx", variants=["debug"]).changes == (
             "Program deploylab-nginx-debug, asleep",)
         assert state() == "STOPPED"
     machine.check_output("echo '; mine' >> /etc/supervisor/conf.d/deploylab-nginx-debug.conf", sudo=True)
-    assert provision.converge(machine, COURSE, "nginx", variants=["debug"]).changes == (
+    assert converge.to_stage(machine, COURSE, "nginx", variants=["debug"]).changes == (
         "Files of gunicorn for nginx:debug",)
 
 
@@ -64,7 +64,7 @@ def test_an_apache_that_sleeps_is_made_ready_and_left_asleep(machine):
     sqlite, site = COURSE.target("apache:sqlite"), "/etc/apache2/sites-available/deploylab-apache-sqlite.conf"
 
     def changes() -> tuple[str, ...]:
-        return provision.converge(machine, COURSE, "apache", variants=["sqlite"]).changes
+        return converge.to_stage(machine, COURSE, "apache", variants=["sqlite"]).changes
 
     changes()
     assert not answers(machine, sqlite) and not machine.run("systemctl -q is-enabled apache2@sqlite").ok
@@ -80,7 +80,7 @@ def test_an_apache_that_sleeps_is_made_ready_and_left_asleep(machine):
 
 @pytest.mark.machine
 def test_apache_restarts_for_what_a_reload_leaves_out_and_reloads_for_the_rest(machine):
-    provision.converge(machine, COURSE, "apache")
+    converge.to_stage(machine, COURSE, "apache")
 
     def master() -> str:
         return machine.check_output("cat /run/apache2/apache2.pid")
@@ -90,17 +90,17 @@ def test_apache_restarts_for_what_a_reload_leaves_out_and_reloads_for_the_rest(m
 
     before = master(), daemons()
     machine.check_output("touch /etc/deploylab/apache.env", sudo=True)
-    assert provision.converge(machine, COURSE, "apache").changes == ("Service apache2",)
+    assert converge.to_stage(machine, COURSE, "apache").changes == ("Service apache2",)
     assert master() == before[0] and daemons() != before[1]
     machine.check_output("touch /etc/apache2/conf-available/deploylab-apache.conf", sudo=True)
-    assert provision.converge(machine, COURSE, "apache").changes == ("Service apache2",)
+    assert converge.to_stage(machine, COURSE, "apache").changes == ("Service apache2",)
     assert master() != before[0]
-    assert provision.converge(machine, COURSE, "apache").changes == ()
+    assert converge.to_stage(machine, COURSE, "apache").changes == ()
 
 
 @pytest.mark.machine
 def test_nginx_has_one_process_for_each_processor_of_this_machine(machine):
-    provision.converge(machine, COURSE, "nginx")
+    converge.to_stage(machine, COURSE, "nginx")
     n_cpu = int(machine.check_output("nproc"))
     assert machine.check_output("pgrep -c -f 'nginx: worker process$'").strip() == str(n_cpu)
 
@@ -109,16 +109,16 @@ def test_nginx_has_one_process_for_each_processor_of_this_machine(machine):
 def test_the_static_stub_answers(machine):
     import urllib.request
 
-    provision.converge(machine, COURSE, provision.CALIBRATION)
-    assert provision.converge(machine, COURSE, provision.CALIBRATION).changed == 0
-    with urllib.request.urlopen(f"http://{machine.host}:{provision.CALIBRATION_PORT}/") as answer:
+    converge.to_stage(machine, COURSE, converge.CALIBRATION)
+    assert converge.to_stage(machine, COURSE, converge.CALIBRATION).changed == 0
+    with urllib.request.urlopen(f"http://{machine.host}:{converge.CALIBRATION_PORT}/") as answer:
         assert answer.read() == b"ok\n"
 
 
 @pytest.mark.machine
 def test_no_port_is_taken_by_a_default_site(machine):
     for stage in STAGES:
-        provision.converge(machine, COURSE, stage)
+        converge.to_stage(machine, COURSE, stage)
     assert machine.run("ss -Hltn 'sport = :80'").out == ""
     assert not machine.run("test -e /usr/sbin/policy-rc.d").ok
 
@@ -126,55 +126,56 @@ def test_no_port_is_taken_by_a_default_site(machine):
 @pytest.mark.machine
 def test_a_secret_is_made_only_once(machine):
     read = "cat /etc/deploylab/secret-key.env"
-    provision.converge(machine, COURSE, STAGES[0])
+    converge.to_stage(machine, COURSE, STAGES[0])
     before = machine.check_output(read, sudo=True)
-    provision.converge(machine, COURSE, STAGES[0])
+    converge.to_stage(machine, COURSE, STAGES[0])
     assert machine.check_output(read, sudo=True) == before
 
 
 @pytest.mark.machine
 def test_a_half_installed_package_is_mended(machine):
     """As after a power cut: unpacked and not configured, and the guard against starting services left behind."""
-    provision.converge(machine, COURSE, "nginx")
+    converge.to_stage(machine, COURSE, "nginx")
     machine.check_output("apt-get -q -y remove supervisor; cd /tmp && apt-get -q download supervisor && "
                          "dpkg --unpack supervisor_*.deb; rm supervisor_*.deb; "
                          "printf '#!/bin/sh\\n# deploylab: nothing starts during an installation\\nexit 101\\n'"
                          " > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d", sudo=True)
     assert "supervisor" in machine.run("dpkg --audit", sudo=True).out
-    assert provision.converge(machine, COURSE, "nginx").changed
+    assert converge.to_stage(machine, COURSE, "nginx").changed
     assert machine.run("dpkg --audit", sudo=True).out == ""
     assert not machine.run("test -e /usr/sbin/policy-rc.d").ok
-    assert provision.converge(machine, COURSE, "nginx").changed == 0
+    assert converge.to_stage(machine, COURSE, "nginx").changed == 0
 
 
 @pytest.mark.machine
 def test_a_half_made_migration_is_mended(machine):
     """MariaDB cannot undo a CREATE TABLE: the migration's record is missing, its tables are there."""
-    provision.converge(machine, COURSE, "nginx")
+    converge.to_stage(machine, COURSE, "nginx")
     machine.check_output("echo \"DELETE FROM django_migrations WHERE app = 'programme'\" | mariadb deploylab",
                          sudo=True)
-    assert "Migrations" in provision.converge(machine, COURSE, "nginx").changes
-    assert provision.converge(machine, COURSE, "nginx").changed == 0
+    assert "Migrations" in converge.to_stage(machine, COURSE, "nginx").changes
+    assert converge.to_stage(machine, COURSE, "nginx").changed == 0
 
 
 @pytest.mark.machine
 def test_a_server_started_by_hand_makes_room(machine):
     """Somebody typed `runserver` in a lesson and forgot it."""
-    provision.converge(machine, COURSE, "runserver")
+    converge.to_stage(machine, COURSE, "runserver")
     port = COURSE.stage("runserver").port
     machine.check_output(f"pkill -u deploylab -f 'runserver .*:{port}'; sleep 1; "
                          f"setsid python3 -m http.server {port} >/dev/null 2>&1 </dev/null & sleep 1", sudo=True)
-    assert provision.converge(machine, COURSE, "runserver").changes == (f"Server on port {port}",)
+    assert converge.to_stage(machine, COURSE, "runserver").changes == (f"Server on port {port}",)
 
 
 PARENT = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
-from deploylab import course, provision
+from deploylab import course
+from deploylab.provision import converge
 from deploylab.machine.ssh import Ssh
 host, port, user, key, stage = sys.argv[1:]
 machine = Ssh(host, int(port), user, key)
-provision.converge(machine, course.load(), stage, on_event=lambda event: print(event["event"], flush=True))
+converge.to_stage(machine, course.load(), stage, on_event=lambda event: print(event["event"], flush=True))
 """
 
 
@@ -182,7 +183,7 @@ provision.converge(machine, course.load(), stage, on_event=lambda event: print(e
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
 def test_a_cancelled_converge_leaves_nothing_and_can_be_gone_on_with(machine, ending):
     """The package is taken away first, so that there is something to break off."""
-    provision.converge(machine, COURSE, "nginx")
+    converge.to_stage(machine, COURSE, "nginx")
     machine.check_output("apt-get -q -y purge supervisor", sudo=True)
     _, data = machine.inventory()
     where = [str(data[key]) for key in ("ssh_hostname", "ssh_port", "ssh_user", "ssh_key")]
@@ -193,5 +194,5 @@ def test_a_cancelled_converge_leaves_nothing_and_can_be_gone_on_with(machine, en
     parent.send_signal(ending)
     parent.communicate()
     until(lambda: not machine.run("pgrep -x 'apt-get|dpkg'").ok, "the installation on the machine goes on", seconds=60)
-    assert provision.converge(machine, COURSE, "nginx").changed
-    assert provision.converge(machine, COURSE, "nginx").changed == 0
+    assert converge.to_stage(machine, COURSE, "nginx").changed
+    assert converge.to_stage(machine, COURSE, "nginx").changed == 0

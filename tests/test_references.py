@@ -11,12 +11,13 @@ import synthetic
 from plan_helpers import plans
 from test_course import GOOD
 
-from deploylab import checks, measuring, provision, road
 from deploylab import course as courses
-from deploylab.awake import answers
+from deploylab import measuring, road
 from deploylab.core import paths
 from deploylab.core.errors import CourseError, DeployLabError
 from deploylab.core.progress import Progress
+from deploylab.provision import checks, converge, prepare
+from deploylab.provision.on_demand import answers
 from deploylab.results import Session
 from tests.benchmarks import marks
 from tests.benchmarks.references import table
@@ -101,7 +102,7 @@ each_form = pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_reference_has_a_stage_of_ours_to_stand_against(reference):
     table = tomllib.loads((FOLDER / "references.toml").read_text(encoding="utf-8"))
     assert table["against"][reference.name] in {stage.name for stage in COURSE.stages}
-    assert provision.deploy_path(COURSE, reference.name).is_file()
+    assert converge.deploy_path(COURSE, reference.name).is_file()
     assert not reference.ladder
 
 
@@ -146,11 +147,11 @@ def test_a_plan_is_made_without_asking_the_machine(reference, planned):
 
 
 def test_the_hash_of_a_reference_is_of_its_own_files(tmp_path):
-    hashes = {form.stage: provision.config_hash(COURSE, form.stage) for form in FORMS}
+    hashes = {form.stage: converge.config_hash(COURSE, form.stage) for form in FORMS}
     assert len(set(hashes.values())) == len(hashes)
     for name in hashes:
         others = set(hashes) - {name}
-        files = [path.name for path in provision._files_of(COURSE, name) if FOLDER in path.parents]
+        files = [path.name for path in converge._files_of(COURSE, name) if FOLDER in path.parents]
         assert "deploy.py" in files and "reference.env.j2" in files
         assert not [file for file in files if any(other in file for other in others)]
 
@@ -241,9 +242,9 @@ def test_the_guide_has_the_marks_and_every_reference():
 @pytest.mark.machine
 @each_reference
 def test_the_second_time_nothing_changes_and_it_is_what_it_claims(machine, reference):
-    first = road.prepare(machine, COURSE, reference, Progress("test"), reference.variants)
-    assert first.ok, str(road.not_ready(first))
-    again = provision.converge(machine, COURSE, reference.name, variants=[v.variant for v in reference.variants])
+    first = prepare.to_stage(machine, COURSE, reference, Progress("test"), reference.variants)
+    assert first.ok, str(prepare.not_ready(first))
+    again = converge.to_stage(machine, COURSE, reference.name, variants=[v.variant for v in reference.variants])
     assert again.changes == ()
     assert not any(answers(machine, form) for form in (reference, *reference.variants)), "they sleep again"
 
@@ -251,9 +252,9 @@ def test_the_second_time_nothing_changes_and_it_is_what_it_claims(machine, refer
 @pytest.mark.machine
 def test_a_stage_leaves_the_references_alone(machine):
     reference = COURSE.references[0]
-    provision.converge(machine, COURSE, reference.name)
-    provision.converge(machine, COURSE, "nginx")
-    assert provision.converge(machine, COURSE, reference.name).changed == 0
+    converge.to_stage(machine, COURSE, reference.name)
+    converge.to_stage(machine, COURSE, "nginx")
+    assert converge.to_stage(machine, COURSE, reference.name).changed == 0
 
 
 @pytest.mark.machine

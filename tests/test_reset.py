@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from deploylab import course as courses
-from deploylab import provision, reset
 from deploylab.core import paths
 from deploylab.core.errors import CourseError, HostError
 from deploylab.core.progress import Progress
 from deploylab.machine import copies, network
+from deploylab.provision import converge, reset
 
 COURSE = courses.load()
 FIRST, SECOND, LAST = COURSE.stages[0], COURSE.stages[1], COURSE.stages[-1]
@@ -41,7 +41,7 @@ def box(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "PROVISIONING", tmp_path / "provisioning")
     monkeypatch.setattr(paths, "COURSE", tmp_path / "provisioning/course.toml")
     shutil.copytree(paths.ROOT / "provisioning", paths.PROVISIONING, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(provision, "app_revision", lambda course: "1" * 40)
+    monkeypatch.setattr(converge, "app_revision", lambda course: "1" * 40)
     monkeypatch.setattr(network, "pip_settings", dict)
     monkeypatch.setattr(reset.box, "path", lambda: tmp_path / "box")
     (tmp_path / "box").write_bytes(b"one")
@@ -56,7 +56,7 @@ def test_whatever_goes_into_a_machine_changes_its_fingerprint(box, monkeypatch):
     assert keys() == first and len(set(first)) == len(COURSE.stages) + 1
     changes = [lambda: box.write_bytes(b"two"),
                lambda: paths.COURSE.write_text(paths.COURSE.read_text() + "# more\n"),
-               lambda: monkeypatch.setattr(provision, "app_revision", lambda course: "2" * 40),
+               lambda: monkeypatch.setattr(converge, "app_revision", lambda course: "2" * 40),
                lambda: monkeypatch.setattr(network, "pip_settings", lambda: {"timeout": "9"})]
     for change in changes:
         change()
@@ -67,7 +67,7 @@ def test_whatever_goes_into_a_machine_changes_its_fingerprint(box, monkeypatch):
 
 def test_a_changed_stage_leaves_the_copies_of_those_before_it(box):
     first = reset.fingerprints(COURSE, COURSE.stages)
-    file = provision.deploy_path(COURSE, SECOND.name)
+    file = converge.deploy_path(COURSE, SECOND.name)
     file.write_text(file.read_text() + "# more\n")
     now = reset.fingerprints(COURSE, COURSE.stages)
     assert now[:2] == first[:2] and not set(now[2:]) & set(first[2:])
@@ -91,8 +91,8 @@ class Standing:
         monkeypatch.setattr(reset, "copies", self)
         monkeypatch.setattr(reset, "answers", lambda machine, stage: stage.name not in self.dead)
         monkeypatch.setattr(reset, "fingerprints", lambda course, stages: [str(n) for n in range(len(stages) + 1)])
-        monkeypatch.setattr(reset.road, "prepare", self.prepare)
-        monkeypatch.setattr(reset.provision, "converge", lambda machine, course, name: self.did.append(name))
+        monkeypatch.setattr(reset.prepare, "to_stage", self.prepare)
+        monkeypatch.setattr(reset.converge, "to_stage", lambda machine, course, name: self.did.append(name))
 
     def state(self):
         return "running"
@@ -196,17 +196,17 @@ def mark(machine) -> None:
 
 @pytest.mark.machine
 def test_the_real_machine_is_what_it_was_before(machine, lab):
-    from deploylab import awake
+    from deploylab.provision import on_demand
 
     host = machine.host
-    provision.converge(machine, COURSE, SECOND.name)
+    converge.to_stage(machine, COURSE, SECOND.name)
     mark(machine)
     reset_for_real(lab)
     for _ in range(2):  # built, then from the copy
         assert machine.host == host
         assert not machine.run("test -e /etc/mine").ok
-        assert awake.answers(machine, FIRST) and not awake.answers(machine, SECOND)
-        assert provision.converge(machine, COURSE, FIRST.name).changes == ()
+        assert on_demand.answers(machine, FIRST) and not on_demand.answers(machine, SECOND)
+        assert converge.to_stage(machine, COURSE, FIRST.name).changes == ()
         mark(machine)
         again = reset_for_real(lab)
         assert "the copy of" in again.stderr
@@ -233,4 +233,4 @@ def test_broken_off_anywhere_the_next_command_mends_it(machine, lab, word):
     assert up.returncode == 0, up.stderr
     assert machine.run("true").ok
     reset_for_real(lab)
-    assert provision.converge(machine, COURSE, FIRST.name).changes == ()
+    assert converge.to_stage(machine, COURSE, FIRST.name).changes == ()

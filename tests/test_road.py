@@ -135,7 +135,7 @@ def test_threads_answer_a_waiting_page_more_often(finished):
 
 
 def test_what_slept_before_sleeps_again(finished, machine):
-    from deploylab.awake import answers
+    from deploylab.provision.on_demand import answers
 
     sleepers = [target for target in courses.load().targets if target.start and target.stage in STAGES]
     assert sleepers and not any(answers(machine, target) for target in sleepers)

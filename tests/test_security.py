@@ -13,10 +13,10 @@ import pytest
 import requests
 
 from deploylab import course as courses
-from deploylab import provision
 from deploylab.core import paths
 from deploylab.machine import box, lxc
 from deploylab.machine.doctor import PROBLEM
+from deploylab.provision import converge
 from tests import jupyter, secrecy
 
 COURSE = courses.load()
@@ -109,7 +109,7 @@ def test_this_computer_opens_no_way_to_the_guest(machine):
 @pytest.fixture(scope="module")
 def anew(machine):
     """Both secrets made anew, seen by whoever looks on: the old ones, the new ones, all that was seen of processes."""
-    provision.converge(machine, COURSE, STAGE)
+    converge.to_stage(machine, COURSE, STAGE)
     before = secrecy.of(machine)
     machine.check_output(f"rm {' '.join(SECRET_FILES)}", sudo=True)
     seen, sockets, over = set(), set(), threading.Event()
@@ -127,7 +127,7 @@ def anew(machine):
     for looker in lookers:
         looker.start()
     try:
-        made = provision.converge(machine, COURSE, STAGE)
+        made = converge.to_stage(machine, COURSE, STAGE)
     finally:
         over.set()
         for looker in lookers:
@@ -146,7 +146,7 @@ def test_secrets_are_made_anew_where_they_are_gone(anew):
 def test_no_process_was_called_with_a_secret(anew):
     """Not while they are made either. The database's client was among what was seen, so looking on was quick enough."""
     _, secrets, seen, _ = anew
-    assert any("deploylab.converge" in line for line in seen)
+    assert any("deploylab.provision.worker" in line for line in seen)
     assert any(re.search(r"\bmariadb\b", line) for line in seen) and any("migrate --check" in line for line in seen)
     assert not secrecy.told(secrets, *seen)
 
@@ -194,7 +194,7 @@ def test_the_machine_listens_with_what_the_course_has_and_ssh(machine, anew):
     beyond = [(row.split()[0], *row.split()[4].rsplit(":", 1)) for row in rows]
     here = ("127.", "[::1]")
     beyond = {(kind, int(port)) for kind, address, port in beyond if not address.startswith(here)}
-    course = {("tcp", port) for port in (*(target.port for target in COURSE.all_targets), provision.CALIBRATION_PORT)}
+    course = {("tcp", port) for port in (*(target.port for target in COURSE.all_targets), converge.CALIBRATION_PORT)}
     assert ("tcp", COURSE.stage(STAGE).port) in beyond
     assert beyond <= course | {("tcp", 22), ("udp", 68)}  # 68: how it is given its address
     links = json.loads(machine.check_output("ip -j address"))

@@ -7,9 +7,9 @@ from functools import cache
 import pytest
 
 from deploylab import course as courses
-from deploylab import provision
 from deploylab.core import paths
 from deploylab.machine.ssh import Ssh
+from deploylab.provision import converge
 from provisioning.deploys import variants
 from provisioning.lab import Lab
 
@@ -18,7 +18,7 @@ COURSE = courses.load()
 
 @cache
 def lab_of(stage: str) -> Lab:
-    return Lab(**provision.specification(Ssh("192.0.2.1", 22, "nobody", "none"), COURSE, stage)["lab"])
+    return Lab(**converge.specification(Ssh("192.0.2.1", 22, "nobody", "none"), COURSE, stage)["lab"])
 
 
 def settings_of(path) -> dict:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from deploylab import course as courses
-from deploylab import experiment, provision
+from deploylab import experiment
 from deploylab.experiment import Bench, Cell, Load
+from deploylab.provision import converge
 from deploylab.results import Session
 
 pytestmark = pytest.mark.machine
@@ -19,7 +20,7 @@ COUNT = "from programme.models import Comment; print(Comment.objects.count())"
 def bench(machine):
     """Both stages stand; one-second loads."""
     for stage in STAGES:
-        provision.converge(machine, COURSE, stage)
+        converge.to_stage(machine, COURSE, stage)
     return Bench.of(machine, COURSE, Session.create(), Load(seconds=1, warmup_s=0.3))
 
 

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploylab import provision
 from deploylab.bootstrap import bundle
 from deploylab.bundle import debs, wheels
 from deploylab.core import cancel, paths, units
@@ -22,6 +21,7 @@ from deploylab.core.errors import HostError
 from deploylab.core.progress import Progress
 from deploylab.course import Course
 from deploylab.machine import box, lxc
+from deploylab.provision import converge
 
 WORK_BYTES = 2_500_000_000  # parts, file, and the throw-away system, for a moment
 PYTHON = ("python3", "python3-venv")  # what `./lab` itself begins with
@@ -76,8 +76,8 @@ def guest_packages(course: Course) -> list[str]:
         HostError: a deploy could not be read.
     """
     stages = [*course.stages, *course.references]
-    specs = [provision.specification(Nowhere(), course, one.name, [v.variant for v in one.variants]) for one in stages]
-    specs += [provision.specification(Nowhere(), course, name) for name in provision.NO_STAGE]
+    specs = [converge.specification(Nowhere(), course, one.name, [v.variant for v in one.variants]) for one in stages]
+    specs += [converge.specification(Nowhere(), course, name) for name in converge.NO_STAGE]
     done = subprocess.run([sys.executable, "-m", "deploylab.bundle.planned"], input=json.dumps(specs), text=True,
                           capture_output=True, cwd=paths.ROOT, check=False)
     if done.returncode:

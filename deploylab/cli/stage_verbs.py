@@ -7,6 +7,7 @@ import typer
 
 from deploylab.cli import app
 from deploylab.cli.options import Json, Kind, Yes, agreed, choose_machine, ensure_machine, print_json
+from deploylab.provision import prepare
 
 
 @app.command()
@@ -22,7 +23,6 @@ def goto(
     Example: `./lab goto nginx`
     """
     from deploylab import course as courses
-    from deploylab import road
     from deploylab.core.progress import Progress
     from deploylab.machine import lock
 
@@ -33,11 +33,11 @@ def goto(
     progress = Progress("goto")
     with lock.held(f"goto {stage}"):
         there = ensure_machine(yes, progress)
-        ready = road.prepare(there, course, whole, progress, too)
+        ready = prepare.to_stage(there, course, whole, progress, too)
     if as_json:
         print_json(ready.as_json())
     if not ready.ok:
-        raise road.not_ready(ready)
+        raise prepare.not_ready(ready)
     progress.say(f"{wanted.title}: {there.url(wanted)}")
     if wanted.start:
         progress.say(f"It sleeps until it is measured. To wake it by hand, on the machine: sudo {wanted.start}")
@@ -53,10 +53,10 @@ def reset_verb(
     Example: `./lab reset nginx`
     """
     from deploylab import course as courses
-    from deploylab import reset
     from deploylab.core import units
     from deploylab.core.progress import Progress
     from deploylab.machine import choose, lock, open_machine
+    from deploylab.provision import reset
 
     course, progress = courses.load(), Progress("reset")
     wanted = course.stage(stage)
@@ -85,11 +85,12 @@ def check(
 
     Example: `./lab check nginx`
     """
-    from deploylab import checks, overview
     from deploylab import course as courses
-    from deploylab.awake import awake
+    from deploylab import overview
     from deploylab.core.errors import CheckError
     from deploylab.machine import current
+    from deploylab.provision import checks
+    from deploylab.provision.on_demand import awake
 
     course, machine = courses.load(), current()
     if stage:

@@ -6,15 +6,16 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from deploylab import breaking, checks, during, measuring, reset, road, sitting
 from deploylab import contrast as contrasts
-from deploylab.awake import answers, awake
+from deploylab import during, measuring, sitting
 from deploylab.core import units
 from deploylab.core.progress import Progress
 from deploylab.course import Course
 from deploylab.lessons import here, known, servers, shell
 from deploylab.lessons import visitors as visits
 from deploylab.machine import OwnMachine, heard, lock, snapshot
+from deploylab.provision import checks, faults, prepare, reset
+from deploylab.provision.on_demand import answers, awake
 from deploylab.results.record import Run
 
 OnLine = Callable[[str], None]
@@ -58,7 +59,7 @@ class Live:
         names = {*(variants or []), *([wanted.variant] if wanted.variant else [])}
         with lock.held(f"lab.goto {target}"):
             self.before = snapshot.take(self.machine)
-            ready = road.prepare(self.machine, self.course, stage, progress,
+            ready = prepare.to_stage(self.machine, self.course, stage, progress,
                                  [one for one in stage.variants if one.variant in names])
         return {**ready.as_json(), "seconds": ready.converged.seconds, "url": self.machine.url(wanted)}
 
@@ -74,7 +75,7 @@ class Live:
             self.machine.discard(progress)
             self.machine.up(progress)
             self.before = snapshot.take(self.machine)
-            ready = road.prepare(self.machine, self.course, self.course.stage(stage), progress)
+            ready = prepare.to_stage(self.machine, self.course, self.course.stage(stage), progress)
         took = {name: round(seconds, 1) for name, seconds in progress.seconds.items()}
         return {**ready.as_json(), "took": took, "seconds": round(sum(took.values()), 1),
                 "url": self.machine.url(self.course.stage(stage))}
@@ -159,19 +160,19 @@ class Live:
 
     def break_it(self, progress: Progress, name: str) -> dict[str, Any]:
         """Break what is called so; "": one of the lesson, drawn at random. What was broken before is mended."""
-        one = self.course.breaking(name) if name else breaking.drawn(self.course, self.lesson)
-        if breaking.present(self.course):
+        one = self.course.breaking(name) if name else faults.drawn(self.course, self.lesson)
+        if faults.present(self.course):
             self.mend(progress)
         with lock.held("lab.break_it"):
-            breaking.harm(self.machine, self.course, one)
+            faults.harm(self.machine, self.course, one)
         return {"name": one.name, "title": one.title, "target": one.target,
                 "url": self.machine.url(self.course.target(one.target))}
 
     def mend(self, progress: Progress) -> dict[str, Any]:
         """Get back from whatever is broken; without anything known, converge what the lesson needs."""
-        one = breaking.present(self.course)
+        one = faults.present(self.course)
         with lock.held("lab.mend"):
-            ready = breaking.mend(self.machine, self.course, progress, list(self.course.lesson(self.lesson).needs))
+            ready = faults.mend(self.machine, self.course, progress, list(self.course.lesson(self.lesson).needs))
         return {"broken": {"name": one.name, "title": one.title, "cause": one.cause} if one else None,
                 "stages": [{**each.as_json(), "seconds": each.converged.seconds} for each in ready]}
 

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 from deploylab import machine as machines
-from deploylab import provision
 from deploylab.core.errors import MachineError
 from deploylab.course import Course
 from deploylab.lessons import recording, shown
@@ -12,6 +11,7 @@ from deploylab.lessons.desk import Desk
 from deploylab.lessons.live import Live
 from deploylab.lessons.racing import Racing
 from deploylab.lessons.shown import Shown
+from deploylab.provision import converge
 
 
 class PlanB:
@@ -75,6 +75,6 @@ def found(course: Course, lesson: str) -> Desk:
         return Desk(None, recording.read(lesson))
     live = Live(machine, course, lesson)
     where = os.environ.get("DEPLOYLAB_RECORD")  # the folder to write a recording to
-    writer = recording.Writer.begin(lesson, live.described, provision.app_revision(course),
+    writer = recording.Writer.begin(lesson, live.described, converge.app_revision(course),
                                     Path(where)) if where else None
     return Desk(live, None, writer)

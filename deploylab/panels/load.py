@@ -9,7 +9,6 @@ from typing import Any
 import ipywidgets as widgets
 
 from deploylab import experiment, load, plots
-from deploylab.awake import answers
 from deploylab.core import units
 from deploylab.core.errors import Busy, CheckError, DeployLabError
 from deploylab.course import Course, Target
@@ -19,6 +18,7 @@ from deploylab.machine import Machine, lock
 from deploylab.panels.task import RED, Task
 from deploylab.panels.told import Told
 from deploylab.plots import Plot
+from deploylab.provision.on_demand import answers
 from deploylab.results.record import LoadResult
 
 SECONDS = 10.0

@@ -42,7 +42,7 @@ class Task:
         error: why it failed, or None.
 
     Example, in two cells:
-        task = Task("nginx", lambda progress: road.prepare(machine, course, course.stage("nginx"), progress))
+        task = Task("nginx", lambda progress: prepare.to_stage(machine, course, course.stage("nginx"), progress))
         task
         task.result()
     """

@@ -1,7 +1,7 @@
 """What pyinfra lacks for this course. Each operation asks first and acts only on a difference.
 
 pyinfra evaluates an operation when its turn comes (`check_for_changes=False` in
-`deploylab.converge`), so a test sees what the operations before it did. Never write
+`deploylab.provision.worker`), so a test sees what the operations before it did. Never write
 `if host.get_fact(...)` in a deploy: that is decided before anything ran.
 """
 

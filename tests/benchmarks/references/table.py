@@ -17,7 +17,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from deploylab import contrast, measuring, provision, road
+from deploylab import contrast, measuring, road
 from deploylab import course as courses
 from deploylab.core import units
 from deploylab.core.errors import DeployLabError
@@ -25,6 +25,7 @@ from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course
 from deploylab.experiment import Bench, Load, machine_fields
 from deploylab.machine import current, lock
+from deploylab.provision import prepare
 from deploylab.report.contrasts import FAILED, figures
 from deploylab.results import Session, describe
 from deploylab.results.record import Difference, Run
@@ -81,7 +82,7 @@ def measured(course: Course, options: argparse.Namespace) -> Session:
     progress, machine = Progress("references"), current()
     with lock.held("references"):
         session = road.resumable(plan) or Session.create(**plan)
-        prepare(machine, course, names, progress)
+        _stand(machine, course, names, progress)
         bench = Bench.of(machine, course, session, Load(seconds=options.seconds))
         session.update(machine=machine_fields(bench.facts))
         measuring.contrasts(measuring.calibrated(bench, options.seconds, progress), todo, options.pairs, progress)
@@ -89,15 +90,14 @@ def measured(course: Course, options: argparse.Namespace) -> Session:
     return session
 
 
-def prepare(machine, course: Course, names: Sequence[str], progress: Progress) -> None:
+def _stand(machine, course: Course, names: Sequence[str], progress: Progress) -> None:
     """Each reference in all its forms and the stages of ours, converged and checked: nothing else is measured."""
     for name in dict.fromkeys([*(AGAINST[name] for name in names), *names]):
         stage = course.stage(name)
-        ready = road.prepare(machine, course, stage, progress, stage.variants if stage in course.references else ())
+        ready = prepare.to_stage(machine, course, stage, progress, stage.variants if stage in course.references else ())
         if not ready.ok:
-            raise road.not_ready(ready)
-    with progress.phase("converge", "static stub, to calibrate the load generator"):
-        provision.converge(machine, course, provision.CALIBRATION)
+            raise prepare.not_ready(ready)
+    prepare.calibration_stub(machine, course, progress)
 
 
 def table(session: Session) -> str:

@@ -6,11 +6,11 @@ A 'no' comes with its cause and the command that mends it.
 
 from collections.abc import Callable, Iterable
 
-from deploylab.checks import capacity, delivery, system, web
-from deploylab.checks.base import Check, Look
 from deploylab.core.errors import CheckError, CourseError
 from deploylab.course import Course, Target
 from deploylab.machine import Machine
+from deploylab.provision.checks import capacity, delivery, system, web
+from deploylab.provision.checks.base import Check, Look
 
 __all__ = ["CHECKS", "Check", "line", "require", "verify"]
 

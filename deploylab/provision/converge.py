@@ -1,6 +1,6 @@
 """Bring a machine to a stage: works from any state, any number of times.
 
-pyinfra does the work, in a process of its own (`deploylab.converge`): it needs gevent, and a
+pyinfra does the work, in a process of its own (`deploylab.provision.worker`): it needs gevent, and a
 process can be ended. The spec goes in as one JSON line, events come out as JSON lines.
 """
 
@@ -18,11 +18,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from deploylab import source
 from deploylab.core import cancel, paths
 from deploylab.core.errors import ConvergeError, CourseError
 from deploylab.course import Course
 from deploylab.machine import Machine, network
+from deploylab.provision import app_code
 
 CALIBRATION = "calibration"  # no stage: a static stub on the machine, for the load generator
 CALIBRATION_PORT = 8090
@@ -62,7 +62,7 @@ class Converged:
     changes: tuple[str, ...]
 
 
-def converge(machine: Machine, course: Course, stage_name: str, *, variants: Iterable[str] = (),
+def to_stage(machine: Machine, course: Course, stage_name: str, *, variants: Iterable[str] = (),
              on_event: OnEvent = lambda event: None) -> Converged:
     """Bring the machine to a stage. What other stages and variants have there stays.
 
@@ -99,13 +99,13 @@ def converge(machine: Machine, course: Course, stage_name: str, *, variants: Ite
 
 
 def specification(machine: Machine, course: Course, stage_name: str, variants: Iterable[str] = ()) -> dict[str, Any]:
-    """What `deploylab.converge` needs to know: how to reach the machine, and the fields of a `Lab`."""
+    """What `deploylab.provision.worker` needs to know: how to reach the machine, and the fields of a `Lab`."""
     if stage_name not in NO_STAGE:
         for name in ("", *variants):
             course.target(f"{stage_name}:{name}" if name else stage_name)
     if not deploy_path(course, stage_name).exists():
         raise CourseError(f"Stage {stage_name} has no deploy.", f"write {deploy_path(course, stage_name)}")
-    revision, bundle = source.bundle(course)
+    revision, bundle = app_code.bundle(course)
     name, data = machine.inventory()
     return {
         "inventory": {"name": name, "data": data},
@@ -134,7 +134,7 @@ def deploy_path(course: Course, stage_name: str) -> Path:
 
 def app_revision(course: Course) -> str:
     """The revision of the application that a converge would deploy now."""
-    return source.revision(course)
+    return app_code.revision(course)
 
 
 def config_hash(course: Course, stage_name: str) -> str:
@@ -195,7 +195,7 @@ def _process(spec: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
     """The running converge. When the block is left early, it ends, and its commands on the machine with it."""
     log_path().parent.mkdir(parents=True, exist_ok=True)
     with log_path().open("w", encoding="utf-8") as log:
-        process = subprocess.Popen([sys.executable, "-m", "deploylab.converge"], cwd=paths.ROOT, text=True,
+        process = subprocess.Popen([sys.executable, "-m", "deploylab.provision.worker"], cwd=paths.ROOT, text=True,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
         try:
             _send(process.stdin, spec)

@@ -4,9 +4,9 @@ import fnmatch
 import re
 import shlex
 
-from deploylab import provision
-from deploylab.checks.base import Check, Look, words
 from deploylab.machine import heard
+from deploylab.provision import converge
+from deploylab.provision.checks.base import Check, Look, words
 
 
 def services(look: Look) -> Check:
@@ -121,7 +121,7 @@ def _listening(look: Look) -> set[str]:
     patterns = "; ".join(f"pgrep -f {shlex.quote(pattern)}" for pattern in look.target.processes)
     pids = set(look.sh(patterns).out.split())
     others = [t.port for t in look.course.all_targets if t.port != look.target.port]
-    shared = {str(port) for port in (*others, provision.CALIBRATION_PORT)}
+    shared = {str(port) for port in (*others, converge.CALIBRATION_PORT)}
     found = set()
     for line in look.sh("ss -Hltnxp").out.splitlines():
         where = line.split()[4]

@@ -1,4 +1,4 @@
-"""One converge, in a process of its own: `python -m deploylab.converge`.
+"""One converge, in a process of its own: `python -m deploylab.provision.worker`.
 
 Standard input: the spec, one JSON line; its end means stop. Standard output: events, one JSON
 line each. Standard error: everything that was done and said.

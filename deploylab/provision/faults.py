@@ -8,14 +8,14 @@ import json
 import random
 import shlex
 
-from deploylab import road
-from deploylab.awake import PATIENCE_S, answers
 from deploylab.core import paths
 from deploylab.core.errors import CourseError, MachineError
 from deploylab.core.progress import Progress
 from deploylab.course import Break, Course, Target
 from deploylab.machine import Machine
-from deploylab.road import Ready
+from deploylab.provision import prepare
+from deploylab.provision.on_demand import PATIENCE_S, answers
+from deploylab.provision.prepare import Ready
 
 AT_MOST_S = 1800  # what goes on doing harm ends by itself, should nobody mend it
 SHOWS_S = 2       # until what goes on shows
@@ -91,7 +91,7 @@ def mend(machine: Machine, course: Course, progress: Progress, otherwise: list[s
     ready = []
     for stage in dict.fromkeys(target.stage for target in targets):
         variants: list[Target] = [target for target in targets if target.stage == stage and target.variant]
-        ready.append(road.prepare(machine, course, course.stage(stage), progress, variants))
+        ready.append(prepare.to_stage(machine, course, course.stage(stage), progress, variants))
     _note().unlink(missing_ok=True)
     return ready
 

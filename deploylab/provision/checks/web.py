@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from deploylab.checks import trouble
-from deploylab.checks.base import Check, Look
+from deploylab.provision.checks import trouble
+from deploylab.provision.checks.base import Check, Look
 
 NOWHERE = "/deploylab-asks-for-what-is-not-there/"
 STATIC_BY = {"front": "the server in front", "app": "the application server", "view": "a view of the application",

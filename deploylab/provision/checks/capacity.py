@@ -2,7 +2,7 @@
 
 import re
 
-from deploylab.checks.base import Check, Look
+from deploylab.provision.checks.base import Check, Look
 
 DATABASE_SOCKET = "mysqld.sock"
 AWAKE = 2     # sleepers that a comparison needs at one time, at most

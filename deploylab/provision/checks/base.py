@@ -159,7 +159,7 @@ class Look:
     @property
     def trouble(self) -> tuple[str, str]:
         """(cause, cure) of a page that does not come as it should; in full only the first time."""
-        from deploylab.checks import trouble
+        from deploylab.provision.checks import trouble
 
         cause, cure = self._found = getattr(self, "_found", None) or trouble.look_for(self)
         first, self._told = not getattr(self, "_told", False), True

@@ -4,7 +4,7 @@ import re
 import shlex
 import time
 
-from deploylab.checks.base import Answer, Check, Look
+from deploylab.provision.checks.base import Answer, Check, Look
 
 REFERENCE = re.compile(r"""(?:href|src)=["'](/static/[^"']+\.(?:css|js))["']""")
 HASH = re.compile(r"\.[0-9a-f]{12}\.\w+$")

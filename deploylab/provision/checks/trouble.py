@@ -4,7 +4,7 @@ import re
 import shlex
 from collections import Counter
 
-from deploylab.checks.base import Look
+from deploylab.provision.checks.base import Look
 
 Found = tuple[str, str]  # cause, cure
 

@@ -10,14 +10,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deploylab import provision, road
-from deploylab.awake import answers
 from deploylab.core import paths, units
 from deploylab.core.errors import CourseError, HostError
 from deploylab.core.progress import Progress
 from deploylab.course import Course, Stage
 from deploylab.machine import OwnMachine, box, copies, network
 from deploylab.machine.copies import Copy
+from deploylab.provision import converge, prepare
+from deploylab.provision.on_demand import answers
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,10 @@ def fingerprints(course: Course, stages: Sequence[Stage]) -> list[str]:
     """
     sha = hashlib.sha256(box.path().read_bytes() + paths.COURSE.read_bytes())
     ways = network.pip_settings(), network.proxies(), network.certificates()
-    sha.update(json.dumps([provision.app_revision(course), *ways]).encode())
+    sha.update(json.dumps([converge.app_revision(course), *ways]).encode())
     found = [sha.hexdigest()[:12]]
     for stage in stages:
-        sha.update(f" {stage.name} {provision.config_hash(course, stage.name)}".encode())
+        sha.update(f" {stage.name} {converge.config_hash(course, stage.name)}".encode())
         found.append(sha.hexdigest()[:12])
     return found
 
@@ -90,7 +90,7 @@ def _bare(machine: OwnMachine, course: Course, progress: Progress) -> None:
         machine.discard(progress)
     machine.up(progress)
     with progress.phase("converge", "the way to packages, and the code in a file"):
-        provision.converge(machine, course, provision.GROUND)
+        converge.to_stage(machine, course, converge.GROUND)
 
 
 def _restored(machine: OwnMachine, course: Course, before: Sequence[Stage], progress: Progress) -> int | None:
@@ -133,6 +133,6 @@ def _keep(machine: OwnMachine, course: Course, before: Sequence[Stage], progress
 
 
 def _prepare(machine: OwnMachine, course: Course, stage: Stage, progress: Progress) -> None:
-    ready = road.prepare(machine, course, stage, progress)
+    ready = prepare.to_stage(machine, course, stage, progress)
     if not ready.ok:
-        raise road.not_ready(ready)
+        raise prepare.not_ready(ready)
