@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 import synthetic
 
-from deploylab import measuring, report
+from deploylab import report
+from deploylab.measure import rounds as measuring
 from deploylab.results import Session
 from deploylab.results.record import Difference
 

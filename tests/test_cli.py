@@ -17,7 +17,7 @@ from deploylab.bootstrap import HELP
 from deploylab.cli import with_verbs
 from deploylab.core import paths
 from deploylab.core.errors import CheckError, CourseError
-from deploylab.sitting import chosen_targets
+from deploylab.measure.measure import chosen_targets
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 import synthetic
 
-from deploylab import contrast, experiment, measuring
 from deploylab import course as courses
 from deploylab.core.errors import CheckError, CourseError, DeployLabError
+from deploylab.measure import compare, load_test, rounds
 from deploylab.provision import prepare
 from deploylab.results import Session, stats
 from deploylab.results.record import Difference
@@ -124,25 +124,25 @@ def test_a_part_that_does_not_differ_here_is_told():
 
 def test_a_comparison_of_two_sides_of_the_course_takes_its_load_and_its_words():
     known = next(one for one in COURSE.contrasts if one.name == "worker-class")
-    found = contrast.named(COURSE, "nginx:sync", "nginx")
+    found = compare.named(COURSE, "nginx:sync", "nginx")
     assert (found.view, found.concurrency, found.parts) == (known.view, known.concurrency, known.parts)
-    turned = contrast.named(COURSE, "nginx", "nginx:sync", view="hello")
+    turned = compare.named(COURSE, "nginx", "nginx:sync", view="hello")
     assert (turned.view, turned.concurrency, turned.parts) == ("hello", 10, known.parts)
 
 
 def test_a_comparison_that_the_course_does_not_know():
-    found = contrast.named(COURSE, "runserver", "nginx", concurrency=3)
+    found = compare.named(COURSE, "runserver", "nginx", concurrency=3)
     assert (found.view, found.concurrency, found.parts, found.differs) == ("page", 3, (), "")
-    slow = contrast.named(COURSE, "nginx:bare", "nginx", view="hello", slow_clients=0)
+    slow = compare.named(COURSE, "nginx:bare", "nginx", view="hello", slow_clients=0)
     assert slow.slow_clients == 0
-    views = contrast.named(COURSE, "nginx", "nginx", view="asset", b_view="asset_again")
+    views = compare.named(COURSE, "nginx", "nginx", view="asset", b_view="asset_again")
     assert views.b_view == "asset_again" and views.name == "nginx-nginx-asset"
 
 
 @pytest.mark.parametrize("wrong", [{"a": "nginks"}, {"view": "pag"}, {"b_view": "pag"}])
 def test_an_unknown_name_lists_those_there_are(wrong):
     with pytest.raises(CourseError, match="nginx|hello"):
-        contrast.named(COURSE, **{"a": "nginx", "b": "runserver", **wrong})
+        compare.named(COURSE, **{"a": "nginx", "b": "runserver", **wrong})
 
 
 @pytest.fixture
@@ -158,13 +158,13 @@ def bench(tmp_path, monkeypatch):
         session.append(made)
         return made
 
-    monkeypatch.setattr(experiment, "measure", measure)
-    return experiment.Bench(machine=None, course=COURSE, session=session, facts={}, app_rev="",
-                            how=experiment.Load(seconds=1.0))
+    monkeypatch.setattr(load_test, "measure", measure)
+    return load_test.Bench(machine=None, course=COURSE, session=session, facts={}, app_rev="",
+                            how=load_test.Load(seconds=1.0))
 
 
 def race(bench, of=ONE, n=4):
-    return list(contrast.race(bench, of, n, lambda label: lambda seen: None))
+    return list(compare.race(bench, of, n, lambda label: lambda seen: None))
 
 
 def test_pairs_go_a_b_b_a_with_one_seed_each(bench):
@@ -178,7 +178,7 @@ def test_pairs_go_a_b_b_a_with_one_seed_each(bench):
 def test_only_pairs_that_are_not_whole_remain(bench):
     race(bench, n=2)
     bench.session.append(synthetic.pairs(ONE, n=3)[4])
-    assert contrast.remaining(bench, ONE, 4) == [3, 4]
+    assert compare.remaining(bench, ONE, 4) == [3, 4]
     assert [number for number, _, _ in race(bench)] == [3, 4]
     assert race(bench) == []
 
@@ -194,15 +194,15 @@ def test_two_views_are_loads_of_their_own(bench):
 
 
 def test_the_view_is_a_difference(monkeypatch):
-    monkeypatch.setattr(contrast, "differences", lambda machine, a, b: [])
+    monkeypatch.setattr(compare, "differences", lambda machine, a, b: [])
     of = synthetic.contrast(a="nginx", b="nginx", view="asset", b_view="asset_again")
-    assert contrast.find(None, COURSE, of) == [Difference(name="view", a="asset", b="asset_again")]
+    assert compare.find(None, COURSE, of) == [Difference(name="view", a="asset", b="asset_again")]
 
 
 def test_ctrl_c_keeps_what_was_measured(bench, monkeypatch, capsys):
     from deploylab.core.progress import Progress
 
-    real, calls = experiment.measure, []
+    real, calls = load_test.measure, []
 
     def stopped(*args, **kwargs):
         calls.append(1)
@@ -210,8 +210,8 @@ def test_ctrl_c_keeps_what_was_measured(bench, monkeypatch, capsys):
             raise KeyboardInterrupt
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(experiment, "measure", stopped)
-    assert measuring.race(bench, ONE, 5, Progress("test"))
+    monkeypatch.setattr(load_test, "measure", stopped)
+    assert rounds.race(bench, ONE, 5, Progress("test"))
     assert len(bench.session.runs("pair")) == 3
     assert "pair 1 of 5" in capsys.readouterr().err
 
@@ -219,7 +219,7 @@ def test_ctrl_c_keeps_what_was_measured(bench, monkeypatch, capsys):
 def test_a_contrast_in_a_plan_is_what_json_gives_back():
     import json
 
-    plan = measuring.as_plan(ONE)
+    plan = rounds.as_plan(ONE)
     assert json.loads(json.dumps(plan)) == plan and set(plan) == set(asdict(ONE))
 
 
@@ -270,8 +270,8 @@ def standing(machine):
 def test_its_parts_are_all_that_differs(standing, one):
     from deploylab.provision.on_demand import awake
 
-    with awake(standing, [cell.target for cell in contrast.cells(COURSE, one)]):
-        found = contrast.find(standing, COURSE, one)
+    with awake(standing, [cell.target for cell in compare.cells(COURSE, one)]):
+        found = compare.find(standing, COURSE, one)
     if one.parts:
         assert sorted(difference.name for difference in found) == sorted(one.parts), found
     else:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from waiting import until
 
-from deploylab import configuration
 from deploylab import course as courses
 from deploylab.course import Target
-from deploylab.differences import between, differences
 from deploylab.machine.guest import configured
+from deploylab.measure import config_files
+from deploylab.measure.config_diff import between, differences
 
 COURSE = courses.load()
 
@@ -41,12 +41,12 @@ def names(a, b, a_target=None, b_target=None):
     ("/etc/deploylab/shop-fast.env", "/etc/deploylab/shop-fast.env"),
 ])
 def test_a_target_s_own_name_and_port_are_taken_out(text, plain):
-    assert configuration.nameless(text, target()) == plain
+    assert config_files.nameless(text, target()) == plain
 
 
 def test_a_variant_reads_its_stage_s_files_too():
     one = target(variant="fast")
-    assert configuration.nameless("/etc/deploylab/shop.env deploylab-shop-fast deploylab_shop_fast", one) \
+    assert config_files.nameless("/etc/deploylab/shop.env deploylab-shop-fast deploylab_shop_fast", one) \
         == "/etc/deploylab/NAME.env deploylab-NAME deploylab_NAME"
 
 
@@ -88,7 +88,7 @@ def test_nginx_by_directive_with_the_block_it_stands_in():
 
 def test_varnish_s_comments_are_none():
     a = "vcl 4.1;\n// one\n/* two; */\nsub vcl_recv { return (hash); }"
-    assert configuration.settings(a, "/etc/varnish/x.vcl") == configuration.settings(
+    assert config_files.settings(a, "/etc/varnish/x.vcl") == config_files.settings(
         "vcl 4.1; sub vcl_recv {\n  return (hash); # three\n}", "/etc/varnish/x.vcl")
 
 
@@ -112,7 +112,7 @@ def test_sections_blocks_and_plain_lists_line_by_line():
     assert names(seen({apache: "<VirtualHost *:9001>\n  WSGIDaemonProcess one \\\n  threads=8\n</VirtualHost>\nA b"}),
                  seen({apache: "<VirtualHost *:9002>\nWSGIDaemonProcess one threads=1\n</VirtualHost>\n# no\nA b"})) \
         == {"apache2 WSGIDaemonProcess": ("one threads=8 in VirtualHost *:PORT", "one threads=1 in VirtualHost *:PORT")}
-    assert configuration.settings("-m 64\n-l x", "/etc/memcached.conf") == {"-m": Counter(["64"]), "-l": Counter(["x"])}
+    assert config_files.settings("-m 64\n-l x", "/etc/memcached.conf") == {"-m": Counter(["64"]), "-l": Counter(["x"])}
 
 
 def test_a_directive_given_twice_is_two():

@@ -18,14 +18,15 @@ from load_helpers import FaultyServer
 from typer.testing import CliRunner
 from waiting import until
 
-from deploylab import cli, report, results, road
+from deploylab import cli, report, results
 from deploylab import course as courses
 from deploylab.core import paths
 from deploylab.core.errors import MachineError
 from deploylab.core.progress import Progress
-from deploylab.experiment import Bench, Cell, Load, measure
 from deploylab.load import LoadSpec
 from deploylab.machine import lock, lxc
+from deploylab.measure import full_run
+from deploylab.measure.load_test import Bench, Cell, Load, measure
 from deploylab.provision import checks, converge, on_demand
 from deploylab.results import Session
 
@@ -88,7 +89,7 @@ def test_ctrl_c_in_the_report_does_not_send_anybody_to_measure_again(tmp_path, m
 
     monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path))
     monkeypatch.setattr("deploylab.cli.road_verbs.ensure_machine", lambda *_: None)
-    monkeypatch.setattr(road, "run", lambda *_, **__: (None, []))
+    monkeypatch.setattr(full_run, "run", lambda *_, **__: (None, []))
     monkeypatch.setattr(report, "write", broken_off)
     stopped = CliRunner().invoke(cli.with_verbs(), ["run", "--yes"]).exception
     assert (stopped.next_step, stopped.exit_status) == ("./lab report", 130)

@@ -10,7 +10,7 @@ from deploylab.core import paths
 from deploylab.core.errors import ResultsError
 from deploylab.lessons import findings, outcomes, recording
 from deploylab.lessons.predictions import Prediction
-from deploylab.measuring import as_plan
+from deploylab.measure.rounds import as_plan
 from deploylab.results import Session
 from tests import synthetic
 

@@ -9,7 +9,7 @@ from deploylab import course as courses
 from deploylab import results
 from deploylab.core.errors import CourseError
 from deploylab.lessons import figures, known
-from deploylab.measuring import as_plan
+from deploylab.measure.rounds import as_plan
 from deploylab.results import Session
 
 COURSE = courses.load()

@@ -4,7 +4,6 @@ from dataclasses import asdict
 
 import pytest
 
-from deploylab import contrast as contrasts
 from deploylab import course as courses
 from deploylab.core import cancel
 from deploylab.core.errors import DeployLabError, Stopped
@@ -12,7 +11,8 @@ from deploylab.lessons import predictions, recording
 from deploylab.lessons.desk import Desk
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.predictions import Prediction
-from deploylab.measuring import as_plan
+from deploylab.measure import compare as contrasts
+from deploylab.measure.rounds import as_plan
 from deploylab.results.record import Run
 from deploylab.results.stats import sides
 from tests import synthetic

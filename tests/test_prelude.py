@@ -7,8 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from deploylab import course as courses
-from deploylab import load, prelude
+from deploylab import load
 from deploylab.core.errors import LoadError
+from deploylab.measure import setup_request
 
 VIEWS = courses.load().app.views
 ETAG, TOKEN = '"v1"', "s3cr3t"
@@ -60,16 +61,16 @@ def site():
 
 def test_every_prelude_of_the_course_is_known():
     wanted = {view.prelude for view in VIEWS.values()} - {None}
-    assert wanted == set(prelude.PRELUDES)
+    assert wanted == set(setup_request.PRELUDES)
 
 
 def test_a_view_without_a_prelude_asks_for_nothing():
-    assert prelude.headers(VIEWS["page"], "http://127.0.0.1:9/nobody-listens-here") == {}
+    assert setup_request.headers(VIEWS["page"], "http://127.0.0.1:9/nobody-listens-here") == {}
 
 
 def test_a_file_that_has_not_changed_is_not_sent_again(site):
     view, url = VIEWS["asset_again"], site.url("/file")
-    found = prelude.headers(view, url)
+    found = setup_request.headers(view, url)
     assert found == {"If-None-Match": ETAG}
     result = load.run(load.LoadSpec(url=url, n_requests=20, headers=found, expect_status=view.expect_status))
     assert (result.n_ok, result.errors) == (20, {})
@@ -77,7 +78,7 @@ def test_a_file_that_has_not_changed_is_not_sent_again(site):
 
 def test_a_form_is_posted_with_its_token(site):
     view, url = VIEWS["write"], site.url("/form")
-    more = prelude.headers(view, url)
+    more = setup_request.headers(view, url)
     spec = load.LoadSpec(url=url, n_requests=20, method=view.method, body=view.body,
                          headers={**view.headers, **more}, expect_status=view.expect_status)
     assert load.run(spec).n_ok == 20
@@ -86,9 +87,9 @@ def test_a_form_is_posted_with_its_token(site):
 
 
 def test_it_is_asked_as_the_load_will_ask(site):
-    prelude.headers(replace(VIEWS["asset_again"], headers={"Accept-Encoding": "gzip"}), site.url("/file"))
+    setup_request.headers(replace(VIEWS["asset_again"], headers={"Accept-Encoding": "gzip"}), site.url("/file"))
     assert site.asked[-1]["Accept-Encoding"] == "gzip"
-    prelude.headers(VIEWS["asset_again"], site.url("/file"))
+    setup_request.headers(VIEWS["asset_again"], site.url("/file"))
     assert site.asked[-1]["Accept-Encoding"] == "identity"
 
 
@@ -100,14 +101,14 @@ def test_it_is_asked_as_the_load_will_ask(site):
 ])
 def test_a_server_without_it_is_explained(site, view, path, words):
     with pytest.raises(LoadError, match=words):
-        prelude.headers(VIEWS[view], site.url(path))
+        setup_request.headers(VIEWS[view], site.url(path))
 
 
 def test_a_server_that_is_not_there_is_explained():
     with pytest.raises(LoadError, match="gave no answer"):
-        prelude.headers(VIEWS["write"], "http://127.0.0.1:9/")
+        setup_request.headers(VIEWS["write"], "http://127.0.0.1:9/")
 
 
 def test_an_unknown_prelude_names_those_there_are():
     with pytest.raises(LoadError, match="etag, csrf"):
-        prelude.headers(replace(VIEWS["page"], prelude="handshake"), "http://127.0.0.1:9/")
+        setup_request.headers(replace(VIEWS["page"], prelude="handshake"), "http://127.0.0.1:9/")

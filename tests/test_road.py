@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from deploylab import course as courses
-from deploylab import results, road
+from deploylab import results
 from deploylab.core import paths
 from deploylab.core.progress import Progress
+from deploylab.measure import full_run
 from deploylab.results import stats
 from deploylab.results.record import Run
 from tests import secrecy
@@ -108,9 +109,9 @@ def test_every_cell_has_as_many_runs_as_there_are_rounds(finished):
 def test_every_contrast_of_these_stages_has_its_pairs(finished):
     session = results.Session.open(finished[0]["session"])
     seen = Counter(run.pair_id for run in session.runs("pair"))
-    among = road.contrasts_among(courses.load(), [courses.load().stage(name) for name in STAGES])
+    among = full_run.contrasts_among(courses.load(), [courses.load().stage(name) for name in STAGES])
     assert len(among) >= 5
-    assert seen == {f"{one.name}/{n}": 2 for one in among for n in range(1, road.QUICK_PAIRS + 1)}
+    assert seen == {f"{one.name}/{n}": 2 for one in among for n in range(1, full_run.QUICK_PAIRS + 1)}
 
 
 def test_a_contrast_is_of_one_thing_and_the_report_says_so(finished):
@@ -210,7 +211,7 @@ def test_compare_of_what_does_not_stand_says_how_to_have_it(machine, lab):
 def test_the_seconds_of_a_road_say_where_they_went(finished):
     progress = Progress("test")
     progress.seconds.update(box=31.0, boot=13.2)
-    assert road.spent(progress) == ["Time: 44 s in all (box 31 s, boot 13 s)"]
+    assert full_run.spent(progress) == ["Time: 44 s in all (box 31 s, boot 13 s)"]
     assert "Time:" in finished[1]
 
 

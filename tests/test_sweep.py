@@ -11,12 +11,12 @@ from load_helpers import FaultyServer
 from synthetic import run
 
 from deploylab import course as courses
-from deploylab import experiment, sweep
 from deploylab.cli.sweep_verbs import _rates
 from deploylab.core.progress import Progress
 from deploylab.core.units import NS_PER_MS
-from deploylab.experiment import Bench, Load
 from deploylab.machine import shell
+from deploylab.measure import load_test, sweep
+from deploylab.measure.load_test import Bench, Load
 from deploylab.results import Session, stats
 
 COURSE = courses.load()
@@ -133,7 +133,7 @@ def made(monkeypatch):
         bench.session.append(one)
         return one
 
-    monkeypatch.setattr(experiment, "measure", measure)
+    monkeypatch.setattr(load_test, "measure", measure)
     return made
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from deploylab import course as courses
-from deploylab import experiment
-from deploylab.experiment import Bench, Cell, Load
+from deploylab.measure import load_test
+from deploylab.measure.load_test import Bench, Cell, Load
 from deploylab.provision import converge
 from deploylab.results import Session
 
@@ -32,7 +32,7 @@ def measured(bench):
         view = COURSE.view(view_name)
         cell = Cell(COURSE.target(stage), view, view.concurrency[0])
         used = replace(bench, how=replace(bench.how, **how)) if how else bench
-        run = experiment.measure(used, cell, purpose="measure", **more)
+        run = load_test.measure(used, cell, purpose="measure", **more)
         assert bench.session.runs()[-1] == run
         return run
 

@@ -34,18 +34,18 @@ def compare(
 
     Example: `./lab compare nginx:sync nginx --view wait -c 32`
     """
-    from deploylab import contrast as contrasts
     from deploylab import course as courses
-    from deploylab import sitting
     from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
+    from deploylab.measure import compare as contrasts
+    from deploylab.measure import measure
     from deploylab.results.stats import raced
 
     course, machine = courses.load(), current()
     contrast = contrasts.named(course, a, b, view=view, b_view=b_view, concurrency=concurrency,
                                slow_clients=slow_clients)
     with lock.held("compare"):
-        session, found, stopped = sitting.compare(machine, course, contrast, Progress("compare"), pairs=pairs,
+        session, found, stopped = measure.compare(machine, course, contrast, Progress("compare"), pairs=pairs,
                                                   seconds=seconds)
     came_out = raced(contrast, found, session.runs("pair"))
     if as_json:

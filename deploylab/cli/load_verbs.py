@@ -25,9 +25,10 @@ def measure(
     Example: `./lab measure runserver nginx --view wait -c 32`
     """
     from deploylab import course as courses
-    from deploylab import measuring, sitting
     from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
+    from deploylab.measure import measure as sitting
+    from deploylab.measure import rounds
     from deploylab.results import describe
 
     course, machine = courses.load(), current()
@@ -37,7 +38,7 @@ def measure(
     if as_json:
         print_json([asdict(run) for run in runs])
     else:
-        print("\n".join([*measuring.summed(runs), f"Kept in {session.folder}"]))
+        print("\n".join([*rounds.summed(runs), f"Kept in {session.folder}"]))
     answered = {(run.stage, run.variant) for run in runs if run.n_ok}
     if silent := [run for run in runs if (run.stage, run.variant) not in answered]:
         raise not_one_good_answer(describe.target(silent[0].stage, silent[0].variant), f"./lab check {silent[0].stage}")
@@ -66,21 +67,22 @@ def ab(
     Example: `./lab ab -n 1000 -c 10 http://127.0.0.1:8000/test/`
     """
     from deploylab import course as courses
-    from deploylab import experiment, load, measuring
+    from deploylab import load
     from deploylab.core.progress import Progress
     from deploylab.load import ab as familiar
     from deploylab.machine import standing
+    from deploylab.measure import load_test, rounds
 
     machine, progress = standing(), Progress("ab")
     spec = familiar.spec_from_ab_flags(
         url, n=n, c=c, t=t, k=k, headers=header or (), s=s, rate=rate, even=even, own_up=own_up,
         allowed_addresses=(machine.host,) if machine else (),
-        cpus=experiment.free_cpus(machine.facts()) if machine else None,
+        cpus=load_test.free_cpus(machine.facts()) if machine else None,
     )
     with progress.phase("load", f"Benchmarking {url}"):
-        result = load.run(spec, on_progress=measuring.on_load(progress, url, t or 0))
+        result = load.run(spec, on_progress=rounds.on_load(progress, url, t or 0))
     if as_json:
-        print_json(asdict(experiment.unlisted(result, courses.load(), machine)))
+        print_json(asdict(load_test.unlisted(result, courses.load(), machine)))
     else:
         print(familiar.printout(result))
     if not result.n_ok:

@@ -26,10 +26,11 @@ def run(
     Example: `./lab run --yes`, or `./lab run runserver nginx --quick` for two stages
     """
     from deploylab import course as courses
-    from deploylab import report, road
+    from deploylab import report
     from deploylab.core.errors import CourseError, Stopped
     from deploylab.core.progress import Progress
     from deploylab.machine import lock
+    from deploylab.measure import full_run
 
     course, progress = courses.load(), Progress("run")
     named = [course.stage(name) for name in stages or ()]
@@ -41,7 +42,7 @@ def run(
     progress.seconds["environment"] = float(os.environ.get("DEPLOYLAB_ENVIRONMENT_S", 0))
     with lock.held("run"):
         there = ensure_machine(yes, progress)
-        session, ready = road.run(there, course, chosen, quick=quick, progress=progress)
+        session, ready = full_run.run(there, course, chosen, quick=quick, progress=progress)
         try:
             with progress.phase("report", "the report"):
                 path = report.write(session, course)
@@ -50,7 +51,7 @@ def run(
     if as_json:
         print_json({"session": session.id, "machine": session.plan["machine"],
                     "stages": [one.as_json() for one in ready], "report": str(path)})
-    for line in road.spent(progress):
+    for line in full_run.spent(progress):
         progress.say(line)
     progress.say(f"\nOpen {path} in a browser.")
 
@@ -67,10 +68,11 @@ def report_verb(
     Example: `./lab report`, or `./lab report --session SESSION`
     """
     from deploylab import course as courses
-    from deploylab import report, results, road
+    from deploylab import report, results
     from deploylab.core.errors import ResultsError
+    from deploylab.measure import full_run
 
-    wanted = results.Session.open(session) if session else road.newest()
+    wanted = results.Session.open(session) if session else full_run.newest()
     if wanted is None:
         shipped = [f", or for the recorded ones ./lab report --session {one.id}" for one in results.recorded()[-1:]]
         raise ResultsError("There are no results yet.", "".join(["./lab run", *shipped]))

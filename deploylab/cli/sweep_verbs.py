@@ -28,9 +28,9 @@ def sweep(
     Example: `./lab sweep nginx --view wait`
     """
     from deploylab import course as courses
-    from deploylab import sweep as sweeps
     from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
+    from deploylab.measure import sweep as sweeps
 
     wanted, course, machine = _rates(rates), courses.load(), current()
     with lock.held("sweep"):

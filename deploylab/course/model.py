@@ -21,7 +21,7 @@ class View:
     method: str = "GET"
     body: str | None = None
     expect_status: int | None = None   # the one good status; None: any 2xx
-    prelude: str | None = None         # asked once before a load: "csrf" or "etag"; see `deploylab.prelude`
+    prelude: str | None = None         # asked once before a load: "csrf" or "etag"; see `setup_request`
     undo: str | None = None            # a command of manage.py that takes away what the load left behind
     visitor: str | None = None         # "first" or "returning": the page with all it refers to, as a browser
 

@@ -4,11 +4,12 @@ import html
 from dataclasses import replace
 from typing import Any
 
-from deploylab import measuring, plots
+from deploylab import plots
 from deploylab.core import units
 from deploylab.course import Course
 from deploylab.lessons import shown
 from deploylab.lessons.shown import Shown
+from deploylab.measure import rounds
 from deploylab.report import contrasts as told
 from deploylab.results import describe
 from deploylab.results.record import Difference, Run
@@ -61,7 +62,7 @@ def compared(answer: dict[str, Any], course: Course, label: str = "") -> Shown:
 def known(answer: dict[str, Any], course: Course, label: str = "") -> Shown:
     """A contrast that was measured before, with its title and the day; without any run, how to make some."""
     one = told.contrast_of(answer["contrast"])
-    said = f"{one.title}: {measuring.described(one)}."
+    said = f"{one.title}: {rounds.described(one)}."
     if not answer["runs"]:
         other = f" --b-view {one.b_view}" if one.b_view else ""
         return shown.text(f"{said} Nobody has measured it yet. In a terminal, once both are there:\n"

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from deploylab import contrast as contrasts
-from deploylab import during, measuring, sitting
 from deploylab.core import units
 from deploylab.core.progress import Progress
 from deploylab.course import Course
 from deploylab.lessons import here, known, servers, shell
 from deploylab.lessons import visitors as visits
 from deploylab.machine import OwnMachine, heard, lock, snapshot
+from deploylab.measure import compare as contrasts
+from deploylab.measure import during
+from deploylab.measure import measure as sitting
+from deploylab.measure import rounds as measuring
 from deploylab.provision import checks, faults, prepare, reset
 from deploylab.provision.on_demand import answers, awake
 from deploylab.results.record import Run

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from deploylab import contrast as contrasts
 from deploylab import results
 from deploylab.core.errors import CourseError, DeployLabError
 from deploylab.course import Contrast, Course
 from deploylab.lessons import recording
 from deploylab.lessons.predictions import Prediction
 from deploylab.lessons.shown import Shown, badge
+from deploylab.measure import compare as contrasts
 from deploylab.report.contrasts import contrast_of
 from deploylab.results import stats
 from deploylab.results.record import Run

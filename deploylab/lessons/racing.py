@@ -4,12 +4,12 @@ import html
 from dataclasses import replace
 from typing import Any
 
-from deploylab import contrast as contrasts
 from deploylab.core.errors import Stopped
 from deploylab.course import Course
 from deploylab.lessons import figures, predictions, shown
 from deploylab.lessons.desk import Desk
 from deploylab.lessons.shown import Shown
+from deploylab.measure import compare as contrasts
 from deploylab.panels import RacePanel
 from deploylab.results.record import Run
 from deploylab.results.stats.contrasts import sides

@@ -8,13 +8,14 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from deploylab import experiment, load, plots
+from deploylab import load, plots
 from deploylab.core import units
 from deploylab.core.errors import Busy, CheckError, DeployLabError
 from deploylab.course import Course, Target
-from deploylab.experiment import Cell, Load
 from deploylab.load import ab
 from deploylab.machine import Machine, lock
+from deploylab.measure import load_test
+from deploylab.measure.load_test import Cell, Load
 from deploylab.panels.task import RED, Task
 from deploylab.panels.told import Told
 from deploylab.plots import Plot
@@ -110,9 +111,9 @@ class LoadPanel:
     def _drive(self, told: Told, cell: Cell, seconds: float) -> LoadResult:
         with lock.held("lab.panel"):
             self._facts = self._facts or self.machine.facts()
-            how = Load(seconds=seconds, warmup_s=0.0, cpus=experiment.free_cpus(self._facts))
+            how = Load(seconds=seconds, warmup_s=0.0, cpus=load_test.free_cpus(self._facts))
             with told.phase("load", f"load for {seconds:g} s"):
-                self.result = experiment.once(self.machine, cell, how, lambda one: self._keep(told, one, seconds))
+                self.result = load_test.once(self.machine, cell, how, lambda one: self._keep(told, one, seconds))
         return self.result
 
     def _keep(self, told: Told, one: load.Progress, seconds: float) -> None:

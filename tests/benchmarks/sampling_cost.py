@@ -19,8 +19,8 @@ from deploylab import course as courses
 from deploylab import load
 from deploylab.core import units
 from deploylab.core.errors import DeployLabError
-from deploylab.experiment import free_cpus
 from deploylab.machine import Machine, current, lock, usage
+from deploylab.measure.load_test import free_cpus
 from deploylab.results import describe
 from deploylab.results.stats.basics import log_interval
 

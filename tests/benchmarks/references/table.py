@@ -17,14 +17,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from deploylab import contrast, measuring, road
 from deploylab import course as courses
 from deploylab.core import units
 from deploylab.core.errors import DeployLabError
 from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course
-from deploylab.experiment import Bench, Load, machine_fields
 from deploylab.machine import current, lock
+from deploylab.measure import compare, full_run, rounds
+from deploylab.measure.load_test import Bench, Load, machine_fields
 from deploylab.provision import prepare
 from deploylab.report.contrasts import FAILED, figures
 from deploylab.results import Session, describe
@@ -67,7 +67,7 @@ def arguments(words_given: Sequence[str] | None = None) -> argparse.Namespace:
 
 def wanted(course: Course, names: Sequence[str], views: Sequence[str]) -> list[Contrast]:
     """Every comparison: theirs is side A and ours side B, so that a ratio above 1 is ours."""
-    return [contrast.named(course, form.name, AGAINST[reference.name], view=view, concurrency=CLIENTS[view])
+    return [compare.named(course, form.name, AGAINST[reference.name], view=view, concurrency=CLIENTS[view])
             for reference in course.references if reference.name in names
             for form in (reference, *reference.variants)
             for view in views if view in form.views]
@@ -77,15 +77,15 @@ def measured(course: Course, options: argparse.Namespace) -> Session:
     """The session with every pair in it, gone on with where it stopped."""
     names, views = options.only or list(AGAINST), options.view or list(CLIENTS)
     todo = wanted(course, names, views)
-    plan = {"kind": "references", "stages": names, "contrasts": [measuring.as_plan(one) for one in todo],
+    plan = {"kind": "references", "stages": names, "contrasts": [rounds.as_plan(one) for one in todo],
             "n_pairs": options.pairs, "pair_seconds": options.seconds}
     progress, machine = Progress("references"), current()
     with lock.held("references"):
-        session = road.resumable(plan) or Session.create(**plan)
+        session = full_run.resumable(plan) or Session.create(**plan)
         _stand(machine, course, names, progress)
         bench = Bench.of(machine, course, session, Load(seconds=options.seconds))
         session.update(machine=machine_fields(bench.facts))
-        measuring.contrasts(measuring.calibrated(bench, options.seconds, progress), todo, options.pairs, progress)
+        rounds.contrasts(rounds.calibrated(bench, options.seconds, progress), todo, options.pairs, progress)
         session.finish()
     return session
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deploylab import load, prelude
+from deploylab import load
 from deploylab.core import cancel
 from deploylab.core.errors import LoadError
 from deploylab.course import Course, Target, View
 from deploylab.machine import Machine, usage
+from deploylab.measure import setup_request
 from deploylab.provision import converge
 from deploylab.results import Session
 from deploylab.results.record import LoadResult, Run
@@ -219,7 +220,7 @@ def _spec(machine: Machine, cell: Cell, how: Load, seed: int | None = None,
 
 def _asked_before(spec: load.LoadSpec, cell: Cell) -> load.LoadSpec:
     """The spec with the headers that its clients would have by then."""
-    return replace(spec, headers=spec.headers | prelude.headers(cell.view, spec.url))
+    return replace(spec, headers=spec.headers | setup_request.headers(cell.view, spec.url))
 
 
 def _warm_up(spec: load.LoadSpec, seconds: float) -> load.LoadSpec:

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from deploylab import configuration
-from deploylab.configuration import nameless
 from deploylab.course import Target
 from deploylab.machine import Machine, guest
 from deploylab.machine.guest import configured
+from deploylab.measure import config_files
+from deploylab.measure.config_files import nameless
 from deploylab.results.record import Difference
 
 SECRET = re.compile("passw|secret|token|requirepass", re.IGNORECASE)
@@ -80,9 +80,9 @@ def _in_files(a: dict[str, str], b: dict[str, str]) -> list[Difference]:
             there = ("there", None) if role in a else (None, "there")
             found.append(Difference(name=f"file {role}", a=there[0], b=there[1], file=role))
             continue
-        a_set, b_set = configuration.settings(a[role], role), configuration.settings(b[role], role)
+        a_set, b_set = config_files.settings(a[role], role), config_files.settings(b[role], role)
         for directive in [name for name in dict.fromkeys([*a_set, *b_set]) if name not in NO_PART]:
-            found += _counted(f"{configuration.kind(role)} {directive}", a_set.get(directive, Counter()),
+            found += _counted(f"{config_files.kind(role)} {directive}", a_set.get(directive, Counter()),
                               b_set.get(directive, Counter()), role)
     return found
 
@@ -98,7 +98,7 @@ def _variables(seen: dict[str, Any]) -> dict[str, str]:
 def _environment(target: Target, variables: dict[str, str]) -> dict[str, str]:
     """Variables with nameless values."""
     names = {target.slug, target.stage, target.upon} - {""}
-    return {name: configuration.NAME if value in names else nameless(value, target)
+    return {name: config_files.NAME if value in names else nameless(value, target)
             for name, value in variables.items()}
 
 

@@ -12,16 +12,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deploylab import experiment, measuring, road, sitting
 from deploylab.core import units
 from deploylab.core.files import explained
 from deploylab.core.files import replace as replace_file
 from deploylab.core.progress import Progress
 from deploylab.core.units import NS_PER_MS
 from deploylab.course import Course, Target, View
-from deploylab.experiment import Bench, Cell, Load
 from deploylab.load.spec import CLOSED, OPEN, OPEN_CONNECTIONS
 from deploylab.machine import Machine
+from deploylab.measure import full_run, load_test, measure, rounds
+from deploylab.measure.load_test import Bench, Cell, Load
 from deploylab.provision import prepare
 from deploylab.provision.on_demand import awake
 from deploylab.results import Session, describe, stats
@@ -82,16 +82,16 @@ def sweep(machine: Machine, course: Course, name: str, view_name: str, progress:
         CourseError, CheckError: the target has no such view, does not stand, or is not what it claims to be.
     """
     view = course.view(view_name)
-    target, = sitting.chosen_targets(course, view, [name], [name])  # whether it stands, `verify` asks
+    target, = measure.chosen_targets(course, view, [name], [name])  # whether it stands, `verify` asks
     plan = {"kind": PURPOSE, "stages": [target.stage], "target": target.name, "view": view.name, "seconds": seconds,
             "n_rounds": repeats, "limit_ms": limit_ms, "wanted_rates": list(rates), "clients": list(CLIENTS)}
     with awake(machine, [target]):
         prepare.verify(machine, course, [target], progress)
         prepare.calibration_stub(machine, course, progress)
-        session = road.resumable(plan) or Session.create(**plan)
+        session = full_run.resumable(plan) or Session.create(**plan)
         bench = Bench.of(machine, course, session, Load(seconds=seconds))
-        session.update(machine=experiment.machine_fields(bench.facts))
-        levels(measuring.calibrated(bench, seconds, progress), target, view, progress)
+        session.update(machine=load_test.machine_fields(bench.facts))
+        levels(rounds.calibrated(bench, seconds, progress), target, view, progress)
         session.finish()
     return session, swept(session)
 
@@ -217,7 +217,7 @@ def _measure(bench: Bench, cell: Cell, number: int, progress: Progress) -> Run:
         if (run.round, run.concurrency, run.target_rps) == (number, cell.concurrency, rate):
             return run
     label = f"{cell.target.name} {cell.view.name} " + (f"{rate:g}/s due" if rate else f"c={cell.concurrency}")
-    run = experiment.measure(bench, cell, purpose=PURPOSE, round_number=number,
-                             on_progress=measuring.on_load(progress, label, bench.how.seconds))
-    progress.say(f"    {measuring.line(run)}")
+    run = load_test.measure(bench, cell, purpose=PURPOSE, round_number=number,
+                             on_progress=rounds.on_load(progress, label, bench.how.seconds))
+    progress.say(f"    {rounds.line(run)}")
     return run

@@ -8,11 +8,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from deploylab import experiment, load
+from deploylab import load
 from deploylab.course import Contrast, Course
-from deploylab.differences import differences
-from deploylab.experiment import Bench, Cell
 from deploylab.machine import Machine
+from deploylab.measure import load_test
+from deploylab.measure.config_diff import differences
+from deploylab.measure.load_test import Bench, Cell
 from deploylab.results.record import Difference, Run
 
 DEFAULT_VIEW = "page"
@@ -87,7 +88,7 @@ def race(bench: Bench, contrast: Contrast, n_pairs: int, on_load: OnLoad) -> Ite
     a, b = cells(bench.course, contrast)
     for number in remaining(bench, contrast, n_pairs):
         name = pair_id(contrast, number)
-        made = [experiment.measure(replace(bench, how=how), cell, purpose="pair", pair_id=name,
+        made = [load_test.measure(replace(bench, how=how), cell, purpose="pair", pair_id=name,
                                    seed=zlib.crc32(name.encode()), on_progress=on_load(cell.label))
                 for cell in ((a, b) if number % 2 else (b, a))]
         yield number, *(made if number % 2 else made[::-1])

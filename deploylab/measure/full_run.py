@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from deploylab import experiment, measuring, results
+from deploylab import results
 from deploylab.core import units
 from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course, Stage
-from deploylab.experiment import Bench, Load
 from deploylab.machine import Machine
+from deploylab.measure import load_test, rounds
+from deploylab.measure.load_test import Bench, Load
 from deploylab.provision import prepare
 from deploylab.results import Session
 
@@ -56,14 +57,14 @@ def run(machine: Machine, course: Course, stages: Sequence[Stage], *, quick: boo
         if not ready[-1].ok:  # never measure an unverified server
             raise prepare.not_ready(ready[-1])
         bench = Bench.of(machine, course, session, Load(seconds=PREVIEW_SECONDS))
-        measuring.preview(bench, stage, progress)
+        rounds.preview(bench, stage, progress)
     assert bench is not None
     prepare.calibration_stub(machine, course, progress)
-    bench = measuring.calibrated(bench, plan["seconds"], progress)
+    bench = rounds.calibrated(bench, plan["seconds"], progress)
     _note(session, bench, ready)
-    measuring.rounds(bench, stages, progress)
+    rounds.rounds(bench, stages, progress)
     paired = replace(bench, how=replace(bench.how, seconds=plan["pair_seconds"]))
-    measuring.contrasts(paired, contrasts_among(course, stages), plan["n_pairs"], progress)
+    rounds.contrasts(paired, contrasts_among(course, stages), plan["n_pairs"], progress)
     session.update(phase_seconds=dict(progress.seconds))
     session.finish()
     return session, ready
@@ -96,15 +97,15 @@ def spent(progress: Progress) -> list[str]:
 
 def _plan(course: Course, stages: Sequence[Stage], quick: bool) -> dict[str, Any]:
     """What a session is to measure. Two sessions with an equal plan are the same work."""
-    cells = [cell.as_plan() for cell in experiment.cells(course, list(stages))]
-    contrasts = [measuring.as_plan(one) for one in contrasts_among(course, stages)]
+    cells = [cell.as_plan() for cell in load_test.cells(course, list(stages))]
+    contrasts = [rounds.as_plan(one) for one in contrasts_among(course, stages)]
     n_pairs = QUICK_PAIRS if quick else N_PAIRS
     return {
         "kind": "run", "quick": quick, "stages": [stage.name for stage in stages], "cells": cells,
         "n_rounds": N_ROUNDS, "seconds": _window_s(QUICK_SECONDS if quick else SECONDS, N_ROUNDS * len(cells)),
         "contrasts": contrasts, "n_pairs": n_pairs,
         "pair_seconds": _window_s(QUICK_SECONDS if quick else PAIR_SECONDS, 2 * n_pairs * len(contrasts)),
-        "warmup_s": experiment.WARMUP_S,
+        "warmup_s": load_test.WARMUP_S,
     }
 
 
@@ -116,5 +117,5 @@ def _window_s(wanted_s: float, n_runs: int) -> float:
 def _note(session: Session, bench: Bench, ready: list[prepare.Ready]) -> None:
     """Write down what the machine was found to be, for the report."""
     name = "keepalive" if bench.how.keepalive else "no_keepalive"
-    session.update(machine=experiment.machine_fields(bench.facts), ceiling={name: bench.how.ceiling_rps},
+    session.update(machine=load_test.machine_fields(bench.facts), ceiling={name: bench.how.ceiling_rps},
                    converge=[{**one.as_json(), "seconds": one.converged.seconds} for one in ready])

@@ -6,20 +6,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from deploylab import experiment, load, measuring
+from deploylab import load
 from deploylab.core.errors import LoadError
 from deploylab.core.progress import Progress
 from deploylab.core.units import NS_PER_S
 from deploylab.course import Course
-from deploylab.experiment import Bench, Cell, Load
 from deploylab.load import attempts
 from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
+from deploylab.measure import load_test, rounds
+from deploylab.measure.load_test import Bench, Cell, Load
+from deploylab.measure.measure import chosen_targets
 from deploylab.provision import prepare
 from deploylab.provision.on_demand import awake
 from deploylab.results import Session
 from deploylab.results.record import Run
-from deploylab.sitting import chosen_targets
 
 N_BINS = 40  # over the window
 T = TypeVar("T")
@@ -66,10 +67,10 @@ def measure(machine: Machine, course: Course, name: str, act: Callable[[], T], p
         session = Session.create(kind="measure", cells=[cell.as_plan()], n_rounds=1, seconds=seconds,
                                  stages=[target.stage])
         bench = Bench.of(machine, course, session, Load(seconds=seconds, rate_per_s=rate_per_s))
-        show = measuring.on_load(progress, cell.label, seconds)
+        show = rounds.on_load(progress, cell.label, seconds)
         with progress.phase("load", f"{seconds:g} s of load, and one act in the middle"), ThreadPoolExecutor(1) as pool:
             once = _Once(pool, act, after_s)
-            run = experiment.measure(bench, cell, purpose="measure", round_number=1,
+            run = load_test.measure(bench, cell, purpose="measure", round_number=1,
                                      on_progress=lambda seen: (once.look(seen), show(seen)))
             done, began_s, ended_s = once.result()
         session.finish()

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from deploylab import contrast, experiment, load
+from deploylab import load
 from deploylab.core import units
 from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Stage
-from deploylab.experiment import Bench
+from deploylab.measure import compare, load_test
+from deploylab.measure.load_test import Bench
 from deploylab.provision.on_demand import awake
 from deploylab.results import describe, stats
 from deploylab.results.record import Run
@@ -17,29 +18,29 @@ from deploylab.results.record import Run
 def preview(bench: Bench, stage: Stage, progress: Progress) -> None:
     """A short load on each view, at once after the stage is up. Not in the report."""
     done = {(run.stage, run.view, run.concurrency) for run in bench.session.runs("preview")}
-    todo = [cell for cell in experiment.cells(bench.course, [stage])
+    todo = [cell for cell in load_test.cells(bench.course, [stage])
             if (stage.name, cell.view.name, cell.concurrency) not in done]
     if not todo:
         return
     with progress.phase("load", f"{stage.name}: preview"):
         for number, cell in enumerate(todo):
             progress.update(cell.label, number, len(todo))
-            made = experiment.measure(bench, cell, purpose="preview")
+            made = load_test.measure(bench, cell, purpose="preview")
             progress.say(f"    {line(made)}")
 
 
 def rounds(bench: Bench, stages: Sequence[Stage], progress: Progress) -> None:
     """Every cell once a round, the order rotated; only what is not measured yet."""
     plan = bench.session.plan
-    all_cells = experiment.cells(bench.course, list(stages))
-    todo = list(experiment.remaining(bench.session, all_cells, plan["n_rounds"]))
+    all_cells = load_test.cells(bench.course, list(stages))
+    todo = list(load_test.remaining(bench.session, all_cells, plan["n_rounds"]))
     n_all = plan["n_rounds"] * len(all_cells)
     if len(todo) < n_all:
         progress.say(f"  going on with session {bench.session.id}: {n_all - len(todo)} of {n_all} runs are there")
     with progress.phase("load", f"{plan['n_rounds']} rounds over all stages, {n_all} runs"):
         for number, (round_number, cell) in enumerate(todo, start=n_all - len(todo)):
             progress.update(f"round {round_number}: {cell.label}", number, n_all)
-            experiment.measure(bench, cell, purpose="round", round_number=round_number)
+            load_test.measure(bench, cell, purpose="round", round_number=round_number)
 
 
 def contrasts(bench: Bench, wanted: Sequence[Contrast], n_pairs: int, progress: Progress) -> None:
@@ -49,9 +50,9 @@ def contrasts(bench: Bench, wanted: Sequence[Contrast], n_pairs: int, progress: 
     """
     with progress.phase("load", f"{units.count(len(wanted), 'contrast')}, {n_pairs} pairs of each"):
         for number, one in enumerate(wanted, start=1):
-            if contrast.remaining(bench, one, n_pairs):
+            if compare.remaining(bench, one, n_pairs):
                 progress.say(f"    contrast {number} of {len(wanted)}: {described(one)}")
-                with awake(bench.machine, [cell.target for cell in contrast.cells(bench.course, one)]):
+                with awake(bench.machine, [cell.target for cell in compare.cells(bench.course, one)]):
                     _note_differences(bench, one)
                     for _ in _pairs(bench, one, n_pairs, progress):
                         pass
@@ -126,20 +127,20 @@ def on_load(progress: Progress, label: str, seconds: float) -> Callable[[load.Pr
 
 
 def _pairs(bench: Bench, one: Contrast, n_pairs: int, progress: Progress):
-    return contrast.race(bench, one, n_pairs, lambda label: on_load(progress, label, bench.how.seconds))
+    return compare.race(bench, one, n_pairs, lambda label: on_load(progress, label, bench.how.seconds))
 
 
 def _note_differences(bench: Bench, one: Contrast) -> None:
     """Find what differs, once for each contrast, and keep it in the plan for the report."""
     known = bench.session.plan.get("differences") or {}
     if one.name not in known:
-        found = contrast.find(bench.machine, bench.course, one)
+        found = compare.find(bench.machine, bench.course, one)
         bench.session.update(differences={**known, one.name: [asdict(difference) for difference in found]})
 
 
 def calibrated(bench: Bench, seconds: float, progress: Progress) -> Bench:
     """The bench with what its generator reaches at most, and with windows of so many seconds."""
     with progress.phase("load", "calibrating the load generator"):
-        ceiling_rps = experiment.calibrate(bench)
+        ceiling_rps = load_test.calibrate(bench)
     progress.say(f"    {units.rate(ceiling_rps)} is all this generator reaches; near it, a run says so")
     return replace(bench, how=replace(bench.how, seconds=seconds, ceiling_rps=ceiling_rps))

@@ -3,15 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from deploylab import contrast as contrasts
-from deploylab import experiment, measuring, overview
+from deploylab import overview
 from deploylab.core import units
 from deploylab.core.errors import CheckError, CourseError
 from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course, Target, View
-from deploylab.experiment import Bench, Cell, Load
 from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
+from deploylab.measure import compare as contrasts
+from deploylab.measure import load_test, rounds
+from deploylab.measure.load_test import Bench, Cell, Load
 from deploylab.provision import prepare
 from deploylab.provision.on_demand import awake
 from deploylab.results import Session
@@ -43,11 +44,11 @@ def measure(machine: Machine, course: Course, targets: Sequence[str], view: str,
         bench = Bench.of(machine, course, session, Load(seconds=seconds, rate_per_s=rate_per_s))
         with progress.phase("load", f"{units.count(repeats * len(cells), 'run')} of {seconds:g} s"):
             for number in range(1, repeats + 1):
-                for cell in experiment.rotated(cells, number):
-                    show = measuring.on_load(progress, cell.label, seconds)
-                    runs.append(experiment.measure(bench, cell, purpose="measure", round_number=number,
+                for cell in load_test.rotated(cells, number):
+                    show = rounds.on_load(progress, cell.label, seconds)
+                    runs.append(load_test.measure(bench, cell, purpose="measure", round_number=number,
                                                    on_progress=show))
-                    progress.say(f"    {measuring.line(runs[-1])}")
+                    progress.say(f"    {rounds.line(runs[-1])}")
         session.finish()
     return session, runs
 
@@ -66,13 +67,13 @@ def compare(machine: Machine, course: Course, contrast: Contrast, progress: Prog
     with awake(machine, targets):
         prepare.verify(machine, course, targets, progress)
         found = contrasts.find(machine, course, contrast)
-        progress.say(f"{measuring.described(contrast)}: {pairs} pairs of {seconds:g} s")
+        progress.say(f"{rounds.described(contrast)}: {pairs} pairs of {seconds:g} s")
         progress.say(differing(contrast, found))
         session = Session.create(kind="compare", seconds=seconds, stages=[target.stage for target in targets],
-                                 contrasts=[measuring.as_plan(contrast)], n_pairs=pairs,
+                                 contrasts=[rounds.as_plan(contrast)], n_pairs=pairs,
                                  differences={contrast.name: [asdict(one) for one in found]})
         bench = Bench.of(machine, course, session, Load(seconds=seconds))
-        stopped = measuring.race(bench, contrast, pairs, progress, on_pair)
+        stopped = rounds.race(bench, contrast, pairs, progress, on_pair)
         session.finish()
     return session, found, stopped
 
