@@ -8,13 +8,14 @@ import pytest
 import synthetic
 
 from deploylab import course as courses
-from deploylab import load, plots
+from deploylab import load
 from deploylab.core.errors import LoadError
 from deploylab.core.progress import Progress
 from deploylab.lessons import figures
 from deploylab.lessons.live import Live
 from deploylab.load.attempts import OUTCOMES
 from deploylab.measure import during
+from deploylab.report import plots
 
 MS = 1_000_000
 COURSE = courses.load()

@@ -9,9 +9,9 @@ import pytest
 import synthetic
 from synthetic import run
 
-from deploylab import plots
 from deploylab.core import units
 from deploylab.load import Progress
+from deploylab.report import plots
 from deploylab.results import describe, stats
 from deploylab.results.record import Difference
 

@@ -10,8 +10,8 @@ import synthetic
 from synthetic import run
 
 from deploylab import course as courses
-from deploylab import plots
 from deploylab.core.units import NS_PER_MS, NS_PER_S
+from deploylab.report import plots
 
 COURSE = courses.load()
 LIMIT_NS = 200 * NS_PER_MS

@@ -8,7 +8,7 @@ import synthetic
 from report_helpers import PART, RUNS, TWO, Page, with_contrasts, written
 
 from deploylab import report
-from deploylab.plots import base
+from deploylab.report.plots import base
 from deploylab.results import Session, stats
 
 

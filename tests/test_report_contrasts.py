@@ -7,7 +7,7 @@ import synthetic
 from report_helpers import GZIP, PART, TWO, Page, with_contrasts, written
 
 from deploylab.measure import rounds
-from deploylab.plots import base
+from deploylab.report.plots import base
 from deploylab.results import describe, stats
 
 

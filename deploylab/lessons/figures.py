@@ -4,13 +4,13 @@ import html
 from dataclasses import replace
 from typing import Any
 
-from deploylab import plots
 from deploylab.core import units
 from deploylab.course import Course
 from deploylab.lessons import shown
 from deploylab.lessons.shown import Shown
 from deploylab.measure import rounds
 from deploylab.report import contrasts as told
+from deploylab.report import plots
 from deploylab.results import describe
 from deploylab.results.record import Difference, Run
 from deploylab.results.stats import Summary, cell_of, differing, raced, summarise

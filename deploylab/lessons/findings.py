@@ -4,15 +4,15 @@ import html
 from collections.abc import Sequence
 from itertools import groupby
 
-from deploylab import plots, results
+from deploylab import results
 from deploylab.core import units
 from deploylab.core.errors import ResultsError
 from deploylab.course import Course
 from deploylab.lessons import shown
 from deploylab.lessons.shown import Shown, badge
-from deploylab.plots import Plot
-from deploylab.report import contrasts, sentences
+from deploylab.report import contrasts, plots, sentences
 from deploylab.report.content import of_one_machine
+from deploylab.report.plots import Plot
 from deploylab.results import Session, describe, stats
 
 

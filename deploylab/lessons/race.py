@@ -8,12 +8,12 @@ from math import inf
 from statistics import median
 from typing import Any
 
-from deploylab import plots
 from deploylab.core import units
 from deploylab.core.errors import ResultsError
 from deploylab.lessons import predictions
 from deploylab.lessons.cores import Cores
 from deploylab.lessons.shown import Shown
+from deploylab.report import plots
 from deploylab.results import stats
 from deploylab.results.record import Comparison, Run
 

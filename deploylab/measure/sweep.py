@@ -139,7 +139,7 @@ def write(session: Session, course: Course) -> Path:
     Raises:
         ResultsError: it cannot be written.
     """
-    from deploylab import plots  # matplotlib takes a second, which nobody should wait for before a load
+    from deploylab.report import plots  # matplotlib takes a second, which nobody should wait for before a load
 
     found, runs = swept(session), session.runs(PURPOSE)
     drawn = [plots.over_clients(runs, course, recorded=session.recorded)] if found.closed else []

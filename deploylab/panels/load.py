@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from deploylab import load, plots
+from deploylab import load
 from deploylab.core import units
 from deploylab.core.errors import Busy, CheckError, DeployLabError
 from deploylab.course import Course, Target
@@ -18,8 +18,9 @@ from deploylab.measure import load_test
 from deploylab.measure.load_test import Cell, Load
 from deploylab.panels.task import RED, Task
 from deploylab.panels.told import Told
-from deploylab.plots import Plot
 from deploylab.provision.on_demand import answers
+from deploylab.report import plots
+from deploylab.report.plots import Plot
 from deploylab.results.record import LoadResult
 
 SECONDS = 10.0

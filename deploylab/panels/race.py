@@ -6,11 +6,11 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from deploylab import plots
 from deploylab.course import Contrast, Course
 from deploylab.panels.task import Task
 from deploylab.panels.told import Told
-from deploylab.plots import Plot
+from deploylab.report import plots
+from deploylab.report.plots import Plot
 from deploylab.results.record import Run
 from deploylab.results.stats import Judged, compare, judged
 from deploylab.results.stats.contrasts import sides

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from deploylab import plots
 from deploylab.core import units
 from deploylab.course import Course
-from deploylab.report import contrasts, sentences
+from deploylab.report import contrasts, plots, sentences
 from deploylab.results import Session, describe, stats
 from deploylab.results.record import Run
 

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from deploylab import plots
 from deploylab.core import units
 from deploylab.course import Contrast, Course
-from deploylab.report import sentences
+from deploylab.report import plots, sentences
 from deploylab.results import describe
 from deploylab.results.record import Difference, Run
 from deploylab.results.stats import Raced, Summary, differing, raced

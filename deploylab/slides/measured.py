@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from deploylab import plots
 from deploylab.core import units
 from deploylab.core.errors import DeckError
 from deploylab.course import Course
 from deploylab.lessons import recording
 from deploylab.lessons.race import Race
-from deploylab.plots import Plot
-from deploylab.report import content, contrasts
+from deploylab.report import content, contrasts, plots
+from deploylab.report.plots import Plot
 from deploylab.results import Session, stats
 from deploylab.results.record import Run
 from deploylab.results.stats import Cell, Raced, Step, Summary

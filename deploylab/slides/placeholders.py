@@ -4,12 +4,11 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from deploylab import plots
 from deploylab.core import paths, units
 from deploylab.core.errors import DeckError
 from deploylab.load import in_doubt
-from deploylab.plots import Plot
-from deploylab.report import contrasts, sentences
+from deploylab.report import contrasts, plots, sentences
+from deploylab.report.plots import Plot
 from deploylab.results import describe, stats
 from deploylab.results.record import Run
 from deploylab.results.stats import Raced, Step

@@ -7,8 +7,8 @@ from matplotlib.ticker import LogLocator
 
 from deploylab.core import units
 from deploylab.course import Course
-from deploylab.plots import base
-from deploylab.plots.base import INK, Plot
+from deploylab.report.plots import base
+from deploylab.report.plots.base import INK, Plot
 from deploylab.results.record import Run
 from deploylab.results.stats import Summary, cells_of, on_ladder, summarise
 from deploylab.results.stats.basics import Cell

@@ -8,8 +8,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from deploylab.core import units
 from deploylab.course import Course
 from deploylab.load import in_doubt
-from deploylab.plots import base
-from deploylab.plots.base import INK, STYLES, Plot
+from deploylab.report.plots import base
+from deploylab.report.plots.base import INK, STYLES, Plot
 from deploylab.results import describe, stats
 from deploylab.results.record import Run
 from deploylab.results.stats import Level

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from deploylab.core import units
 from deploylab.course import Contrast, Course
 from deploylab.load import in_doubt
-from deploylab.plots import base
-from deploylab.plots.base import INK, Plot
-from deploylab.plots.ratios import ratio_axis
+from deploylab.report.plots import base
+from deploylab.report.plots.base import INK, Plot
+from deploylab.report.plots.ratios import ratio_axis
 from deploylab.results.record import Run
 from deploylab.results.stats import Raced
 

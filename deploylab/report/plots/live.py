@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 
 from deploylab.core import units
 from deploylab.load import Progress, in_doubt
-from deploylab.plots import base
-from deploylab.plots.base import INK, STYLES, Plot
+from deploylab.report.plots import base
+from deploylab.report.plots.base import INK, STYLES, Plot
 from deploylab.results import describe
 from deploylab.results.record import LoadResult
 

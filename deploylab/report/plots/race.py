@@ -9,10 +9,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from deploylab.core import units
 from deploylab.course import Contrast, Course
 from deploylab.load import in_doubt
-from deploylab.plots import base
-from deploylab.plots.base import INK, STYLES, Plot
-from deploylab.plots.forest import sides_of
-from deploylab.plots.ratios import TICKS
+from deploylab.report.plots import base
+from deploylab.report.plots.base import INK, STYLES, Plot
+from deploylab.report.plots.forest import sides_of
+from deploylab.report.plots.ratios import TICKS
 from deploylab.results.record import Comparison, Run
 from deploylab.results.stats import compare, judged
 from deploylab.results.stats.contrasts import sides

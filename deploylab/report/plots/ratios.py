@@ -9,8 +9,8 @@ from matplotlib.ticker import FixedLocator
 from deploylab.core import units
 from deploylab.course import Course
 from deploylab.load import in_doubt
-from deploylab.plots import base
-from deploylab.plots.base import GRID, INK, Plot
+from deploylab.report.plots import base
+from deploylab.report.plots.base import GRID, INK, Plot
 from deploylab.results import describe
 from deploylab.results.record import Comparison, Run
 from deploylab.results.stats import Step, cell_of, summarise

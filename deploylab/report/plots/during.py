@@ -6,8 +6,8 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from deploylab.core import units
-from deploylab.plots import base
-from deploylab.plots.base import INK, STYLES, Plot
+from deploylab.report.plots import base
+from deploylab.report.plots.base import INK, STYLES, Plot
 from deploylab.results import describe
 from deploylab.results.record import Run
 

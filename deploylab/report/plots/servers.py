@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 
 from deploylab.core import units
-from deploylab.plots import base
-from deploylab.plots.base import INK, STYLES, Plot
+from deploylab.report.plots import base
+from deploylab.report.plots.base import INK, STYLES, Plot
 from deploylab.results.record import Run
 from deploylab.results.stats import Summary, summarise
 

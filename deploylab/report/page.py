@@ -1,0 +1,46 @@
+"""The report of a session: one HTML file that says what each step bought, and how it was measured."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from deploylab.core import units
+from deploylab.core.files import explained, replace
+from deploylab.course import Course
+from deploylab.load import explain
+from deploylab.report import content, sentences
+from deploylab.results import Session, describe
+
+TEMPLATES = Path(__file__).parent
+
+
+def write(session: Session, course: Course) -> Path:
+    """Write `report.html` into the session's folder and give back its path.
+
+    The file stands alone: its style and its plots are in it, and it asks for nothing from anywhere.
+    It counts only runs of the interleaved rounds, and says so where the session is not finished.
+
+    Raises:
+        ResultsError: the results cannot be read, or the report not written.
+
+    Example:
+        >>> write(results.latest(), course.load())                  # doctest: +SKIP
+        PosixPath('results/2026-11-23_190512_ab12/report.html')
+    """
+    path = session.folder / "report.html"
+    with explained(session.folder):
+        replace(path, html(session, course).encode())
+    return path
+
+
+def html(session: Session, course: Course) -> str:
+    """The report as text of an HTML page. Args and Raises: as `write`."""
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(
+        ms=units.ms, rate=units.rate, size=units.size, seconds=units.seconds, factor=units.factor,
+        interval=units.interval, percent=units.percent, failures=describe.failures, explain=explain,
+        half_width=units.half_width, count=units.count, span=sentences.span, cpu=sentences.cpu, pair=sentences.pair,
+    )
+    environment.globals.update(show_ms=units.ms, show_rate=units.rate, show_cpu=sentences.cpu, show_size=units.size)
+    return environment.get_template("report.html.j2").render(content.collect(session, course))

@@ -1,0 +1,16 @@
+"""Plots of runs, and the only importer of matplotlib. Each comes back as a `Plot`: SVG, PNG, caption, alternative."""
+
+from deploylab.report.plots.base import Plot, measured_as, style
+from deploylab.report.plots.during import during
+from deploylab.report.plots.forest import forest
+from deploylab.report.plots.ladder import ladder, latency
+from deploylab.report.plots.live import growing
+from deploylab.report.plots.one_run import one_run
+from deploylab.report.plots.open_closed import spectrum, two_loops
+from deploylab.report.plots.race import race
+from deploylab.report.plots.ratios import ratios, run_order
+from deploylab.report.plots.servers import servers
+from deploylab.report.plots.sweep import over_clients, over_rates
+
+__all__ = ["Plot", "during", "forest", "growing", "ladder", "latency", "measured_as", "one_run", "over_clients",
+           "over_rates", "race", "ratios", "run_order", "servers", "spectrum", "style", "two_loops"]
