@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from deploylab import course as courses
 from deploylab.course import Course, Target
-from deploylab.panels import Task
+from deploylab.lessons.widgets import Task
 
 MARKER = "</html>"
 PATHS = {"quick": "/ok?ms=2", "slow": "/ok?ms=100", "faulty": "/reset?every=9&ms=2"}

@@ -40,7 +40,7 @@ def test_the_package_names_no_stage():
                 assert node.value not in names, f"{path}: line {node.lineno} names stage {node.value}"
 
 
-@pytest.mark.parametrize(("library", "folder"), [("matplotlib", "plots"), ("ipywidgets", "panels")])
+@pytest.mark.parametrize(("library", "folder"), [("matplotlib", "plots"), ("ipywidgets", "widgets")])
 def test_a_library_of_one_folder_is_imported_nowhere_else(library, folder):
     """Who imports only what lies below stays quick, and needs neither."""
     importers = {path.parent.name for path in MODULES

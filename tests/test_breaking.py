@@ -5,8 +5,9 @@ from check_helpers import COURSE, no_of, shown
 
 from deploylab.core.errors import CourseError, DeployLabError, MachineError
 from deploylab.core.progress import Progress
-from deploylab.lessons import breaks, recording
-from deploylab.lessons.desk import Desk
+from deploylab.lessons import recording
+from deploylab.lessons.backend import Desk
+from deploylab.lessons.display import faults as breaks
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live
 from deploylab.provision import converge, faults

@@ -11,7 +11,7 @@ from deploylab import course as courses
 from deploylab.core.errors import CourseError
 from deploylab.core.progress import Progress
 from deploylab.lessons import exercises, recording
-from deploylab.lessons.desk import Desk
+from deploylab.lessons.backend import Desk
 from deploylab.lessons.extension import GuestMagics
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live

@@ -10,8 +10,9 @@ import pytest
 
 from deploylab import course as courses
 from deploylab.core import paths
-from deploylab.lessons import recording, shell, shown
-from deploylab.lessons.desk import Desk
+from deploylab.lessons import guest_shell, recording
+from deploylab.lessons.backend import Desk
+from deploylab.lessons.display import output
 from deploylab.lessons.lab import Lab
 
 COURSE = courses.load()
@@ -23,10 +24,10 @@ COURSE = courses.load()
 @pytest.fixture
 def cell(tmp_path, monkeypatch):
     """Run a cell in bash here, as it would run on the machine."""
-    monkeypatch.setattr(shell, "STATE", f"{tmp_path}/{{}}")
+    monkeypatch.setattr(guest_shell, "STATE", f"{tmp_path}/{{}}")
 
     def cell(text: str, notebook: str = "one") -> tuple[int, str]:
-        command = ["bash", "-c", shell.script(text, notebook)]
+        command = ["bash", "-c", guest_shell.script(text, notebook)]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
 
@@ -51,11 +52,12 @@ def test_each_notebook_has_a_shell_of_its_own(cell):
 
 def test_what_is_kept_lies_where_nobody_else_can_have_put_it(tmp_path):
     """It is run before each cell, by a user who may become root: not in /tmp, and readable by nobody else."""
-    done = subprocess.run(["bash", "-c", shell.script("SECRET=1", "one")], env={**os.environ, "HOME": str(tmp_path)})
+    done = subprocess.run(["bash", "-c", guest_shell.script("SECRET=1", "one")],
+                          env={**os.environ, "HOME": str(tmp_path)})
     assert done.returncode == 0
     [kept] = tmp_path.iterdir()
     assert "SECRET=" in kept.read_text() and kept.stat().st_mode & 0o777 == 0o600
-    assert shell.script("", "one").splitlines()[0].endswith(f"=~/{kept.name}")
+    assert guest_shell.script("", "one").splitlines()[0].endswith(f"=~/{kept.name}")
 
 
 def test_what_bash_sets_itself_is_not_kept(cell):
@@ -112,7 +114,7 @@ def test_what_is_no_recording_is_refused(tmp_path, text):
 
 
 def test_what_is_typed_looks_like_code_in_a_notebook():
-    said = shown.text("Who waits? `ss -xl | grep <name>`\nRead it.")
+    said = output.text("Who waits? `ss -xl | grep <name>`\nRead it.")
     assert said.body == "<p>Who waits? <code>ss -xl | grep &lt;name&gt;</code></p><p>Read it.</p>"
     assert "`ss -xl | grep <name>`" in said.text
 
@@ -129,7 +131,7 @@ def test_everything_recorded_bears_the_label():
 
 def test_a_long_output_is_folded_and_whole_in_plain_text():
     answer = {"out": "\n".join(f"line {n}" for n in range(100)), "status": 1, "seconds": 2.0}
-    said = shown.output(answer)
+    said = output.output(answer)
     assert "80 more lines" in said._repr_html_() and "line 50" in repr(said) and "exit 1" in repr(said)
     assert said._repr_html_().count("<pre") == said._repr_html_().count("monospace") == 3  # columns stay in line
     assert not said

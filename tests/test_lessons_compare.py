@@ -8,7 +8,9 @@ import pytest
 from deploylab import course as courses
 from deploylab.core import paths
 from deploylab.core.errors import ResultsError
-from deploylab.lessons import findings, outcomes, recording
+from deploylab.lessons import recording
+from deploylab.lessons.display import predictions
+from deploylab.lessons.display import session as findings
 from deploylab.lessons.predictions import Prediction
 from deploylab.measure.rounds import as_plan
 from deploylab.results import Session
@@ -99,27 +101,27 @@ def guess(**more) -> Prediction:
 
 
 def test_no_guess_says_how_one_is_kept():
-    assert "lab.predict" in outcomes.told([], COURSE)._repr_html_()
+    assert "lab.predict" in predictions.told([], COURSE)._repr_html_()
 
 
 def test_a_guess_stands_beside_the_newest_race_about_it():
     raced(2.0)
     raced(5.0)
     raced(9.0, synthetic.contrast(view="hello"))
-    said = repr(outcomes.told([guess(), guess(view="page")], COURSE)).splitlines()
+    said = repr(predictions.told([guess(), guess(view="page")], COURSE)).splitlines()
     assert "5.0 times" in said[0] and "nginx carries 2x what nginx:sync carries, on wait" in said[0]
-    assert outcomes.NO_RACE in said[1]
+    assert predictions.NO_RACE in said[1]
 
 
 def test_two_pages_of_one_target_are_told_apart():
     pages = synthetic.contrast("pages", a="runserver", b="runserver", view="page", b_view="hello", concurrency=10)
     raced(3.0, pages)
-    said = repr(outcomes.told([guess(a="runserver", b="runserver", view="page", b_view="hello")], COURSE))
+    said = repr(predictions.told([guess(a="runserver", b="runserver", view="page", b_view="hello")], COURSE))
     assert "3.0 times" in said
 
 
 def test_a_guess_about_what_is_no_target_is_no_error():
-    assert outcomes.NO_RACE in repr(outcomes.told([guess(a="blocking", b="threaded")], COURSE))
+    assert predictions.NO_RACE in repr(predictions.told([guess(a="blocking", b="threaded")], COURSE))
 
 
 def test_without_a_race_of_ones_own_the_lessons_recording_answers(own_results):
@@ -129,7 +131,7 @@ def test_without_a_race_of_ones_own_the_lessons_recording_answers(own_results):
         answer = {"contrast": as_plan(SYNC), "differences": [],
                   "runs": [asdict(run) for run in synthetic.pairs(SYNC, ratio)]}
         writer.keep("compare", {"a": SYNC.a, "b": SYNC.b}, json.loads(json.dumps(answer)))
-    said = repr(outcomes.told([guess()], COURSE))
+    said = repr(predictions.told([guess()], COURSE))
     assert "4.0 times" in said and "RECORDED on 2" in said and "a machine" in said
     raced(7.0)
-    assert "RECORDED" not in repr(outcomes.told([guess()], COURSE))
+    assert "RECORDED" not in repr(predictions.told([guess()], COURSE))

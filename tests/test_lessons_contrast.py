@@ -8,7 +8,8 @@ import synthetic
 from deploylab import course as courses
 from deploylab import results
 from deploylab.core.errors import CourseError
-from deploylab.lessons import figures, known
+from deploylab.lessons import past_results
+from deploylab.lessons.display import measured as figures
 from deploylab.measure.rounds import as_plan
 from deploylab.results import Session
 
@@ -35,14 +36,14 @@ def measured(ratio: float, **other) -> Session:
 
 
 def test_nobody_has_measured_it_says_how():
-    said = figures.known(known.newest(ONE), COURSE)
+    said = figures.known(past_results.newest(ONE), COURSE)
     assert "./lab compare nginx:debug nginx --view page" in said.text and said.label == ""
 
 
 def test_the_newest_of_ones_own():
     measured(5.0)
     newest = measured(2.0)
-    answer = known.newest(ONE)
+    answer = past_results.newest(ONE)
     said = figures.known(answer, COURSE)
     assert answer["session"] == newest.id and "They differ in one thing" in said.text
     assert said.label == "" and ONE.title in repr(said)
@@ -52,28 +53,28 @@ def test_what_ships_is_marked_and_gives_way_to_ones_own(own_results):
     shipped = measured(5.0)
     (own_results / "recorded").mkdir()
     shipped.folder.rename(own_results / "recorded" / shipped.id)
-    said = figures.known(known.newest(ONE), COURSE)
+    said = figures.known(past_results.newest(ONE), COURSE)
     assert said.label.startswith("RECORDED on 2026") and repr(said).startswith("RECORDED")
     measured(2.0)
-    assert figures.known(known.newest(ONE), COURSE).label == ""
+    assert figures.known(past_results.newest(ONE), COURSE).label == ""
 
 
 @pytest.mark.parametrize("other", [{"view": "hello"}, {"concurrency": 32}, {"a": "nginx:sync"}, {"slow_clients": 40}])
 def test_another_load_or_another_side_is_another_contrast(other):
     measured(2.0, **other)
-    assert known.newest(ONE)["runs"] == []
+    assert past_results.newest(ONE)["runs"] == []
 
 
 def test_one_that_was_begun_and_has_one_half_is_passed_over():
     whole = measured(2.0)
     half = Session.create(kind="compare", contrasts=[as_plan(ONE)])
     half.append(synthetic.pairs(ONE)[0])
-    assert known.newest(ONE)["session"] == whole.id
+    assert past_results.newest(ONE)["session"] == whole.id
 
 
 def test_its_answer_is_plain_data_that_a_recording_keeps():
     measured(2.0)
-    answer = known.newest(ONE)
+    answer = past_results.newest(ONE)
     assert answer["contrast"] == as_plan(ONE) | {"name": "as-named-there"}
     assert answer["runs"][0] == asdict(synthetic.pairs(replace(ONE, name="as-named-there"))[0])
 

@@ -11,7 +11,7 @@ from deploylab import course as courses
 from deploylab import load
 from deploylab.core.errors import LoadError
 from deploylab.core.progress import Progress
-from deploylab.lessons import figures
+from deploylab.lessons.display import measured
 from deploylab.lessons.live import Live
 from deploylab.load.attempts import OUTCOMES
 from deploylab.measure import during
@@ -76,7 +76,7 @@ def answer():
 
 
 def test_what_failed_is_named_and_the_longest_wait_told(answer):
-    said = figures.during(answer)
+    said = measured.during(answer)
     for text in ("2 http_5xx", "4 of 306", "2,500 ms", "after 1.2 s", "from 1.0 s to 1.1 s, exit 0"):
         assert text in repr(said) and text in said._repr_html_()
     assert said and "<gone>" in repr(said) and "&lt;gone&gt;" in said._repr_html_()
@@ -85,7 +85,7 @@ def test_what_failed_is_named_and_the_longest_wait_told(answer):
 
 def test_a_command_that_failed_is_no_good_answer(answer):
     answer["done"]["status"] = 1
-    assert not figures.during(answer, "RECORDED") and "RECORDED" in figures.during(answer, "RECORDED")._repr_html_()
+    assert not measured.during(answer, "RECORDED") and "RECORDED" in measured.during(answer, "RECORDED")._repr_html_()
 
 
 @pytest.mark.parametrize("rows", [[(0, 10, "ok")], [(0, 10, "reset")]], ids=["none failed", "all failed"])

@@ -7,8 +7,8 @@ import pytest
 from deploylab import course as courses
 from deploylab.core import cancel, paths
 from deploylab.core.errors import DeployLabError, MachineError
-from deploylab.lessons import plan_b, recording
-from deploylab.lessons.desk import Desk
+from deploylab.lessons import fallback, recording
+from deploylab.lessons.backend import Desk
 from deploylab.lessons.lab import Lab
 from tests.test_lessons_racing import ASKED, QUESTION, answer
 from tests.waiting import until
@@ -110,11 +110,11 @@ def test_a_race_that_goes_on_is_given_up_and_its_result_is_the_recorded_one(talk
 
 
 def test_before_the_lesson_begins_it_decides_for_all_of_it(talk, monkeypatch):
-    monkeypatch.setattr(plan_b, "found", lambda course, lesson: pytest.fail("the machine was looked for"))
+    monkeypatch.setattr(fallback, "found", lambda course, lesson: pytest.fail("the machine was looked for"))
     fresh = Lab(COURSE)
     fresh.plan_b()
     assert repr(fresh.begin(LESSON)).startswith("RECORDED") and "There is no machine" not in repr(fresh.begin(LESSON))
-    monkeypatch.setattr(plan_b, "found", lambda course, lesson: Desk(Alive()))
+    monkeypatch.setattr(fallback, "found", lambda course, lesson: Desk(Alive()))
     fresh.live()
     assert "live" in fresh.guest("free").text
 

@@ -8,7 +8,7 @@ from deploylab import course as courses
 from deploylab.core import cancel
 from deploylab.core.errors import DeployLabError, Stopped
 from deploylab.lessons import predictions, recording
-from deploylab.lessons.desk import Desk
+from deploylab.lessons.backend import Desk
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.predictions import Prediction
 from deploylab.measure import compare as contrasts

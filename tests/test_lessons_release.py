@@ -17,7 +17,8 @@ from waiting import runs, until
 
 from deploylab import course
 from deploylab.core import cancel, paths
-from deploylab.lessons import here, shown
+from deploylab.lessons import host_shell
+from deploylab.lessons.display import output
 
 SITE = paths.ROOT / course.load().app.source
 RELEASE = paths.ROOT / "notebooks" / "release"
@@ -28,7 +29,7 @@ RELEASE = paths.ROOT / "notebooks" / "release"
 
 def test_a_cell_here_begins_among_the_notebooks_and_finds_the_labs_programs(tmp_path):
     lines = []
-    done = here.run('basename "$PWD"; command -v fab; echo $SSH_CONFIG; echo $MACHINE; echo oops >&2; exit 3',
+    done = host_shell.run('basename "$PWD"; command -v fab; echo $SSH_CONFIG; echo $MACHINE; echo oops >&2; exit 3',
                     tmp_path / "config", lines.append, "10.0.3.7")
     assert done.status == 3 and done.out.splitlines() == lines
     assert lines == ["notebooks", str(Path(sys.executable).parent / "fab"), str(tmp_path / "config"), "10.0.3.7",
@@ -37,7 +38,7 @@ def test_a_cell_here_begins_among_the_notebooks_and_finds_the_labs_programs(tmp_
 
 def test_a_cell_here_prints_no_moving_bars(tmp_path, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")  # as a notebook's kernel does
-    assert here.run("echo coloured: $FORCE_COLOR", tmp_path).out == "coloured:\n"
+    assert host_shell.run("echo coloured: $FORCE_COLOR", tmp_path).out == "coloured:\n"
 
 
 def test_a_stopped_cell_leaves_nothing_behind(tmp_path):
@@ -46,7 +47,7 @@ def test_a_stopped_cell_leaves_nothing_behind(tmp_path):
     def work():
         with stop.heard():
             try:
-                here.run(f"echo $$ > {tmp_path}/pid; sleep 100 & wait", tmp_path)
+                host_shell.run(f"echo $$ > {tmp_path}/pid; sleep 100 & wait", tmp_path)
             except KeyboardInterrupt:
                 ended.append("interrupted")
 
@@ -61,7 +62,7 @@ def test_a_stopped_cell_leaves_nothing_behind(tmp_path):
 
 
 def test_a_new_machine_says_how_long_each_part_took():
-    said = shown.rebuilt({"stage": "one", "changed": 40, "took": {"destroy": 3.1, "boot": 19.0}, "seconds": 22.1,
+    said = output.rebuilt({"stage": "one", "changed": 40, "took": {"destroy": 3.1, "boot": 19.0}, "seconds": 22.1,
                           "checks": [], "url": "http://10.0.3.2:8003/"})
     assert "a new machine, 40 things done on it, in 22 s (destroy 3.1 s, boot 19 s)" in repr(said)
 
@@ -190,7 +191,7 @@ def test_gunicorn_looks_the_link_up_again_at_each_reload(fab):
 def test_fab_itself_reads_the_fabfile_and_tries_to_reach_the_server(tmp_path):
     """Fabric and Invoke have to fit each other: Fabric 3.2 does not work with Invoke 3."""
     (tmp_path / "config").write_text("Host web\n  HostName 127.0.0.1\n  Port 9\n")
-    done = here.run('cd release && fab -S "$SSH_CONFIG" rollback', tmp_path / "config")
+    done = host_shell.run('cd release && fab -S "$SSH_CONFIG" rollback', tmp_path / "config")
     assert done.status == 1 and "Unable to connect to port 9 on 127.0.0.1" in done.out
 
 

@@ -13,7 +13,7 @@ from waiting import until
 
 from deploylab.core import paths
 from deploylab.core.errors import Busy, CheckError, DeployLabError, TargetRefused
-from deploylab.panels import LoadPanel
+from deploylab.lessons.widgets import LoadPanel
 
 LONG_S = 120  # of a load that is stopped long before
 
@@ -172,7 +172,7 @@ def test_waiting_for_what_was_never_begun(panel):
 @pytest.mark.slow
 def test_in_a_notebook_without_a_browser(server, tmp_path, monkeypatch):
     """A cell begins, the next one waits; the error of a third is its message alone."""
-    cells = [f"from panel_helpers import *\nfrom deploylab.panels import LoadPanel\n"
+    cells = [f"from panel_helpers import *\nfrom deploylab.lessons.widgets import LoadPanel\n"
              f"panel = LoadPanel(LocalMachine(), local_course({server.port}))\npanel.seconds.value = 0.6\npanel",
              "task = panel.start()", "result = panel.wait()\nresult.n_ok, panel.task.bar.value", "panel.plot",
              "panel.stage.value = None\npanel.start()"]

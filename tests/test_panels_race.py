@@ -9,7 +9,7 @@ from waiting import until
 
 from deploylab.core import cancel
 from deploylab.core.errors import CheckError, Stopped
-from deploylab.panels import RacePanel
+from deploylab.lessons.widgets import RacePanel
 
 LONG_S = 120  # of a load that is stopped long before
 

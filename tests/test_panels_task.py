@@ -9,7 +9,7 @@ from waiting import until
 
 from deploylab.core import cancel
 from deploylab.core.errors import LoadError, Stopped
-from deploylab.panels import Task
+from deploylab.lessons.widgets import Task
 
 LONG_S = 120  # of a load that is stopped long before
 

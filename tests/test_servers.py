@@ -21,12 +21,12 @@ from waiting import until
 from deploylab import load
 from deploylab.core import paths
 from deploylab.core.errors import DeployLabError, HostError, LoadError
-from deploylab.lessons import child as children
-from deploylab.lessons import cores, servers, visitors
-from deploylab.lessons.child import SERVERS, serving
-from deploylab.lessons.cores import Cores
-from deploylab.lessons.race import KINDS
-from deploylab.lessons.source import shown_source
+from deploylab.lessons.display.source import shown_source
+from deploylab.lessons.servers import cores, race, visitors
+from deploylab.lessons.servers import process as children
+from deploylab.lessons.servers.cores import Cores
+from deploylab.lessons.servers.process import SERVERS, serving
+from deploylab.lessons.servers.result import KINDS
 from deploylab.machine.guest.sample import server_pids
 
 pytestmark = pytest.mark.alone
@@ -69,9 +69,9 @@ def test_a_server_is_short_enough_to_be_read_aloud(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_server_answers_both_paths_and_leaves_nothing_behind(kind):
     with serving(SERVERS / f"{kind}.py") as child:
-        for path in servers.PATHS:
+        for path in race.PATHS:
             result = load.run(load.LoadSpec(url=f"{child.url}/{path}", n_requests=3, concurrency=3, keepalive=False,
-                                            marker=servers.MARKER))
+                                            marker=race.MARKER))
             assert (result.n_ok, result.errors) == (3, {})
         assert child.pid in living(child)
     assert not living(child)
@@ -79,7 +79,7 @@ def test_a_server_answers_both_paths_and_leaves_nothing_behind(kind):
 
 def test_two_waiting_visitors_take_as_long_as_one_with_threads_and_twice_as_long_without():
     """Against the wait itself: nobody waits shorter than that, however busy the computer is."""
-    twice_s = 2 * servers.wait_s()
+    twice_s = 2 * race.wait_s()
     with serving(SERVERS / "blocking.py") as child:
         assert all(together_s(f"{child.url}/wait", 2) >= twice_s for _ in range(3))
     with serving(SERVERS / "threaded.py") as child:
@@ -117,7 +117,7 @@ def test_after_an_error_in_the_block_nothing_is_left():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_who_is_ended_takes_the_server_along(number):
     """After Ctrl-C the owner tidies up; after SIGKILL nobody can, and the keeper does it."""
-    code = ("import time; from deploylab.lessons.child import SERVERS, serving\n"
+    code = ("import time; from deploylab.lessons.servers.process import SERVERS, serving\n"
             "with serving(SERVERS / 'mixed.py') as child:\n"
             "    print(child.pattern, flush=True)\n"
             "    time.sleep(60)")
@@ -225,20 +225,20 @@ def test_ten_waiting_visitors_are_served_together_by_threads_and_in_turn_without
     divided = cores.divide(cores.available(), parallel=False)
 
     def most_rps(kind: str) -> float:  # of three: others at work on this computer can only make it less
-        return max(servers.measure(kind, "wait", divided, seconds=0.6, machine=MACHINE, session_id="s",
+        return max(race.measure(kind, "wait", divided, seconds=0.6, machine=MACHINE, session_id="s",
                                    round_number=1).rps for _ in range(3))
 
     assert most_rps("threaded") > 5 * most_rps("blocking")
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not servers.has_gil(), reason="this Python has no GIL")
+@pytest.mark.skipif(not race.has_gil(), reason="this Python has no GIL")
 @needs_two_cores
 def test_processes_compute_on_two_cores_and_threads_on_one():
     divided = cores.divide(cores.available(), parallel=True)
 
     def busy_cores(kind: str) -> float:
-        run = servers.measure(kind, "cpu", divided, seconds=0.8, machine=MACHINE, session_id="s", round_number=1)
+        run = race.measure(kind, "cpu", divided, seconds=0.8, machine=MACHINE, session_id="s", round_number=1)
         return run.server_cpu_s / run.duration_s
 
     def two_at_work() -> bool:

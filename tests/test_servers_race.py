@@ -11,13 +11,15 @@ import synthetic
 from deploylab import course as courses
 from deploylab import load
 from deploylab.core.errors import ResultsError
-from deploylab.lessons import cores, predictions, recording, servers, visitors
-from deploylab.lessons.cores import Cores
-from deploylab.lessons.desk import Desk
+from deploylab.lessons import predictions, recording
+from deploylab.lessons.backend import Desk
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live
 from deploylab.lessons.predictions import Prediction
-from deploylab.lessons.race import KINDS, ONE_AT_A_TIME, PAIRS, Race, shown_race
+from deploylab.lessons.servers import cores, visitors
+from deploylab.lessons.servers import race as servers
+from deploylab.lessons.servers.cores import Cores
+from deploylab.lessons.servers.result import KINDS, ONE_AT_A_TIME, PAIRS, Race, shown_race
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 

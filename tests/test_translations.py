@@ -9,7 +9,8 @@ from conftest import STATE
 from deploylab.core import paths
 from deploylab.core.progress import Progress
 from deploylab.course import load
-from deploylab.lessons import notebooks, translated
+from deploylab.lessons import notebooks
+from deploylab.lessons import translations as translated
 from deploylab.site import translations
 
 PAGES = ["index", *(f"guides/{path.stem}" for path in sorted((paths.ROOT / "guides").glob("*.md"))),

@@ -40,10 +40,10 @@ def open_verb(
     from deploylab import course as courses
     from deploylab.core import paths
     from deploylab.core.progress import Progress
-    from deploylab.lessons import notebooks, translated
+    from deploylab.lessons import notebooks, translations
     from deploylab.machine import lock
 
-    course, folder = courses.load(), translated.folder(language)
+    course, folder = courses.load(), translations.folder(language)
     start = notebooks.path_of(course.lesson(lesson)).name if lesson else ""
     shell: list[str] = []
     if recorded:
@@ -55,8 +55,8 @@ def open_verb(
         shell = [f"--ServerApp.terminado_settings={{'shell_command': {list(there.login_words)!r}}}"]
     os.environ.update(PYTHONPATH=str(paths.ROOT), **({"DEPLOYLAB_BRIEF": "1"} if brief else {}))
     # JupyterLab asks its makers for news and newer versions, or asks whether it may: a workshop room needs neither.
-    ours = [str(paths.ROOT / "deploylab" / "jupyter"), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(ours)
+    ours = str(paths.ROOT / "deploylab" / "lessons" / "jupyter")
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [ours, os.environ.get("JUPYTER_CONFIG_PATH")]))
     os.execv(sys.executable, [
         sys.executable, "-c", JUPYTERLAB, f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}", *([] if browser else ["--no-browser"]), *shell,

@@ -21,9 +21,9 @@ from typing import Any
 
 from deploylab.core import paths
 from deploylab.core.errors import CourseError, DeployLabError
-from deploylab.lessons import shown
-from deploylab.lessons.desk import Desk
-from deploylab.lessons.shown import Shown
+from deploylab.lessons.backend import Desk
+from deploylab.lessons.display import output
+from deploylab.lessons.display.output import Shown
 
 LESSON = 2  # an exercise's name begins with the number of its lesson
 
@@ -114,7 +114,7 @@ def hint(one: str, hints: tuple[str, ...], number: int, more: str) -> Shown:
     """
     number = min(number, len(hints))
     after = f"\n{more}" if number == len(hints) else ""
-    return shown.text(f"Hint {number} of {len(hints)} for {one}: {hints[number - 1]}{after}")
+    return output.text(f"Hint {number} of {len(hints)} for {one}: {hints[number - 1]}{after}")
 
 
 def solution(one: Exercise) -> Shown:
@@ -125,5 +125,5 @@ def solution(one: Exercise) -> Shown:
 
 def _verdict(one: Exercise, said: "str | Solved", label: str) -> Shown:
     if not said or isinstance(said, Solved):
-        return shown.text(f"Done. {said.seen if said else ''}".strip(), label)
-    return shown.text(f'Not yet: {said}\nStuck? lab.hint("{one.name}")', label, ok=False)
+        return output.text(f"Done. {said.seen if said else ''}".strip(), label)
+    return output.text(f'Not yet: {said}\nStuck? lab.hint("{one.name}")', label, ok=False)

@@ -7,9 +7,9 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from IPython.display import display
 
 from deploylab import course as courses
-from deploylab.lessons import shown
+from deploylab.lessons.display import output
+from deploylab.lessons.display.output import Shown
 from deploylab.lessons.lab import Lab
-from deploylab.lessons.shown import Shown
 
 UPDATE_S = 0.2
 
@@ -25,7 +25,7 @@ class Growing:
     """An output that grows while its command runs."""
 
     def __init__(self):
-        self.handle = display(shown.text(""), display_id=True)
+        self.handle = display(output.text(""), display_id=True)
         self.lines: list[str] = []
         self.shown_s = 0.0
 
@@ -34,7 +34,7 @@ class Growing:
         self.lines.append(line)
         if time.monotonic() - self.shown_s > UPDATE_S:
             self.shown_s = time.monotonic()
-            self.handle.update(shown.running(self.lines))
+            self.handle.update(output.running(self.lines))
 
 
 @magics_class

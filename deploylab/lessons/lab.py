@@ -8,16 +8,20 @@ from deploylab.core import units
 from deploylab.core.errors import DeployLabError, HostError
 from deploylab.core.progress import Progress
 from deploylab.course import Course
-from deploylab.lessons import figures, findings, outcomes, predictions, race, recording, servers, shown, source
-from deploylab.lessons.desk import Desk
-from deploylab.lessons.findings import Findings
-from deploylab.lessons.plan_b import PlanB
+from deploylab.lessons import predictions, recording
+from deploylab.lessons.backend import Desk
+from deploylab.lessons.background_compare import Racing
+from deploylab.lessons.display import measured, output, session, source
+from deploylab.lessons.display import predictions as outcomes
+from deploylab.lessons.display.output import Shown
+from deploylab.lessons.display.session import Findings
+from deploylab.lessons.fallback import PlanB
 from deploylab.lessons.practice import Practice
 from deploylab.lessons.predictions import Prediction
-from deploylab.lessons.racing import Racing
-from deploylab.lessons.shown import Shown
-from deploylab.lessons.visitors import shown_visits
-from deploylab.panels import Beside, LoadPanel
+from deploylab.lessons.servers import race as servers
+from deploylab.lessons.servers import result
+from deploylab.lessons.servers.visitors import shown_visits
+from deploylab.lessons.widgets import Beside, LoadPanel
 
 
 class Lab(Practice, PlanB):
@@ -59,7 +63,7 @@ class Lab(Practice, PlanB):
             text += f'\nThis lesson builds {one.by_hand} by hand. lab.reset("{one.by_hand}") makes room for it.'
         if self._desk.recording and not self._recorded:
             text = f"There is no machine, so every answer is a recorded one. To have one: ./lab up\n{text}"
-        return shown.text(text, self.label, answer)
+        return output.text(text, self.label, answer)
 
     @property
     def label(self) -> str:
@@ -78,21 +82,21 @@ class Lab(Practice, PlanB):
             target: STAGE or STAGE:VARIANT.
             variants: more variants of the stage, by their own names.
         """
-        return shown.goto(self._ask("goto", target=target, variants=list(variants)), self.label)
+        return output.goto(self._ask("goto", target=target, variants=list(variants)), self.label)
 
     def reset(self, stage: str) -> Shown:
         """Make the machine what it was before a stage. All that is on it goes."""
         answer = self._ask("reset", stage=stage)
-        return shown.text(f"In {units.seconds(answer['seconds'])} the machine became what it was before {stage}. "
+        return output.text(f"In {units.seconds(answer['seconds'])} the machine became what it was before {stage}. "
                           f"On it: {', '.join(answer['before']) or 'nothing'}.", self.label, answer)
 
     def rebuild(self, stage: str) -> Shown:
         """Destroy the machine, make a new one, and bring it to a stage. All that was on it is gone; nobody types."""
-        return shown.rebuilt(self._ask("rebuild", stage=stage), self.label)
+        return output.rebuilt(self._ask("rebuild", stage=stage), self.label)
 
     def check(self, target: str) -> Shown:
         """Ask whether a stage or variant really is what it claims to be."""
-        return shown.checks(self._ask("check", target=target), self.label)
+        return output.checks(self._ask("check", target=target), self.label)
 
     def measure(self, *targets: str, view: str = "page", concurrency: int | None = None, seconds: float = 3.0,
                 repeats: int = 3) -> Shown:
@@ -105,7 +109,7 @@ class Lab(Practice, PlanB):
         """
         answer = self._ask("measure", targets=list(targets), view=view, concurrency=concurrency, seconds=seconds,
                            repeats=repeats)
-        return figures.measured(answer, self._course, self.label)
+        return measured.measured(answer, self._course, self.label)
 
     def compare(self, a: str, b: str, *, view: str | None = None, b_view: str | None = None,
                 concurrency: int | None = None, pairs: int = 5, seconds: float = 3.0,
@@ -119,7 +123,7 @@ class Lab(Practice, PlanB):
         """
         answer = self._ask("compare", a=a, b=b, view=view, b_view=b_view, concurrency=concurrency, pairs=pairs,
                            seconds=seconds, slow_clients=slow_clients)
-        return figures.compared(answer, self._course, self.label)
+        return measured.compared(answer, self._course, self.label)
 
     def race(self, a: str, b: str, *, view: str | None = None, b_view: str | None = None,
              concurrency: int | None = None, pairs: int = 5, seconds: float = 3.0,
@@ -140,7 +144,7 @@ class Lab(Practice, PlanB):
         """A load by hand: choose a stage and a page, start, watch, stop."""
         live = self._begun().live
         if live is None:
-            return shown.text("A load by hand needs a machine. To have one: ./lab up", self.label)
+            return output.text("A load by hand needs a machine. To have one: ./lab up", self.label)
         return LoadPanel(live.machine, self._course)
 
     def contrast(self, name: str) -> Shown:
@@ -149,7 +153,7 @@ class Lab(Practice, PlanB):
         Args:
             name: of the [[contrast]] in course.toml: "debug".
         """
-        return figures.known(self._ask("contrast", name=name), self._course, self.label)
+        return measured.known(self._ask("contrast", name=name), self._course, self.label)
 
     def measure_during(self, target: str, command: str, *, view: str = "page", rate: float | None = None,
                        concurrency: int | None = None, seconds: float = 6.0, after: float = 2.0,
@@ -165,7 +169,7 @@ class Lab(Practice, PlanB):
         """
         answer = self._ask("measure_during", target=target, command=command, view=view, rate=rate,
                            concurrency=concurrency, seconds=seconds, after=after, on=on)
-        return figures.during(answer, self.label)
+        return measured.during(answer, self.label)
 
     def predict(self, a: str, b: str, *, view: str | None = None, b_view: str | None = None, guess: str = "same",
                 because: str = "") -> Shown:
@@ -177,7 +181,7 @@ class Lab(Practice, PlanB):
         """
         one = Prediction(lesson=self._lesson, a=a, b=b, view=view, b_view=b_view, guess=guess, because=because)
         predictions.keep(one)
-        return shown.text(f"Your guess: {one.spoken}" + (f", because {because}." if because else "."))
+        return output.text(f"Your guess: {one.spoken}" + (f", because {because}." if because else "."))
 
     def predictions(self) -> Shown:
         """Every guess of every lesson, beside what came out."""
@@ -185,7 +189,7 @@ class Lab(Practice, PlanB):
 
     def results(self) -> Findings:
         """The newest finished session of `./lab run`, to be looked at; without one, the one that ships."""
-        return findings.newest(self._course)
+        return session.newest(self._course)
 
     def servers(self, rounds: int = servers.ROUNDS, seconds: float = servers.SECONDS) -> Shown:
         """Race the five small servers of `notebooks/servers/` on this computer. With one core: the recorded race.
@@ -196,11 +200,11 @@ class Lab(Practice, PlanB):
         """
         asked = {"rounds": rounds, "seconds": seconds}
         try:
-            return race.shown_race(self._ask("servers", **asked), self.label)
+            return result.shown_race(self._ask("servers", **asked), self.label)
         except HostError as error:
             kept = recording.read(self._lesson)
             print(error.what)
-            return race.shown_race(kept.ask("servers", asked), kept.label)
+            return result.shown_race(kept.ask("servers", asked), kept.label)
 
     def visit(self, server: str, path: str = "wait", visitors: int = 3) -> Shown:
         """Send a few visitors at the same moment to one of the small servers, and show what each of them met."""
@@ -220,27 +224,27 @@ class Lab(Practice, PlanB):
         answer = self._ask("show", target=target, path=path)
         if not self.label:
             self._beside.show(answer["url"], f"{target} {path}")
-        return shown.site(answer, f"{target} {path}", self.label)
+        return output.site(answer, f"{target} {path}", self.label)
 
     def diff(self) -> Shown:
         """Everything that changed on the machine since `lab.goto` or `lab.reset` began."""
-        return shown.changes(self._ask("diff"), self.label)
+        return output.changes(self._ask("diff"), self.label)
 
     def stop(self, name: str) -> Shown:
         """End a command that was started with `%%guest --background NAME`, and show what it printed."""
-        return shown.output(self._ask("stop", name=name), self.label)
+        return output.output(self._ask("stop", name=name), self.label)
 
     def guest(self, text: str, background: str | None = None, on_line=None) -> Shown:
         """Run a cell on the machine: what `%%guest` does."""
-        return shown.output(self._ask("guest", on_line=on_line, text=text, background=background), self.label)
+        return output.output(self._ask("guest", on_line=on_line, text=text, background=background), self.label)
 
     def host(self, text: str, on_line=None) -> Shown:
         """Run a cell on this computer: what `%%host` does."""
-        return shown.output(self._ask("host", on_line=on_line, text=text), self.label)
+        return output.output(self._ask("host", on_line=on_line, text=text), self.label)
 
     def guestfile(self, path: str, text: str, mode: str = "0644", owner: str = "root:root") -> Shown:
         """Write a file on the machine and show the difference: what `%%guestfile` does."""
-        return shown.written(self._ask("guestfile", path=path, text=text, mode=mode, owner=owner), self.label)
+        return output.written(self._ask("guestfile", path=path, text=text, mode=mode, owner=owner), self.label)
 
     def _begun(self) -> Desk:
         if self._desk is None:

@@ -9,8 +9,9 @@ from typing import Any
 from deploylab.core import units
 from deploylab.core.progress import Progress
 from deploylab.course import Course
-from deploylab.lessons import here, known, servers, shell
-from deploylab.lessons import visitors as visits
+from deploylab.lessons import guest_shell, host_shell, past_results
+from deploylab.lessons.servers import race
+from deploylab.lessons.servers import visitors as visits
 from deploylab.machine import OwnMachine, heard, lock, snapshot
 from deploylab.measure import compare as contrasts
 from deploylab.measure import during
@@ -91,19 +92,19 @@ class Live:
               on_line: OnLine | None = None) -> dict[str, Any]:
         began_s, text = time.monotonic(), heard(self.machine, text)
         if background:
-            log = shell.start(self.machine, text, self.lesson, background)
+            log = guest_shell.start(self.machine, text, self.lesson, background)
             return {"out": "", "status": 0, "seconds": 0.0, "background": background, "log": log}
-        done = shell.run(self.machine, text, self.lesson, on_line=_noted(progress, on_line))
+        done = guest_shell.run(self.machine, text, self.lesson, on_line=_noted(progress, on_line))
         return {"out": done.out, "status": done.status, "seconds": round(time.monotonic() - began_s, 1)}
 
     def host(self, progress: Progress, text: str, on_line: OnLine | None = None) -> dict[str, Any]:
         """Run a cell on this computer, from where the machine is a server far away."""
         began_s = time.monotonic()
-        done = here.run(text, self.machine.ssh_config, _noted(progress, on_line), self.machine.host)
+        done = host_shell.run(text, self.machine.ssh_config, _noted(progress, on_line), self.machine.host)
         return {"out": done.out, "status": done.status, "seconds": round(time.monotonic() - began_s, 1)}
 
     def stop(self, progress: Progress, name: str) -> dict[str, Any]:
-        return {"out": shell.stop(self.machine, self.lesson, name), "status": 0, "seconds": 0.0}
+        return {"out": guest_shell.stop(self.machine, self.lesson, name), "status": 0, "seconds": 0.0}
 
     def guestfile(self, progress: Progress, path: str, text: str, mode: str, owner: str) -> dict[str, Any]:
         """Write a file; what stood there before comes back, for the difference."""
@@ -134,12 +135,12 @@ class Live:
     def servers(self, progress: Progress, rounds: int, seconds: float) -> dict[str, Any]:
         """The small servers of `notebooks/servers/`. They run on this computer, not on the machine."""
         with lock.held("lab.servers"), progress.phase("load", f"five servers, {rounds} rounds"):
-            return servers.race(rounds=rounds, seconds=seconds, on_run=lambda run, number, of: progress.update(
+            return race.race(rounds=rounds, seconds=seconds, on_run=lambda run, number, of: progress.update(
                 measuring.line(run), number, of)).as_json()
 
     def contrast(self, progress: Progress, name: str) -> dict[str, Any]:
         """What a contrast of the course came to when it was last measured."""
-        return known.newest(self.course.contrast(name))
+        return past_results.newest(self.course.contrast(name))
 
     def measure_during(self, progress: Progress, target: str, command: str, view: str, rate: float | None,
                        concurrency: int | None, seconds: float, after: float, on: str = "guest") -> dict[str, Any]:

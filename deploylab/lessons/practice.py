@@ -5,9 +5,10 @@ from typing import Any
 
 from deploylab.core.errors import DeployLabError
 from deploylab.course import Course
-from deploylab.lessons import breaks, exercises, shown
-from deploylab.lessons.desk import Desk
-from deploylab.lessons.shown import Shown
+from deploylab.lessons import exercises
+from deploylab.lessons.backend import Desk
+from deploylab.lessons.display import faults, output
+from deploylab.lessons.display.output import Shown
 
 MEND = "lab.mend() puts it right and says what it was."
 
@@ -47,7 +48,7 @@ class Practice:
         try:
             return exercises.attempt(exercises.read(name), self, self._desk, text, namespace, run)
         except DeployLabError as error:
-            return shown.text(str(error), ok=False)
+            return output.text(str(error), ok=False)
 
     def break_it(self, name: str = "") -> Shown:
         """Break something on the machine, and show what visitors see. The cause is yours to find.
@@ -57,16 +58,16 @@ class Practice:
         """
         answer = self._ask("break_it", name=name)
         self._broken, self._suspected = answer["name"], ""
-        return breaks.broken(answer, self.label)
+        return faults.broken(answer, self.label)
 
     def suspect(self, cause: str) -> Shown:
         """Write down what you think is broken. `lab.mend()` shows it beside what it was."""
         self._suspected = cause
-        return shown.text(f"Noted. {MEND}")
+        return output.text(f"Noted. {MEND}")
 
     def mend(self) -> Shown:
         """Put right whatever is broken on the machine, and say what it was. It always gets back."""
-        said = breaks.mended(self._ask("mend"), self._suspected, self.label)
+        said = faults.mended(self._ask("mend"), self._suspected, self.label)
         self._broken = self._suspected = ""
         return said
 

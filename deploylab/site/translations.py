@@ -10,7 +10,7 @@ from babel.messages.pofile import read_po, write_po
 
 from deploylab.core import files
 from deploylab.core.progress import Progress
-from deploylab.lessons import translated
+from deploylab.lessons import translations
 from deploylab.site import pages, source
 
 LANGUAGE = "es"
@@ -31,7 +31,7 @@ NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
 
 def file_of(page: str) -> Path:
     """A page's catalogue. Args: page: "guides/guide_I", as Sphinx calls it."""
-    return translated.catalogue(LANGUAGE, page)
+    return translations.catalogue(LANGUAGE, page)
 
 
 def templates(work: Path, progress: Progress) -> dict[str, Catalog]:

@@ -8,7 +8,7 @@ from deploylab.core import units
 from deploylab.core.errors import DeckError
 from deploylab.course import Course
 from deploylab.lessons import recording
-from deploylab.lessons.race import Race
+from deploylab.lessons.servers.result import Race
 from deploylab.report import content, contrasts, plots
 from deploylab.report.plots import Plot
 from deploylab.results import Session, stats

@@ -7,7 +7,7 @@ from pathlib import Path
 from deploylab import load
 from deploylab.core import units
 from deploylab.core.errors import LoadError
-from deploylab.lessons.child import Child, serving
+from deploylab.lessons.servers.process import Child, serving
 
 VISITORS = 10
 MOST = 3.0  # times as long as one visitor waits alone; one after the other they take VISITORS times as long

@@ -6,8 +6,8 @@ from typing import Any
 
 from deploylab.core import units
 from deploylab.course import Course
-from deploylab.lessons import shown
-from deploylab.lessons.shown import Shown
+from deploylab.lessons.display import output
+from deploylab.lessons.display.output import Shown
 from deploylab.measure import rounds
 from deploylab.report import contrasts as told
 from deploylab.report import plots
@@ -65,7 +65,7 @@ def known(answer: dict[str, Any], course: Course, label: str = "") -> Shown:
     said = f"{one.title}: {rounds.described(one)}."
     if not answer["runs"]:
         other = f" --b-view {one.b_view}" if one.b_view else ""
-        return shown.text(f"{said} Nobody has measured it yet. In a terminal, once both are there:\n"
+        return output.text(f"{said} Nobody has measured it yet. In a terminal, once both are there:\n"
                           f"./lab compare {one.a} {one.b} --view {one.view}{other}", label, answer)
     said = f"{said} Measured on {answer['when']}, in session {answer['session']}."
     found = compared(answer, course, label or answer["label"])

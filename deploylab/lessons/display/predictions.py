@@ -9,8 +9,8 @@ from deploylab import results
 from deploylab.core.errors import CourseError, DeployLabError
 from deploylab.course import Contrast, Course
 from deploylab.lessons import recording
+from deploylab.lessons.display.output import Shown, badge
 from deploylab.lessons.predictions import Prediction
-from deploylab.lessons.shown import Shown, badge
 from deploylab.measure import compare as contrasts
 from deploylab.report.contrasts import contrast_of
 from deploylab.results import stats

@@ -6,11 +6,12 @@ from typing import Any
 
 from deploylab.core.errors import Stopped
 from deploylab.course import Course
-from deploylab.lessons import figures, predictions, shown
-from deploylab.lessons.desk import Desk
-from deploylab.lessons.shown import Shown
+from deploylab.lessons import predictions
+from deploylab.lessons.backend import Desk
+from deploylab.lessons.display import measured, output
+from deploylab.lessons.display.output import Shown
+from deploylab.lessons.widgets import RacePanel
 from deploylab.measure import compare as contrasts
-from deploylab.panels import RacePanel
 from deploylab.results.record import Run
 from deploylab.results.stats.contrasts import sides
 
@@ -60,8 +61,8 @@ class Racing:
         except Stopped:
             if not self.panel.runs:
                 raise
-            return shown.text("Stopped early. The panel above has the pairs so far.", self._label, ok=False)
-        found = figures.compared(answer, self._course, self._label)
+            return output.text("Stopped early. The panel above has the pairs so far.", self._label, ok=False)
+        found = measured.compared(answer, self._course, self._label)
         judged = self.panel.judged
         if judged is None:
             return found

@@ -7,8 +7,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from deploylab.course import Contrast, Course
-from deploylab.panels.task import Task
-from deploylab.panels.told import Told
+from deploylab.lessons.widgets.progress import Told
+from deploylab.lessons.widgets.task import Task
 from deploylab.report import plots
 from deploylab.report.plots import Plot
 from deploylab.results.record import Run

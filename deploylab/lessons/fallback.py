@@ -6,11 +6,12 @@ from pathlib import Path
 from deploylab import machine as machines
 from deploylab.core.errors import MachineError
 from deploylab.course import Course
-from deploylab.lessons import recording, shown
-from deploylab.lessons.desk import Desk
+from deploylab.lessons import recording
+from deploylab.lessons.backend import Desk
+from deploylab.lessons.background_compare import Racing
+from deploylab.lessons.display import output
+from deploylab.lessons.display.output import Shown
 from deploylab.lessons.live import Live
-from deploylab.lessons.racing import Racing
-from deploylab.lessons.shown import Shown
 from deploylab.provision import converge
 
 
@@ -43,7 +44,7 @@ class PlanB:
                 self._race.hand_over(desk)
                 self._race = None
         self._recorded = True
-        return shown.text("From the next cell on, every answer is a recorded one. Back to the machine: lab.live()",
+        return output.text("From the next cell on, every answer is a recorded one. Back to the machine: lab.live()",
                           self.label)
 
     def live(self) -> Shown:
@@ -59,7 +60,7 @@ class PlanB:
                                    "./lab up, then lab.live()")
             self._aside, self._desk = None, desk
         self._recorded = False
-        return shown.text("From the next cell on, the machine answers. What recorded cells did, did not happen on it: "
+        return output.text("From the next cell on, the machine answers. What recorded cells did, did not happen on it: "
                           f'if a cell misses something, lab.begin("{self._lesson}") brings up what the lesson needs.')
 
     def _desk_for(self, lesson: str) -> Desk:

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from deploylab import load
-from deploylab.lessons import cores
-from deploylab.lessons.child import SERVERS, Child, serving
-from deploylab.lessons.cores import Cores
-from deploylab.lessons.race import KINDS, Race
+from deploylab.lessons.servers import cores
+from deploylab.lessons.servers.cores import Cores
+from deploylab.lessons.servers.process import SERVERS, Child, serving
+from deploylab.lessons.servers.result import KINDS, Race
 from deploylab.machine.guest import facts
 from deploylab.machine.guest.sample import sample
 from deploylab.machine.usage import between

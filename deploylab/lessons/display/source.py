@@ -7,7 +7,7 @@ from pygments.token import Comment, Keyword, Name, Number, String
 
 from deploylab.core.errors import DeployLabError
 from deploylab.lessons import notebooks
-from deploylab.lessons.shown import Shown
+from deploylab.lessons.display.output import Shown
 
 # JupyterLab's own colours for its cells; elsewhere those behind the comma, readable on white and on black.
 COLOURS = {

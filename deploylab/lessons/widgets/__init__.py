@@ -5,9 +5,9 @@
 The work never waits for the painting. A Stop button asks `deploylab.core.cancel`, as Ctrl-C would.
 """
 
-from deploylab.panels.beside import Beside
-from deploylab.panels.load import LoadPanel
-from deploylab.panels.race import RacePanel
-from deploylab.panels.task import Task
+from deploylab.lessons.widgets.compare import RacePanel
+from deploylab.lessons.widgets.load import LoadPanel
+from deploylab.lessons.widgets.sidebar import Beside
+from deploylab.lessons.widgets.task import Task
 
 __all__ = ["Beside", "LoadPanel", "RacePanel", "Task"]

@@ -11,8 +11,8 @@ from typing import Any
 from deploylab.core import units
 from deploylab.core.errors import ResultsError
 from deploylab.lessons import predictions
-from deploylab.lessons.cores import Cores
-from deploylab.lessons.shown import Shown
+from deploylab.lessons.display.output import Shown
+from deploylab.lessons.servers.cores import Cores
 from deploylab.report import plots
 from deploylab.results import stats
 from deploylab.results.record import Comparison, Run

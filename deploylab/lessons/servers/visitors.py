@@ -10,9 +10,9 @@ from urllib.request import urlopen
 
 from deploylab.core import units
 from deploylab.core.errors import DeployLabError, LoadError
-from deploylab.lessons.child import SERVERS, serving
-from deploylab.lessons.race import KINDS
-from deploylab.lessons.shown import Shown
+from deploylab.lessons.display.output import Shown
+from deploylab.lessons.servers.process import SERVERS, serving
+from deploylab.lessons.servers.result import KINDS
 
 TIMEOUT_S = 10.0
 

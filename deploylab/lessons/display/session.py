@@ -8,8 +8,8 @@ from deploylab import results
 from deploylab.core import units
 from deploylab.core.errors import ResultsError
 from deploylab.course import Course
-from deploylab.lessons import shown
-from deploylab.lessons.shown import Shown, badge
+from deploylab.lessons.display import output
+from deploylab.lessons.display.output import Shown, badge
 from deploylab.report import contrasts, plots, sentences
 from deploylab.report.content import of_one_machine
 from deploylab.report.plots import Plot
@@ -102,7 +102,7 @@ class Findings:
         """What one thing is worth: each contrast as a ratio with its interval."""
         found = contrasts.collect(self.session.plan, self._pairs, self._course, self.session.recorded)
         if found["plot"] is None:
-            return shown.text("This session has no contrasts.", self.label, ok=False)
+            return output.text("This session has no contrasts.", self.label, ok=False)
         return _shown(found["plot"], self.label)
 
     def steady(self) -> Shown:

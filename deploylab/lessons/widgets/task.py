@@ -15,7 +15,7 @@ import ipywidgets as widgets
 from deploylab.core import paths, units
 from deploylab.core.cancel import Stop
 from deploylab.core.errors import DeployLabError, Stopped
-from deploylab.panels.told import Told
+from deploylab.lessons.widgets.progress import Told
 
 PAINT_S = 0.2
 STOP_S = 30.0    # the longest that `stop` waits for what the work cleans up

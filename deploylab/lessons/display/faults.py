@@ -3,13 +3,13 @@
 from typing import Any
 
 from deploylab.core import units
-from deploylab.lessons import shown
-from deploylab.lessons.shown import Shown
+from deploylab.lessons.display import output
+from deploylab.lessons.display.output import Shown
 
 
 def broken(answer: dict[str, Any], label: str = "") -> Shown:
     """The symptom alone, and where to look."""
-    return shown.text(f"{answer['title']}\n"
+    return output.text(f"{answer['title']}\n"
                       f"The site: {answer['url']}. Look at the machine with %%guest, and find the cause.\n"
                       f'lab.hint() helps, lab.check("{answer["target"]}") knows, lab.mend() puts it right.',
                       label, answer)
@@ -24,8 +24,8 @@ def mended(answer: dict[str, Any], suspected: str, label: str = "") -> Shown:
              ["Nothing was broken with lab.break_it. The lesson's stages were looked after all the same."])
     lines += [f"What you thought: {suspected}"] if suspected else []
     lines += [f"{one['stage']}: {_changed(one['changed'])}, in {units.seconds(one['seconds'])}" for one in stages]
-    inside = shown.checks(checks)
-    body = shown.text("\n".join(lines)).body
+    inside = output.checks(checks)
+    body = output.text("\n".join(lines)).body
     folded = f"<details{'' if inside.ok else ' open'}><summary>{n_ok} of {len(checks)} checks say yes</summary>"
     return Shown("\n".join([*lines, inside.text]), f"{body}{folded}{inside.body}</details>", label, answer, inside.ok)
 

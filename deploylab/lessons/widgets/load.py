@@ -12,12 +12,12 @@ from deploylab import load
 from deploylab.core import units
 from deploylab.core.errors import Busy, CheckError, DeployLabError
 from deploylab.course import Course, Target
+from deploylab.lessons.widgets.progress import Told
+from deploylab.lessons.widgets.task import RED, Task
 from deploylab.load import ab
 from deploylab.machine import Machine, lock
 from deploylab.measure import load_test
 from deploylab.measure.load_test import Cell, Load
-from deploylab.panels.task import RED, Task
-from deploylab.panels.told import Told
 from deploylab.provision.on_demand import answers
 from deploylab.report import plots
 from deploylab.report.plots import Plot

@@ -1,0 +1,1 @@
+"""What a cell shows: tables, sentences and plots of what a command gave back."""
