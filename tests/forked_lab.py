@@ -15,7 +15,7 @@ import time
 from deploylab import cli
 
 # What commands import when they begin.
-HEAVY = ("measure.full_run", "report", "machine.doctor", "lessons.notebooks", "bundle")
+HEAVY = ("measure.full_run", "report", "machine.doctor", "lessons.notebooks", "publish.bundle")
 
 
 def begin(asked: dict) -> None:

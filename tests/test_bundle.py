@@ -21,13 +21,13 @@ from deploylab import bootstrap
 from deploylab import course as courses
 from deploylab.bootstrap import bundle, environment, get_pip
 from deploylab.bootstrap.index import Settings
-from deploylab.bundle import debs, making, target
 from deploylab.core import paths
 from deploylab.core.errors import HostError
 from deploylab.core.progress import Progress
 from deploylab.lessons import notebooks
 from deploylab.machine import apt, box, network
 from deploylab.machine.doctor import reach
+from deploylab.publish.bundle import debs, making, target
 
 PARTS = {"begin.sh": b"#!/bin/sh\n", "project.tar.gz": b"project", "host-packages/a_1%3a2_all.deb": b"a" * 3000,
          "guest-packages/Release": b"Suite: trixie\n", "host-wheels/pip-1-py3-none-any.whl": b"wheel",

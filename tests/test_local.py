@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from deploylab import course as courses
-from deploylab.bundle import making
 from deploylab.core import paths
 from deploylab.core.errors import HostError
 from deploylab.machine import LocalMachine, VagrantMachine, box, choose, heard, local
+from deploylab.publish.bundle import making
 
 TESTS = paths.ROOT / "tests"
 

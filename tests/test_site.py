@@ -17,11 +17,11 @@ from bs4 import BeautifulSoup
 from conftest import STATE
 
 from deploylab import course as courses
-from deploylab import site
 from deploylab.core import paths
 from deploylab.core.errors import SiteError
 from deploylab.lessons import recording
-from deploylab.site.still import picture
+from deploylab.publish import site
+from deploylab.publish.site.still import picture
 from tests import jupyter
 from tests.notebook_helpers import failures, text_of
 

@@ -12,15 +12,15 @@ import synthetic
 from typer.testing import CliRunner
 
 from deploylab import course as courses
-from deploylab import slides
 from deploylab.cli import slides_verbs, with_verbs
 from deploylab.core import paths, units
 from deploylab.core.errors import DeckError, ResultsError
+from deploylab.publish import slides
+from deploylab.publish.slides import language, source
+from deploylab.publish.slides.language import Language
+from deploylab.publish.slides.measured import Measured
 from deploylab.report import contrasts
 from deploylab.results import Session, describe
-from deploylab.slides import language, source
-from deploylab.slides.language import Language
-from deploylab.slides.measured import Measured
 from tests import jupyter
 
 DECKS = {code: source.read(slides.FOLDER / f"deploy.{code}.md") for code in slides.LANGUAGES}

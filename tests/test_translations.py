@@ -11,7 +11,7 @@ from deploylab.core.progress import Progress
 from deploylab.course import load
 from deploylab.lessons import notebooks
 from deploylab.lessons import translations as translated
-from deploylab.site import translations
+from deploylab.publish.site import translations
 
 PAGES = ["index", *(f"guides/{path.stem}" for path in sorted((paths.ROOT / "guides").glob("*.md"))),
          *(f"notebooks/{path.stem}" for path in sorted(notebooks.folder().glob("*.ipynb")))]

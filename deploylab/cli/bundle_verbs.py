@@ -25,12 +25,12 @@ def bundle_verb(
 
     Example: `./lab bundle --out /media/stick/deploylab.tar`
     """
-    from deploylab import bundle
     from deploylab import course as courses
     from deploylab.bootstrap import bundle as bundled
     from deploylab.core.errors import HostError
     from deploylab.core.progress import Progress
     from deploylab.machine import apt, lock
+    from deploylab.publish import bundle
 
     progress = Progress("bundle")
     wanted = bundle.checked(target)

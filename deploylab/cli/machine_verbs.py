@@ -73,7 +73,7 @@ def status(
     Example: `./lab status --deep`
     """
     from deploylab import course as courses
-    from deploylab import overview
+    from deploylab.cli import status as overview
 
     seen = overview.look(courses.load(), deep=deep)
     if as_json:

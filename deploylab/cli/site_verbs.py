@@ -27,9 +27,9 @@ def site_verb(
     Example: `./lab site`
     """
     from deploylab import course as courses
-    from deploylab import site
     from deploylab.core.progress import Progress
     from deploylab.machine import lock
+    from deploylab.publish import site
 
     progress = Progress("site")
     if update_translations:
@@ -42,8 +42,8 @@ def site_verb(
 
 
 def _update(progress) -> None:
-    from deploylab import site
-    from deploylab.site import translations
+    from deploylab.publish import site
+    from deploylab.publish.site import translations
 
     with progress.phase("messages", "the messages of every page"):
         found = translations.templates(site.work(), progress)

@@ -25,8 +25,8 @@ def slides(
     """
     from deploylab import course as courses
     from deploylab import results
-    from deploylab import slides as decks
     from deploylab.core.errors import ResultsError
+    from deploylab.publish import slides as decks
 
     if session == NEWEST:
         wanted = next((one for one in reversed(results.sessions()) if one.plan.get("kind") == "run"), None)

@@ -86,7 +86,7 @@ def check(
     Example: `./lab check nginx`
     """
     from deploylab import course as courses
-    from deploylab import overview
+    from deploylab.cli import status
     from deploylab.core.errors import CheckError
     from deploylab.machine import current
     from deploylab.provision import checks
@@ -96,7 +96,7 @@ def check(
     if stage:
         targets = [course.target(stage)]
     else:
-        standing = {s["name"] for s in overview.look(course)["stages"] if s["open"]}
+        standing = {s["name"] for s in status.look(course)["stages"] if s["open"]}
         targets = [target for target in course.targets if target.name in standing]
     if not targets:
         raise CheckError("No stage stands on the machine yet.", f"./lab goto {course.stages[0].name}")

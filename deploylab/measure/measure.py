@@ -1,9 +1,8 @@
 """One sitting of measuring, as the command line and the lessons share it: some targets loaded, or two compared."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 
-from deploylab import overview
 from deploylab.core import units
 from deploylab.core.errors import CheckError, CourseError
 from deploylab.core.progress import Progress
@@ -14,7 +13,7 @@ from deploylab.measure import compare as contrasts
 from deploylab.measure import load_test, rounds
 from deploylab.measure.load_test import Bench, Cell, Load
 from deploylab.provision import prepare
-from deploylab.provision.on_demand import awake
+from deploylab.provision.on_demand import awake, listening
 from deploylab.results import Session
 from deploylab.results.record import Difference, Run
 from deploylab.results.stats import differing
@@ -32,7 +31,7 @@ def measure(machine: Machine, course: Course, targets: Sequence[str], view: str,
     Raises:
         CourseError, CheckError: a target has no such view, or does not stand.
     """
-    standing = [s["name"] for s in overview.look(course)["stages"] if s["open"]]
+    standing = listening(machine, course.targets)
     chosen = chosen_targets(course, course.view(view), targets, standing)
     # An open loop opens connections as it needs them: few of them would make it wait like a closed one.
     clients = concurrency or (OPEN_CONNECTIONS if rate_per_s else course.view(view).concurrency[0])
@@ -78,7 +77,7 @@ def compare(machine: Machine, course: Course, contrast: Contrast, progress: Prog
     return session, found, stopped
 
 
-def chosen_targets(course: Course, view: View, names: Sequence[str], standing: Sequence[str]) -> list[Target]:
+def chosen_targets(course: Course, view: View, names: Sequence[str], standing: Collection[str]) -> list[Target]:
     """The targets to measure: those named, or all that stand and list the view.
 
     Args:

@@ -1,4 +1,4 @@
-"""Which Debian packages the stages install: `python -m deploylab.bundle.planned`, a process of its own.
+"""Which Debian packages the stages install: `python -m deploylab.publish.bundle.planned`, a process of its own.
 
 Standard input: a JSON list of specs for `deploylab.provision.worker`. Standard output: a JSON list of names. The
 deploys are run as for a converge, and the operations that they ask for are read instead of done: no second list to

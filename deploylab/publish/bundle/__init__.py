@@ -10,7 +10,7 @@ There is no machine in it and no disk of one, so no key and no password: the box
 bundle arrives, and every stage is converged to there, as with a network. `deploylab.bootstrap.bundle` is the other end.
 """
 
-from deploylab.bundle.making import make
-from deploylab.bundle.target import checked, possible
+from deploylab.publish.bundle.making import make
+from deploylab.publish.bundle.target import checked, possible
 
 __all__ = ["checked", "make", "possible"]

@@ -1,15 +1,12 @@
 """What is there right now: the machine, its stages, the newest session. Fast: ports are probed, nothing is asked."""
 
-import socket
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from deploylab import results
 from deploylab.core import units
 from deploylab.course import Course
 from deploylab.machine import OwnMachine, choose, copies, open_machine, usage
-
-PROBE_S = 0.3
+from deploylab.provision.on_demand import listening
 
 
 def look(course: Course, *, deep: bool = False) -> dict[str, Any]:
@@ -80,20 +77,8 @@ def _machine(machine: OwnMachine, running: bool, deep: bool) -> dict[str, Any]:
 
 
 def _stages(course: Course, machine: OwnMachine | None) -> list[dict[str, Any]]:
-    host = machine.host if machine else None
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        is_open = pool.map(lambda target: _opens(host, target.port), course.targets)
-        return [{"name": target.name, "port": target.port, "title": target.title, "open": opens,
-                 "sleeps": bool(target.start),
-                 "url": f"http://{host}:{target.port}/" if opens else None}
-                for target, opens in zip(course.targets, is_open, strict=True)]
-
-
-def _opens(host: str | None, port: int) -> bool:
-    if host is None:
-        return False
-    try:
-        socket.create_connection((host, port), timeout=PROBE_S).close()
-        return True
-    except OSError:
-        return False
+    is_open = listening(machine, course.targets) if machine else set()
+    return [{"name": target.name, "port": target.port, "title": target.title, "open": target.name in is_open,
+             "sleeps": bool(target.start),
+             "url": f"http://{machine.host}:{target.port}/" if machine and target.name in is_open else None}
+            for target in course.targets]

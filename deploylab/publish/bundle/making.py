@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from deploylab.bootstrap import bundle
-from deploylab.bundle import debs, wheels
 from deploylab.core import cancel, paths, units
 from deploylab.core.errors import HostError
 from deploylab.core.progress import Progress
 from deploylab.course import Course
 from deploylab.machine import box, lxc
 from deploylab.provision import converge
+from deploylab.publish.bundle import debs, wheels
 
 WORK_BYTES = 2_500_000_000  # parts, file, and the throw-away system, for a moment
 PYTHON = ("python3", "python3-venv")  # what `./lab` itself begins with
@@ -78,8 +78,8 @@ def guest_packages(course: Course) -> list[str]:
     stages = [*course.stages, *course.references]
     specs = [converge.specification(Nowhere(), course, one.name, [v.variant for v in one.variants]) for one in stages]
     specs += [converge.specification(Nowhere(), course, name) for name in converge.NO_STAGE]
-    done = subprocess.run([sys.executable, "-m", "deploylab.bundle.planned"], input=json.dumps(specs), text=True,
-                          capture_output=True, cwd=paths.ROOT, check=False)
+    done = subprocess.run([sys.executable, "-m", "deploylab.publish.bundle.planned"], input=json.dumps(specs),
+                          text=True, capture_output=True, cwd=paths.ROOT, check=False)
     if done.returncode:
         raise HostError(f"The deploys could not be read:\n{done.stderr[-600:]}", "./lab test --fast -k bundle")
     return sorted({*box.packages(), *json.loads(done.stdout)})

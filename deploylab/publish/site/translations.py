@@ -11,7 +11,7 @@ from babel.messages.pofile import read_po, write_po
 from deploylab.core import files
 from deploylab.core.progress import Progress
 from deploylab.lessons import translations
-from deploylab.site import pages, source
+from deploylab.publish.site import pages, source
 
 LANGUAGE = "es"
 HEADER = r"""msgid ""

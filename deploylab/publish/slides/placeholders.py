@@ -7,15 +7,15 @@ from typing import Any
 from deploylab.core import paths, units
 from deploylab.core.errors import DeckError
 from deploylab.load import in_doubt
+from deploylab.publish.slides import measured as found_in
+from deploylab.publish.slides.language import Language
+from deploylab.publish.slides.measured import Measured
+from deploylab.publish.slides.source import NotMeasured
 from deploylab.report import contrasts, plots, sentences
 from deploylab.report.plots import Plot
 from deploylab.results import describe, stats
 from deploylab.results.record import Run
 from deploylab.results.stats import Raced, Step
-from deploylab.slides import measured as found_in
-from deploylab.slides.language import Language
-from deploylab.slides.measured import Measured
-from deploylab.slides.source import NotMeasured
 
 Draw = Callable[[str, dict[str, Any]], str]
 SECONDS_AN_HOUR = 3600

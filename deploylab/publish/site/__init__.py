@@ -11,7 +11,7 @@ from deploylab.core import paths
 from deploylab.core.errors import SiteError
 from deploylab.core.progress import Progress
 from deploylab.course import Course
-from deploylab.site import executed, pages, source
+from deploylab.publish.site import executed, pages, source
 
 LANGUAGES = {"en": "", "es": "es"}  # each with its folder in the site
 OURS = ".buildinfo"                 # Sphinx leaves this file in each folder that it makes

@@ -14,17 +14,17 @@ from markdown_it import MarkdownIt
 from deploylab.core import paths
 from deploylab.core.files import explained, replace
 from deploylab.course import Course
+from deploylab.publish.slides import language, source
+from deploylab.publish.slides.language import Language
+from deploylab.publish.slides.measured import Measured
+from deploylab.publish.slides.placeholders import Placeholders
+from deploylab.publish.slides.source import NotMeasured, Slide
 from deploylab.results import Session
-from deploylab.slides import language, source
-from deploylab.slides.language import Language
-from deploylab.slides.measured import Measured
-from deploylab.slides.placeholders import Placeholders
-from deploylab.slides.source import NotMeasured, Slide
 
 LANGUAGES = ("en", "es")
 FOLDER = paths.ROOT / "slides"
 REVEAL = FOLDER / "reveal"
-TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+TEMPLATES = Path(__file__).parent
 COLUMN = "\n+++\n"  # in a slide's body: what follows stands beside it
 
 

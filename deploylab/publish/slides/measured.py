@@ -9,12 +9,12 @@ from deploylab.core.errors import DeckError
 from deploylab.course import Course
 from deploylab.lessons import recording
 from deploylab.lessons.servers.result import Race
+from deploylab.publish.slides.source import NotMeasured
 from deploylab.report import content, contrasts, plots
 from deploylab.report.plots import Plot
 from deploylab.results import Session, stats
 from deploylab.results.record import Run
 from deploylab.results.stats import Cell, Raced, Step, Summary
-from deploylab.slides.source import NotMeasured
 
 PANEL_IN = (7.8, 3.0)          # as wide for its height as the room that a slide leaves, and small: so are letters large
 THREE_PANELS_IN = (9.8, 3.5)

@@ -11,7 +11,7 @@ from deploylab.core import paths
 from deploylab.core.progress import Progress
 from deploylab.course import Course, Lesson
 from deploylab.lessons import notebooks
-from deploylab.site.still import stilled
+from deploylab.publish.site.still import stilled
 
 # Beside the notebooks' own code: all that can change what a cell shows.
 SHOWN_BY = ("deploylab/**/*.py", "notebooks/*/*", "provisioning/*.toml", "results/recorded/**/*.jsonl",
