@@ -8,13 +8,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploylab import bundled, paths, provision, stopping, units, words
+from deploylab import bootstrap, bundled, paths, provision, stopping, units, words
 from deploylab.bundle import debs, wheels
 from deploylab.course import Course
 from deploylab.errors import HostError
@@ -118,7 +117,8 @@ def _manifest(target: str, commit: str, work: Path) -> dict[str, Any]:
                                      bundled.HOST_WHEELS, bundled.GUEST_WHEELS)
                    for path in ([work / name] if (work / name).is_file() else (work / name).iterdir()))
     return {"schema": bundled.SCHEMA, "for": target, **bundled.here(), "guest": box.settings()["suite"],
-            "version": _version(), "commit": commit, "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+            "version": bootstrap.version(), "commit": commit,
+            "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
             "inputs": bundled.inputs(), "parts": [_part(path, work) for path in files]}
 
 
@@ -169,10 +169,6 @@ def _commit() -> str:
                         f"is committed: {changed[0][3:]}{' …' if len(changed) > 1 else ''}",
                         "git stash, or git commit -a; then ./lab bundle")
     return commit
-
-
-def _version() -> str:
-    return tomllib.loads((paths.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 
 def _git(*arguments: str) -> str:
