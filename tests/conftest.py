@@ -64,6 +64,16 @@ def machine(own_state):
 
 
 @pytest.fixture(scope="session")
+def provider(own_state) -> str:
+    """What this computer makes machines with; its packages are installed, and no machine is made."""
+    from deploylab.cli.options import choose_machine
+    from deploylab.progress import Progress
+
+    with FileLock(paths.ROOT / ".lab" / "test.lock"):
+        return choose_machine(yes=os.environ.get("DEPLOYLAB_YES") == "1", progress=Progress("test")).provider
+
+
+@pytest.fixture(scope="session")
 def forked_lab(own_state):
     """A process that has imported the command line, and runs each command in a fork of itself."""
     with subprocess.Popen([sys.executable, Path(__file__).with_name("forked_lab.py")], text=True, cwd=paths.ROOT,

@@ -73,8 +73,9 @@ def guest_packages(course: Course) -> list[str]:
         HostError: a deploy could not be read.
     """
     stages = [*course.stages, *course.references]
-    specs = [provision.specification(Nowhere(), course, one.name, [v.variant for v in one.variants]) for one in stages]
-    specs += [provision.specification(Nowhere(), course, name) for name in provision.NO_STAGE]
+    asked = [(one.name, [v.variant for v in one.variants]) for one in stages]
+    asked += [(name, []) for name in provision.NO_STAGE]
+    specs = [provision.specification(Nowhere(), course, name, variants, pip={}) for name, variants in asked]
     done = subprocess.run([sys.executable, "-m", "deploylab.bundle.planned"], input=json.dumps(specs), text=True,
                           capture_output=True, cwd=paths.ROOT, check=False)
     if done.returncode:
