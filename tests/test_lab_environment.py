@@ -105,19 +105,24 @@ def test_a_folder_that_cannot_be_written_is_one_clear_message(builder, monkeypat
     assert caught.value.next_step.endswith("./lab status")
 
 
-def test_without_any_way_to_pip_every_way_is_named(builder, monkeypatch):
+@pytest.mark.parametrize(("user", "sudo", "typed"), [
+    (0, "/usr/bin/sudo", "apt-get update && apt-get install {} && ./lab status"),
+    (1000, "/usr/bin/sudo", "sudo apt-get update && sudo apt-get install {} && ./lab status"),
+    (1000, None, "su -c 'apt-get update && apt-get install {}' && ./lab status"),
+])
+def test_without_any_way_to_pip_every_way_is_named(builder, monkeypatch, user, sudo, typed):
     def closed(build):
         raise get_pip.NotThisWay("closed here")
 
     for way in ("from_ensurepip", "from_host_pip", "from_distribution"):
         monkeypatch.setattr(get_pip, way, closed)
-    monkeypatch.setattr(get_pip.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(get_pip.shutil, "which", lambda name: sudo if name == "sudo" else f"/usr/bin/{name}")
     builder.log.write_text("$ pip install pip\nERROR: Could not find a version (from versions: none)\n")
     with pytest.raises(HostError, match="no way to get it worked") as caught:
         get_pip.get_pip(builder)
     assert caught.value.what.count("closed here") == 3
-    package = f"python3.{sys.version_info[1]}-venv"
-    assert caught.value.next_step == f"sudo apt-get update && sudo apt-get install {package} && ./lab status"
+    assert caught.value.next_step == typed.format(f"python3.{sys.version_info[1]}-venv")
 
 
 @pytest.mark.slow

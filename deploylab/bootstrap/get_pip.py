@@ -41,13 +41,20 @@ def get_pip(build) -> None:
 
 def cure() -> str:
     """The beginning of a command line that gives this Python its pip."""
-    sudo = "sudo " if shutil.which("sudo") else ""
     if shutil.which("apt-get"):
-        apt = f"{sudo}{shlex.join(['apt-get', *bundled.apt_options()])}"
-        return f"{apt} update && {apt} install {venv_package()} && "
+        apt = shlex.join(["apt-get", *bundled.apt_options()])
+        return as_root(f"{apt} update", f"{apt} install {venv_package()}")
     if shutil.which("dnf"):
-        return f"{sudo}dnf install python3-pip && "
+        return as_root("dnf install python3-pip")
     return "python3 -m ensurepip --user && "
+
+
+def as_root(*commands: str) -> str:
+    """The beginning of a command line that runs these as root, whoever types it."""
+    if os.geteuid() != 0 and not shutil.which("sudo"):
+        return f"su -c {shlex.quote(' && '.join(commands))} && "
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    return "".join(f"{sudo}{command} && " for command in commands)
 
 
 # --- the three ways
