@@ -4,8 +4,9 @@
 # Runs a shell script as root in a Debian that has Python and certificates and nothing else, beside a copy of CLONE in
 # /root/deploylab. It has namespaces of its own for network, mounts, processes and its name: its servers take no port
 # of this computer, and when the script ends everything in it ends too. Packages come over a network of two
-# addresses that this computer masks as its own. What the script leaves in /root/out is then in the folder OUT. SUITE is a
-# release of Debian, this computer's own if none. As root. The bare system is kept in CLONE/.lab for the next time.
+# addresses that this computer masks as its own; it forwards packets from then on, as for LXC. What the script then
+# leaves in /root/out is in the folder OUT. SUITE is a release of Debian, this computer's own if none. As root. The
+# bare system is kept in CLONE/.lab for the next time.
 set -euo pipefail
 clone=$(realpath "$1") script=$(realpath "$2") out=${3-}
 own=$(. /etc/os-release && echo "$VERSION_CODENAME") suite=${4:-$own}
@@ -46,7 +47,7 @@ ip -n "$name" addr add "$second/30" dev eth0
 ip -n "$name" link set lo up
 ip -n "$name" link set eth0 up
 ip -n "$name" route add default via "$first"
-[ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || { echo "This computer forwards nothing: lxc-net start" >&2; exit 1; }
+echo 1 > /proc/sys/net/ipv4/ip_forward            # not taken back: a machine that came up meanwhile needs it
 iptables -w -A "${nat[@]}"
 
 ip netns exec "$name" unshare --mount --pid --uts --ipc --fork --kill-child bash -euc '

@@ -3,7 +3,6 @@
 Two workers of pytest-xdist have a machine each, on a processor each: their files go side by side.
 """
 
-import fcntl
 import json
 import os
 import signal
@@ -12,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from deploylab.core import paths
 
@@ -55,13 +55,23 @@ def machine(own_state):
 
     progress = Progress("test")
     # One after the other: both would install the same packages and build the same box.
-    with open(paths.ROOT / ".lab" / "test.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(paths.ROOT / ".lab" / "test.lock"):
         machine = ensure_machine(yes=os.environ.get("DEPLOYLAB_YES") == "1", progress=progress)
     yield machine
     if os.environ.get("DEPLOYLAB_KEEP") != "1":
         machine.destroy(progress)
         choose.forget()
+
+
+@pytest.fixture(scope="session")
+def provider(own_state) -> str:
+    """What this computer makes machines with; its packages are installed, and no machine is made."""
+    from deploylab.progress import Progress
+
+    from deploylab.cli.options import choose_machine
+
+    with FileLock(paths.ROOT / ".lab" / "test.lock"):
+        return choose_machine(yes=os.environ.get("DEPLOYLAB_YES") == "1", progress=Progress("test")).provider
 
 
 @pytest.fixture(scope="session")

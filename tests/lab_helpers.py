@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import threading
@@ -87,12 +88,14 @@ def lab(clone: Path, *args: str, cwd: Path | None = None, **more: str) -> subpro
 
 
 @contextlib.contextmanager
-def serving(folder: Path, handler=http.server.SimpleHTTPRequestHandler):
-    """A package index on a free port of this computer."""
+def serving(folder: Path, handler=http.server.SimpleHTTPRequestHandler, context: ssl.SSLContext | None = None):
+    """A package index on a free port of this computer; over TLS with a context."""
     quiet = type("Quiet", (handler,), {"log_message": lambda *_: None})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(quiet, directory=str(folder)))
     server.daemon_threads = True
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield f"{'https' if context else 'http'}://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()

@@ -4,7 +4,8 @@
 # Goes down the road on a Debian 12 that has nothing but a bundle, and no network. By hand, as root: it takes
 # half an hour. The bare system is made with the network there is; then it is entered with namespaces of its own
 # for network, mounts and processes. Its network has a loopback device alone, and later the guests' bridge. When
-# the script ends, everything in it ends too.
+# the script ends, everything in it ends too. INCLUDE=python3 puts a Python without pip into it: `begin.sh` then
+# installs nothing, and `./lab` itself gets its pip from the bundle. LESSONS names the lessons that are run.
 set -euo pipefail
 export LESSONS=${LESSONS-02_runserver 04_apache}
 bundle=$(realpath "$1"); shift
@@ -13,7 +14,7 @@ root=$(mktemp -d /var/tmp/deploylab-offline.XXXXXX)
 trap 'rm -rf --one-file-system "$root"' EXIT
 
 echo "== a Debian 12 with nothing, in $root"
-mmdebstrap --quiet --variant=minbase bookworm "$root"
+mmdebstrap --quiet --variant=minbase ${INCLUDE:+--include="$INCLUDE"} bookworm "$root"
 cp "$bundle" "$root/root/room.tar"
 cat > "$root/root/road.sh" <<'ROAD'
 set -eu

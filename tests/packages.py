@@ -1,8 +1,9 @@
 """What the tests themselves need of the distribution, beyond what `lab` installs for its user."""
 
-import fcntl
 import os
 from pathlib import Path
+
+from filelock import FileLock
 
 from deploylab.core.paths import ROOT
 from deploylab.core.progress import Progress
@@ -14,9 +15,7 @@ def of(package: str, pattern: str) -> Path:
 
     Files of tests run side by side: one of them installs, and the others wait until it is done.
     """
-    (ROOT / ".lab").mkdir(exist_ok=True)
-    with open(ROOT / ".lab" / "packages.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(ROOT / ".lab" / "packages.lock"):
         if not any(Path("/").glob(pattern)):
             assert os.environ.get("DEPLOYLAB_YES") == "1", f"apt-get install {package}, or run the tests with --yes"
             apt.install([package], Progress("test"))

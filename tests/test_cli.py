@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 import typer.main
 
-from deploylab import cli
+from deploylab import bootstrap, cli
 from deploylab import course as courses
 from deploylab.bootstrap import HELP
 from deploylab.cli import with_verbs
@@ -41,6 +41,12 @@ def test_every_verb_shows_an_example_that_names_it(verbs):
 def test_the_help_before_the_installation_lists_exactly_the_verbs(verbs):
     listed = re.findall(r"^  ((?:[a-z]+, )*[a-z]+)\b", HELP, re.MULTILINE)
     assert {word for group in listed for word in group.split(", ")} == set(verbs)
+
+
+def test_the_command_line_knows_the_version_that_the_bootstrap_says(lab):
+    assert (done := lab("--version")).returncode == 0
+    assert done.stdout == f"deploylab {bootstrap.version()}\n"
+    assert "--version" in HELP and "--version" in lab("--help").stdout
 
 
 def test_the_readme_speaks_of_every_verb(verbs):

@@ -2,11 +2,13 @@
 
 import getpass
 import json
+import os
 import socket
 import ssl
-import urllib.error
+import subprocess
 
 import pytest
+from lab_helpers import make_wheel, serving
 
 from deploylab.core import paths
 from deploylab.core.errors import HostError
@@ -108,20 +110,62 @@ def test_in_a_container_no_lxc_is_no_problem_where_it_can_be_the_machine_itself(
     assert hypervisors.lxc_ability().state == PROBLEM
 
 
-def test_an_index_that_does_not_answer_or_is_not_trusted():
-    def refused():
-        raise urllib.error.URLError(ConnectionRefusedError(111, "Connection refused"))
+@pytest.fixture
+def pip(monkeypatch):
+    """Let pip ask this index, and know of no other."""
+    def use(url: str, **more: str) -> None:
+        for name in [name for name in os.environ if name.startswith("PIP_") or name.endswith("_CA_BUNDLE")]:
+            monkeypatch.delenv(name)
+        for name, text in {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": url, **more}.items():
+            monkeypatch.setenv(name, text)
+    return use
 
-    def distrusted():
-        error = ssl.SSLCertVerificationError("x")
-        error.verify_message = "unable to get local issuer certificate"
-        raise urllib.error.URLError(error)
 
-    down = reach._reached("Python index", "https://user:pw@packages.example/simple/", refused)
-    assert down.state == PROBLEM and "refused" in down.seen and "pw" not in down.seen
-    looked_into = reach._reached("Python index", "https://packages.example/simple/", distrusted)
-    assert looked_into.state == PROBLEM and "update-ca-certificates" in looked_into.cure
-    assert reach._reached("Python index", "https://packages.example/", lambda: None).state == OK
+@pytest.fixture
+def store(tmp_path):
+    """An index with a package of the name that pip asks for."""
+    (tmp_path / "store/simple/pip").mkdir(parents=True)
+    make_wheel(tmp_path / "store/simple/pip", "pip", "1.0")
+    (tmp_path / "store/simple/pip/index.html").write_text('<!DOCTYPE html><a href="pip-1.0-py3-none-any.whl">pip</a>')
+    return tmp_path / "store"
+
+
+@pytest.mark.slow
+def test_pip_asks_the_index_that_it_was_told(pip, store):
+    with serving(store) as url:
+        pip(f"{url}/simple")
+        assert reach.index().state == OK and reach.index().seen.startswith("127.0.0.1 answers in ")
+        pip(f"{url}/nothing")
+        assert reach.index().state == PROBLEM and "127.0.0.1: 404" in reach.index().seen
+    pip("http://user:pw@127.0.0.1:1/simple", PIP_FIND_LINKS=str(store / "simple/pip"))
+    down = reach.index()
+    assert down.state == PROBLEM and down.seen == "127.0.0.1: [Errno 111] Connection refused" and "bundle" in down.cure
+    for told in {"PIP_NO_INDEX": "1"}, {"PIP_INDEX_URL": (store / "simple").as_uri()}:
+        pip("http://127.0.0.1:1/simple", PIP_FIND_LINKS=str(store / "simple/pip"), **told)
+        assert reach.index().state == OK and "no network needed" in reach.index().seen
+
+
+@pytest.mark.slow
+def test_an_index_and_a_mirror_whose_certificate_nobody_trusts(pip, store, tmp_path):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-keyout", tmp_path / "key", "-out", tmp_path / "cert", "-days", "1", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+    with serving(store, context=context) as url:
+        url = url.replace("127.0.0.1", "localhost")
+        pip(f"{url}/simple")
+        for found in reach.index(), reach._reached("packages", url):
+            assert found.state == PROBLEM and "certificate is not trusted (self" in found.seen
+            assert found.seen.startswith("localhost: ") and "update-ca-certificates" in found.cure
+        pip(f"{url}/simple", PIP_CERT=str(tmp_path / "cert"))
+        assert reach.index().state == OK
+
+
+def test_a_mirror_that_answers_something_and_one_that_does_not(store):
+    with serving(store) as url:
+        assert reach._reached("packages", url).state == reach._reached("packages", f"{url}/nothing").state == OK
+    assert "Connection refused" in reach._reached("packages", url).seen
 
 
 def test_a_look_that_breaks_is_said_and_the_next_goes_on():

@@ -28,7 +28,6 @@ from deploylab.machine import lock, lxc
 from deploylab.measure import full_run
 from deploylab.measure.load_test import Bench, Cell, Load, measure
 from deploylab.provision import checks, converge, on_demand
-from deploylab.results import Session
 
 COURSE = courses.load()
 STAGE = COURSE.stage("nginx")
@@ -72,7 +71,7 @@ def test_without_vagrant_in_path_it_says_so(lab, tmp_path):
 
 def test_results_of_another_version_are_named_and_left_alone(lab, tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
-    session = Session.create(kind="run")
+    session = results.Session.create(kind="run")
     plan = session.folder / "session.json"
     plan.write_text(plan.read_text().replace('"schema": 1', '"schema": 99'))
     before = plan.read_bytes()
@@ -97,9 +96,9 @@ def test_ctrl_c_in_the_report_does_not_send_anybody_to_measure_again(tmp_path, m
 
 def test_the_newest_session_is_the_newest_when_the_clock_was_put_back(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
-    first = Session.create(kind="run")
+    first = results.Session.create(kind="run")
     first.update(created_utc=first.plan["created_utc"].replace("20", "21", 1))  # made a century ahead
-    second = Session.create(kind="run")
+    second = results.Session.create(kind="run")
     assert results.latest().id == second.id
     assert results.latest_unfinished("run").id == second.id
 
@@ -147,7 +146,7 @@ def stands(machine):
 def bench(stands, tmp_path, monkeypatch):
     """To measure with, one run there already, in results of its own."""
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path / "results"))
-    bench = Bench.of(stands, COURSE, Session.create(kind="measure"), Load(seconds=0.3, warmup_s=0))
+    bench = Bench.of(stands, COURSE, results.Session.create(kind="measure"), Load(seconds=0.3, warmup_s=0))
     measure(bench, cell(), purpose="measure")
     return replace(bench, how=replace(bench.how, seconds=4.0))
 
@@ -298,4 +297,4 @@ def _of_this_machine() -> list[Path]:
             return b""
 
     return [one for one in Path("/proc").glob("[0-9]*") if ours in read(one / "environ").split(b"\0")
-            and re.search(rb"deploylab\.(load|converge)", read(one / "cmdline"))]
+            and re.search(rb"deploylab\.(load|provision\.worker)", read(one / "cmdline"))]

@@ -63,7 +63,7 @@ def wrong_commands(text: str) -> list[str]:
     known, wrong = get_command(cli.with_verbs()).commands, []
     for verb, *words in commands(text):
         verb = verb.strip(".,")
-        if re.fullmatch(rf"{NAMES_ANYTHING}|--help|-h", verb):
+        if re.fullmatch(rf"{NAMES_ANYTHING}|--help|-h|--version", verb):
             continue
         if verb not in known:
             wrong.append(verb)

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,15 @@ def test_help_on_a_fresh_clone_installs_nothing(bare, args):
     assert "Nothing is installed yet" in done.stdout
     assert not (bare / ".venv").exists()
     assert not (bare / ".lab").exists()
+
+
+def test_the_version_is_said_at_once_and_installs_nothing(bare):
+    text = (ROOT / "pyproject.toml").read_text()
+    (bare / "pyproject.toml").write_text(text)
+    done = lab(bare, "--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"deploylab {tomllib.loads(text)['project']['version']}\n"
+    assert not (bare / ".venv").exists() and not (bare / ".lab").exists()
 
 
 def test_help_on_a_terminal_that_is_not_utf_8(bare):

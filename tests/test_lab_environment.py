@@ -5,13 +5,15 @@ import io
 import os
 import signal
 import sys
+import zipfile
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
-from lab_helpers import make_clone
+from lab_helpers import environ, make_clone
 
 from deploylab import bootstrap
-from deploylab.bootstrap import environment, get_pip, index, progress
+from deploylab.bootstrap import environment, get_pip, progress
 from deploylab.core.errors import HostError
 
 
@@ -103,16 +105,44 @@ def test_a_folder_that_cannot_be_written_is_one_clear_message(builder, monkeypat
     assert caught.value.next_step.endswith("./lab status")
 
 
-def test_without_any_way_to_pip_every_way_is_named(builder, monkeypatch):
+@pytest.mark.parametrize(("user", "sudo", "typed"), [
+    (0, "/usr/bin/sudo", "apt-get update && apt-get install {} && ./lab status"),
+    (1000, "/usr/bin/sudo", "sudo apt-get update && sudo apt-get install {} && ./lab status"),
+    (1000, None, "su -c 'apt-get update && apt-get install {}' && ./lab status"),
+])
+def test_without_any_way_to_pip_every_way_is_named(builder, monkeypatch, user, sudo, typed):
     def closed(build):
-        raise index.NotThisWay("closed here")
+        raise get_pip.NotThisWay("closed here")
 
-    for way in ("from_ensurepip", "from_host_pip", "from_index", "from_distribution"):
+    for way in ("from_ensurepip", "from_host_pip", "from_distribution"):
         monkeypatch.setattr(get_pip, way, closed)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(get_pip.shutil, "which", lambda name: sudo if name == "sudo" else f"/usr/bin/{name}")
+    builder.log.write_text("$ pip install pip\nERROR: Could not find a version (from versions: none)\n")
     with pytest.raises(HostError, match="no way to get it worked") as caught:
         get_pip.get_pip(builder)
-    assert caught.value.what.count("closed here") == 4
-    assert caught.value.next_step.endswith("./lab status")
+    assert caught.value.what.count("closed here") == 3
+    assert caught.value.next_step == typed.format(f"python3.{sys.version_info[1]}-venv")
+
+
+@pytest.mark.slow
+def test_the_pip_beside_python_installs_one_into_the_environment(builder, bare, monkeypatch):
+    """The pip that runs the tests, made a wheel again, from a folder: no network is needed."""
+    pip = distribution("pip")
+    with zipfile.ZipFile(bare / f"wheels/pip-{pip.version}-py3-none-any.whl", "w") as wheel:
+        for file in pip.files:
+            if ".." not in file.parts and "__pycache__" not in file.parts:
+                wheel.write(file.locate(), str(file))
+    for name, text in environ(bare).items():
+        monkeypatch.setenv(name, text)
+    monkeypatch.setattr(get_pip, "host_python", lambda: sys.executable)
+    builder.make_venv()
+    get_pip.from_host_pip(builder)
+    assert builder.is_healthy()
+    builder.make_venv()
+    monkeypatch.setattr(get_pip, "host_python", lambda: builder.python)  # as on a bare Debian: it has none
+    with pytest.raises(get_pip.NotThisWay, match="no pip"):
+        get_pip.from_host_pip(builder)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +167,7 @@ def test_sudo_needs_a_yes(builder, monkeypatch, args, variables, yes):
     if yes:
         assert get_pip.may_install(builder) == ["sudo", "-n"]
     else:
-        with pytest.raises(index.NotThisWay, match="--yes means yes"):
+        with pytest.raises(get_pip.NotThisWay, match="--yes means yes"):
             get_pip.may_install(builder)
 
 

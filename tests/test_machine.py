@@ -2,6 +2,9 @@
 
 import json
 import multiprocessing
+import os
+import signal
+import subprocess
 import time
 
 import pytest
@@ -109,6 +112,48 @@ def test_the_lock_of_a_killed_holder_is_free(state):
     holder.join()
     with lock.held("goto"):
         pass
+
+
+def test_whoever_holds_the_lock_does_not_get_it_once_more(state):
+    with lock.held("lab.goto nginx"):
+        with pytest.raises(Busy, match=rf"`lab\.goto nginx`.*pid {os.getpid()}"), lock.held("lab.measure"):
+            pass
+        with pytest.raises(Busy, match="lab.goto"), lock.held("run"):  # to have asked for it did not release it
+            pass
+
+
+def _hold_and_leave_a_child(pipe):
+    with lock.held("run"):
+        program = subprocess.Popen(["sleep", "600"])
+        forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+        forked.start()
+        pipe.send([program.pid, forked.pid])
+        time.sleep(600)
+
+
+def test_children_that_live_on_do_not_hold_the_lock(state):
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    holder = context.Process(target=_hold_and_leave_a_child, args=(theirs,))
+    holder.start()
+    children = ours.recv()
+    with pytest.raises(Busy), lock.held("goto"):
+        pass
+    holder.kill()
+    holder.join()
+    try:
+        with lock.held("goto"):
+            for pid in children:
+                os.kill(pid, 0)  # it lives
+    finally:
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_a_folder_of_the_state_that_is_not_there_yet_is_made(state, monkeypatch):
+    monkeypatch.setenv("DEPLOYLAB_STATE", str(state / "new"))
+    with lock.held("goto"):
+        assert (state / "new").is_dir()
 
 
 def test_owned_things_are_kept_until_they_are_removed(state):

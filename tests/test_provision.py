@@ -1,6 +1,7 @@
 """Converging: the pieces without a machine: the code as a bundle, the way to packages, the hash, the plan."""
 
 import dataclasses
+import os
 import shutil
 import subprocess
 
@@ -93,7 +94,25 @@ def test_pip_settings_that_only_this_host_can_use_are_left_out(monkeypatch):
                "global.find-links='/wheels'\nglobal.cert='/here/ca.pem'\n:env:.default-timeout='60'\n")
     assert network.pip_settings(listing) == {
         "index-url": "https://two.example/simple", "extra-index-url": "https://three.example/", "timeout": "60"}
+    listing += ("global.trusted-host=\"it's.example\"\ninstall.trusted-host='\\na.example\\nb.example'\n"
+                "download.timeout='9'\n")
+    assert network.pip_settings(listing) == {
+        "index-url": "https://two.example/simple", "extra-index-url": "https://three.example/", "timeout": "60",
+        "trusted-host": "a.example b.example"}
     assert network.proxies() == {"http": "http://proxy.example:1"}
+
+
+def test_pip_itself_says_what_it_is_told(monkeypatch, tmp_path):
+    (tmp_path / "pip.conf").write_text("[global]\nindex-url = https://one.example/simple\ntimeout = 7\n"
+                                       "[install]\nextra-index-url =\n  https://a.example/\n  https://b.example/\n")
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.setenv("PIP_INDEX_URL", "https://two.example/simple")
+    monkeypatch.setattr(network, "getproxies", dict)
+    told = network.pip_settings()
+    assert told["index-url"] == "https://two.example/simple" and told["timeout"] == "7"
+    assert told["extra-index-url"] == "https://a.example/ https://b.example/"
 
 
 def test_certificates_of_the_network(tmp_path):

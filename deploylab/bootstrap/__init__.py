@@ -40,6 +40,8 @@ Learn how a Django site is deployed by measuring every step on your own machine.
   bundle             one file that brings all of it to a computer without a network
   test               the test suite
 
+./lab --help prints this, ./lab --version the version.
+
 Nothing is installed yet. The first verb makes .venv/ in this folder, about a minute
 with a good network; then `./lab --help` and `./lab VERB --help` know every option.
 From a bundle, without a network: ./lab run --bundle FILE
@@ -62,7 +64,10 @@ def start(args: list[str]) -> int:
 
 
 def main(args: list[str]) -> int:
-    """Show help, or make sure of the environment and become deploylab's command line."""
+    """Show version or help, or make sure of the environment and become deploylab's command line."""
+    if args[:1] == ["--version"]:
+        print(f"deploylab {version()}")
+        return 0
     helping = wants_help(args)
     group = "core" if helping else group_of(args)
     if (file := bundle_of(args)) and not helping:
@@ -91,6 +96,13 @@ def command(args: list[str]) -> str:
 def wants_help(args: list[str]) -> bool:
     """True for `./lab` alone and for a question about any verb: neither may install anything."""
     return not args or "--help" in args or "-h" in args
+
+
+def version() -> str:
+    """The version of this clone: it is run from its folder, so no installed package knows it."""
+    import tomllib
+
+    return tomllib.loads(read(inside("pyproject.toml")))["project"]["version"]
 
 
 def group_of(args: list[str]) -> str:

@@ -16,8 +16,7 @@ from pathlib import Path
 
 from deploylab import bootstrap
 from deploylab.bootstrap import bundle, get_pip
-from deploylab.bootstrap.index import redact
-from deploylab.bootstrap.progress import PipWatch, Progress
+from deploylab.bootstrap.progress import PipWatch, Progress, redact
 from deploylab.core.errors import HostError
 
 # What pip's log says when something common is wrong: (pattern, what failed, what to do).
@@ -91,7 +90,7 @@ def take(file: str, args: list[str]) -> None:
     """Unpack a bundle, from which everything is then installed.
 
     Raises:
-        HostError: see `bundled.use`.
+        HostError: see `bundle.use`.
     """
     progress = Progress()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a kill leaves nothing half unpacked
@@ -109,7 +108,10 @@ def take(file: str, args: list[str]) -> None:
 
 @contextlib.contextmanager
 def only_one(args: list[str], progress: Progress) -> Iterator[int]:
-    """Hold `.lab/install.lock`; the file names its holder. Gives the lock's descriptor."""
+    """Hold `.lab/install.lock`; the file names its holder. Gives the lock's descriptor.
+
+    With the standard library alone: this lock is held before any package is installed, and filelock is one.
+    """
     path = Path(bootstrap.inside(".lab", "install.lock"))
     path.parent.mkdir(exist_ok=True)
     with open(path, "a+", encoding="utf-8", errors="surrogateescape") as lock:
@@ -225,17 +227,17 @@ class Builder:
     def failed(self, what: str, cure: str = "") -> HostError:
         """The error that says the likely cause, the end of the log, and what to type.
 
-        `cure` begins that command line where the log shows none of the common causes.
+        `cure` begins that command line where the log shows no common cause that has a cure of its own.
         """
         log = self.log.read_text(encoding="utf-8", errors="replace")
         text = log.rsplit("\n$ ", 1)[-1]  # what the last command said
         causes = [cause for cause in [*bundle.causes(), *CAUSES] if re.search(cause[0], text)]
-        pattern, why, before = causes[0] if causes else ("(?!)", "", cure)
+        pattern, why, before = causes[0] if causes else ("(?!)", "", "")
         said = [redact(line.strip()[:200]) for line in text.splitlines() if line.strip()]
         telling = [line for line in said[:-4] if re.search(pattern, line)][-1:]
         lines = [f"{why} {what}".lstrip(), "From .lab/log/install.log:"]
         lines += [f"  {line}" for line in telling + said[-4:]]
-        return HostError("\n".join(lines), before + bootstrap.command(self.args))
+        return HostError("\n".join(lines), (before or cure) + bootstrap.command(self.args))
 
 
 def ended(process: subprocess.Popen) -> bool:

@@ -1,17 +1,19 @@
 """pip for an environment that has none: a bare Debian's `python3` brings neither pip nor ensurepip.
 
-Four ways, the quiet ones first. No package index is written down here: we ask the one
-that this computer's pip settings name, and where they name none we ask the distribution.
+Three ways that a Python installation already has, the quiet ones first: its own copy of pip,
+the pip beside it, the distribution's package. With a bundle in use, the package is the bundle's.
 """
 
 import os
+import shlex
 import shutil
 import sys
-import tempfile
-from pathlib import Path
 
 from deploylab.bootstrap import bundle
-from deploylab.bootstrap.index import NotThisWay, Settings, candidates, choose, download, pinned, verified
+
+
+class NotThisWay(Exception):
+    """This way to pip is closed here; the text says why."""
 
 
 def get_pip(build) -> None:
@@ -24,7 +26,7 @@ def get_pip(build) -> None:
         HostError: no way worked; the message names each way and why it is closed.
     """
     closed = []
-    for way in (from_ensurepip, from_host_pip, from_index, from_distribution):
+    for way in (from_ensurepip, from_host_pip, from_distribution):
         try:
             way(build)
         except NotThisWay as reason:
@@ -39,15 +41,23 @@ def get_pip(build) -> None:
 
 def cure() -> str:
     """The beginning of a command line that gives this Python its pip."""
-    sudo = "sudo " if shutil.which("sudo") else ""
     if shutil.which("apt-get"):
-        return f"{sudo}apt-get update && {sudo}apt-get install {venv_package()} && "
+        apt = shlex.join(["apt-get", *bundle.apt_options()])
+        return as_root(f"{apt} update", f"{apt} install {venv_package()}")
     if shutil.which("dnf"):
-        return f"{sudo}dnf install python3-pip && "
+        return as_root("dnf install python3-pip")
     return "python3 -m ensurepip --user && "
 
 
-# --- the four ways
+def as_root(*commands: str) -> str:
+    """The beginning of a command line that runs these as root, whoever types it."""
+    if os.geteuid() != 0 and not shutil.which("sudo"):
+        return f"su -c {shlex.quote(' && '.join(commands))} && "
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    return "".join(f"{sudo}{command} && " for command in commands)
+
+
+# --- the three ways
 
 
 def from_ensurepip(build) -> None:
@@ -63,24 +73,13 @@ def from_host_pip(build) -> None:
         raise NotThisWay("this Python has no pip (22.3 or newer) that works")
 
 
-def from_index(build) -> None:
-    """pip's wheel from the index that pip's settings name; a wheel of pip can install itself."""
-    settings = Settings.read({**os.environ, **bundle.pip_environment()})
-    wheel = choose(candidates(settings), sys.version_info[:3], pinned(build.constraints))
-    with tempfile.TemporaryDirectory(dir=build.log.parent) as folder:
-        file = Path(folder, wheel.filename)
-        file.write_bytes(verified(wheel, download(wheel, settings)))
-        install = ["install", "--no-index", "--no-deps", file]
-        if not build.run([build.python, "-I", file / "pip", *install]):
-            raise NotThisWay(f"{wheel.filename} from the index did not install itself")
-
-
 def from_distribution(build) -> None:
     """Debian and Ubuntu have ensurepip in a package of its own."""
     if not shutil.which("apt-get") or not is_distributions_python():
         raise NotThisWay("this Python is not from a Debian or Ubuntu package")
     rights = may_install(build)
-    apt = [*rights, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120"]
+    apt = [*rights, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *bundle.apt_options(),
+           "-o", "DPkg::Lock::Timeout=120"]
     install = [*apt, "install", "-y", "--no-install-recommends", venv_package()]
     build.say(f"[2/3] pip: apt-get install {venv_package()}")
     if not build.run(install):  # an empty or old package list: refresh it, then once more

@@ -7,6 +7,11 @@ import time
 from pathlib import Path
 
 
+def redact(text: str) -> str:
+    """The text without passwords in its URLs: it goes to the screen, and from there into chats."""
+    return re.sub(r"(://)[^/@\s]+@", r"\1***@", text)
+
+
 class Progress:
     """What is happening, on stderr: one living line on a terminal, plain lines elsewhere."""
 

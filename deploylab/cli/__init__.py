@@ -8,10 +8,12 @@ import signal
 import sys
 import traceback
 import warnings
+from typing import Annotated
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from deploylab import bootstrap
 from deploylab.core import paths
 from deploylab.core.errors import DeployLabError
 
@@ -43,6 +45,20 @@ app = typer.Typer(
     help="Learn how a Django site is deployed by measuring every step on your own machine.",
     epilog="Begin with `./lab run`: it makes a machine, takes it down the road and leaves a report.",
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"deploylab {bootstrap.version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_print_version,
+                                          help="Print the version and exit.")] = False,
+) -> None:
+    pass
 
 
 # The modules of the verbs, in the order of the help.

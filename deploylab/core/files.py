@@ -40,7 +40,7 @@ def add_line(file: Path, line: bytes) -> None:
     Without the lock, the line that another process is writing looks like one that was cut off.
     """
     with file.open("ab") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+        fcntl.flock(held, fcntl.LOCK_EX)  # the kernel waits, where filelock would ask again and again
         mend_tail(file)
         append_line(file, line)
 

@@ -4,6 +4,7 @@ Companies and universities put a proxy, a package index of their own or a certif
 own between a laptop and the internet. What pip on the host needs, pip in the guest needs too.
 """
 
+import ast
 import contextlib
 import re
 import subprocess
@@ -16,6 +17,7 @@ from urllib.request import getproxies
 from deploylab.bootstrap import bundle
 
 PIP_KEYS = ("index-url", "extra-index-url", "trusted-host", "timeout", "default-timeout")
+SECTIONS = ("global", "install", ":env:")  # of what `pip config list` prints, the weakest first
 CERTIFICATES = Path("/usr/local/share/ca-certificates")
 
 
@@ -26,15 +28,12 @@ def pip_settings(listing: str | None = None) -> dict[str, str]:
     the machine asks no index: it carries the packages.
 
     Args:
-        listing: what `pip config list` prints; asked for by default.
+        listing: what `pip config list` prints; pip is asked by default. It alone reads its files and variables.
     """
     if bundle.in_use():
         return {"no-index": "true", "find-links": f"{bundle.ON_GUEST}/{bundle.GUEST_WHEELS}"}
-    found: dict[str, str] = {}
-    for line in sorted((_pip_listing() if listing is None else listing).splitlines(), key=_from_environment):
-        if match := re.match(r"(?:[\w-]+|:env:)\.([\w-]+)='(.*)'$", line):
-            found[match[1]] = match[2].replace("\\n", " ")
-    settings = {key: found[key] for key in PIP_KEYS if key in found}
+    told = _told(_pip_listing() if listing is None else listing)
+    settings = {key: told[key] for key in PIP_KEYS if key in told}
     for key in ("index-url", "extra-index-url"):
         urls = [url for url in settings.pop(key, "").split() if elsewhere(url)]
         settings |= {key: " ".join(urls)} if urls else {}
@@ -73,12 +72,17 @@ def elsewhere(url: str) -> bool:
         return True
 
 
+def _told(listing: str) -> dict[str, str]:
+    """What `pip install` is told, from the list of all settings; values of several lines in one."""
+    sections: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
+    for line in listing.splitlines():
+        match = re.match(r"([\w:-]+)\.([\w-]+)=(.*)$", line)
+        if match and match[1] in sections:
+            sections[match[1]][match[2]] = " ".join(ast.literal_eval(match[3]).split())
+    return {key: text for section in sections.values() for key, text in section.items()}
+
+
 def _pip_listing() -> str:
-    done = subprocess.run([sys.executable, "-m", "pip", "config", "list"], stdin=subprocess.DEVNULL,
+    done = subprocess.run([sys.executable, "-P", "-m", "pip", "config", "list"], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, check=False)
     return done.stdout
-
-
-def _from_environment(line: str) -> bool:
-    """Sorts what the environment says last: it wins."""
-    return line.startswith(":env:")

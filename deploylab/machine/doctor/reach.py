@@ -1,18 +1,19 @@
 """What this computer reaches: package indexes, and what stands between: proxies, certificates, a VPN."""
 
+import http.client
 import re
 import shutil
 import ssl
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploylab.bootstrap import bundle
-from deploylab.bootstrap import index as pip
+from deploylab.bootstrap.progress import redact
 from deploylab.core import units
 from deploylab.machine import lxc, network
 from deploylab.machine.doctor.finding import NOTE, OK, PROBLEM, Finding
@@ -24,15 +25,20 @@ FROM_BUNDLE = "from the bundle in use; no network needed"
 
 
 def index() -> Finding:
-    """The package index that pip uses."""
+    """The package index that pip uses. pip itself asks it, for pip: with its own proxy, certificates and passwords."""
     if bundle.in_use():
         return Finding("Python index", OK, FROM_BUNDLE)
-    settings = replace(pip.Settings.read(), timeout_s=WAIT_S)
-    pages = settings.indexes or settings.folders or (_default_index(),)
-    address = f"{pages[0].rstrip('/')}/pip/" if pages != settings.folders else pages[0]
-    if address.startswith("file:"):
-        return Finding("Python index", OK, "a folder of this computer; no network needed")
-    return _reached("Python index", address, lambda: pip.fetch(address, settings))
+    began_s = time.monotonic()
+    done = subprocess.run([sys.executable, "-P", "-m", "pip", "index", "versions", "pip", "-vv", "--retries", "0",
+                           "--timeout", str(WAIT_S)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    asked = re.findall(r"^\* (https?://\S+)$", done.stdout, re.MULTILINE)  # its index first, extra ones after it
+    host = urlsplit(asked[0]).hostname if asked else "pip"
+    if asked and (failed := re.search(rf"Could not fetch URL {re.escape(asked[0])}: (.*)", done.stdout)):
+        return _unreached("Python index", host, failed[1])
+    if done.returncode:
+        return _unreached("Python index", host, done.stderr.strip())
+    return _answers("Python index", host, began_s) if asked else Finding(
+        "Python index", OK, "a folder of this computer; no network needed")
 
 
 def distribution() -> Finding:
@@ -48,7 +54,7 @@ def distribution() -> Finding:
         return Finding("packages", NOTE, "apt knows no mirror on the network", "look into /etc/apt/sources.list.d/")
     base = mirrors[0].split("://", 1)[1].split("/")
     address = f"{mirrors[0].split('://')[0]}://{base[0]}/"
-    return _reached("packages", address, lambda: _ask(address))
+    return _reached("packages", address)
 
 
 def certificates() -> Finding:
@@ -61,7 +67,7 @@ def certificates() -> Finding:
 
 def proxy() -> Finding:
     """A web proxy. The machine is given it too, unless only this computer can reach it."""
-    seen = {scheme: pip.redact(url) for scheme, url in urllib.request.getproxies().items() if scheme != "no"}
+    seen = {scheme: redact(url) for scheme, url in urllib.request.getproxies().items() if scheme != "no"}
     if not seen:
         return Finding("proxy", OK, "none")
     said = ", ".join(f"{scheme}: {url}" for scheme, url in sorted(seen.items()))
@@ -93,34 +99,31 @@ def vpn(interfaces: list[str] | None = None, routes: str | None = None) -> Findi
     return Finding("VPN", OK, "none seen")
 
 
-def _default_index() -> str:
-    """The index that pip asks where nobody named one: pip's own word."""
-    from pip._internal.models.index import PyPI
-
-    return PyPI.simple_url
-
-
-def _reached(name: str, address: str, ask) -> Finding:
-    host = urlsplit(pip.redact(address)).hostname or address
+def _reached(name: str, address: str) -> Finding:
+    """Whether something answers there: what it says does not matter, a mirror's root may be empty."""
+    host = urlsplit(address).hostname or address
     began_s = time.monotonic()
     try:
-        ask()
-    except pip.FETCH_FAULTS as error:
-        reason = getattr(error, "reason", error)
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            return Finding(name, PROBLEM, f"{host}: its certificate is not trusted ({reason.verify_message})",
-                           "this network looks into encrypted traffic: put its certificate into "
-                           f"{network.CERTIFICATES}/ and run `sudo update-ca-certificates`, or join another network")
-        return Finding(name, PROBLEM, f"{host}: {reason}", OFFLINE)
+        urllib.request.urlopen(address, timeout=WAIT_S).close()  # noqa: S310 (what apt asks, from its own settings)
+    except urllib.error.HTTPError as error:
+        error.close()
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return _unreached(name, host, str(getattr(error, "reason", error)))
+    return _answers(name, host, began_s)
+
+
+def _answers(name: str, host: str, began_s: float) -> Finding:
     return Finding(name, OK, f"{host} answers in {units.seconds(time.monotonic() - began_s)}")
 
 
-def _ask(address: str) -> None:
-    """Nothing, if something answers there: what it says does not matter, a mirror's root may be empty."""
-    try:
-        urllib.request.urlopen(address, timeout=WAIT_S).close()  # noqa: S310 (what pip and apt ask, from their own settings)
-    except urllib.error.HTTPError as error:
-        error.close()
+def _unreached(name: str, host: str, reason: str) -> Finding:
+    """Why nothing answers there, in the words of whoever asked."""
+    if distrusted := re.search(r"certificate verify failed: ([^(]+)", reason):
+        return Finding(name, PROBLEM, f"{host}: its certificate is not trusted ({distrusted[1].strip()})",
+                       "this network looks into encrypted traffic: put its certificate into "
+                       f"{network.CERTIFICATES}/ and run `sudo update-ca-certificates`, or join another network")
+    plain = re.search(r"\[Errno -?\d+\] [^'\")]+|timed out", reason)
+    return Finding(name, PROBLEM, f"{host}: {plain[0] if plain else redact(reason)}", OFFLINE)
 
 
 def _routes() -> str:

@@ -8,12 +8,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deploylab import bootstrap
 from deploylab.bootstrap import bundle
 from deploylab.core import cancel, paths, units
 from deploylab.core.errors import HostError
@@ -76,8 +76,9 @@ def guest_packages(course: Course) -> list[str]:
         HostError: a deploy could not be read.
     """
     stages = [*course.stages, *course.references]
-    specs = [converge.specification(Nowhere(), course, one.name, [v.variant for v in one.variants]) for one in stages]
-    specs += [converge.specification(Nowhere(), course, name) for name in converge.NO_STAGE]
+    asked = [(one.name, [v.variant for v in one.variants]) for one in stages]
+    asked += [(name, []) for name in converge.NO_STAGE]
+    specs = [converge.specification(Nowhere(), course, name, variants, pip={}) for name, variants in asked]
     done = subprocess.run([sys.executable, "-m", "deploylab.publish.bundle.planned"], input=json.dumps(specs),
                           text=True, capture_output=True, cwd=paths.ROOT, check=False)
     if done.returncode:
@@ -120,7 +121,8 @@ def _manifest(target: str, commit: str, work: Path) -> dict[str, Any]:
                                      bundle.HOST_WHEELS, bundle.GUEST_WHEELS)
                    for path in ([work / name] if (work / name).is_file() else (work / name).iterdir()))
     return {"schema": bundle.SCHEMA, "for": target, **bundle.here(), "guest": box.settings()["suite"],
-            "version": _version(), "commit": commit, "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+            "version": bootstrap.version(), "commit": commit,
+            "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
             "inputs": bundle.inputs(), "parts": [_part(path, work) for path in files]}
 
 
@@ -171,10 +173,6 @@ def _commit() -> str:
                         f"is committed: {changed[0][3:]}{' …' if len(changed) > 1 else ''}",
                         "git stash, or git commit -a; then ./lab bundle")
     return commit
-
-
-def _version() -> str:
-    return tomllib.loads((paths.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 
 def _git(*arguments: str) -> str:
