@@ -12,7 +12,7 @@ from deploylab import course as courses
 from deploylab.core import paths
 
 MODULES = sorted((paths.ROOT / "deploylab").rglob("*.py"))
-TESTS = sorted((paths.ROOT / "tests").glob("*.py"))
+TESTS = sorted((paths.ROOT / "tests").rglob("*.py"))
 WORDS = {"guest", "load"}  # folders where a stage's name, as `cache`, is a plain word: they know no stages
 MOST_LINES = 300  # what a learner reads in one sitting
 

@@ -58,7 +58,7 @@ def log_interval(values: Sequence[float]) -> tuple[float, tuple[float, float] | 
         >>> round(mean, 6)
         2.0
 
-    Source: Student's t on log(values), mean ± t(0.975, n - 1) s / sqrt(n), then exp; tests/test_stats.py
+    Source: Student's t on log(values), mean ± t(0.975, n - 1) s / sqrt(n), then exp; tests/results/test_stats.py
         counts how often it covers. Runs as the unit: Kalibera and Jones, "Rigorous benchmarking in
         reasonable time", ISMM 2013.
     """

@@ -3,47 +3,12 @@
 import re
 
 import pytest
+from course_helpers import GOOD
 
 from deploylab import course as courses
 from deploylab.core import paths
 from deploylab.core.errors import CourseError
 from deploylab.provision import checks, converge
-
-GOOD = """
-[app]
-title = "t"
-source = "sample_app"
-wsgi = "a.wsgi:application"
-settings = "a.settings"
-requirements = "requirements.txt"
-production_requirements = "requirements.txt"
-data_command = "seed"
-data_digest_command = "digest"
-[app.views.hello]
-title = "hello"
-path = "/"
-marker = "</html>"
-concurrency = [10]
-[[stage]]
-name = "first"
-port = 8000
-title = "The first"
-lesson = "01"
-guide = "guide_I"
-changes = ["everything"]
-machines = ["web"]
-views = ["hello"]
-processes = ["python"]
-slots = 2
-[stage.expect]
-server = "x"
-debug = false
-[[stage.variant]]
-name = "other"
-port = 8010
-title = "The other way"
-expect = { debug = true }
-"""
 
 
 @pytest.fixture

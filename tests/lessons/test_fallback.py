@@ -10,7 +10,7 @@ from deploylab.core.errors import DeployLabError, MachineError
 from deploylab.lessons import fallback, recording
 from deploylab.lessons.backend import Desk
 from deploylab.lessons.lab import Lab
-from tests.test_lessons_racing import ASKED, QUESTION, answer
+from tests.lesson_helpers import ASKED, QUESTION, answer
 from tests.waiting import until
 
 COURSE = courses.load()
@@ -130,7 +130,7 @@ def test_without_a_recording_the_machine_goes_on(talk, monkeypatch):
 @pytest.mark.slow
 def test_in_a_notebook_the_lesson_goes_on_from_the_shipped_recording():
     """With a kernel, the magics and the recording that ships; the machine is a stand-in that dies on the way."""
-    cells = ["%load_ext deploylab\nfrom tests.test_lessons_plan_b import Alive, Desk",
+    cells = ["%load_ext deploylab\nfrom tests.lessons.test_fallback import Alive, Desk",
              f"lab._lesson, lab._desk = {LESSON!r}, Desk(Alive())", "%%guest\nsystemctl show supervisor -p Restart",
              "lab._desk.live.dead = True\nlab.plan_b()", "lab.contrast('bare')",
              "%%guest\nsystemctl show supervisor -p Restart -p UnitFileState",

@@ -1,4 +1,4 @@
-"""A bad day, on the real thing. Other files hold the rest of the table in guides/troubleshooting.md: see its rows."""
+"""A bad day, on the real thing: most of that table in guides/troubleshooting.md. Other files try the rest."""
 
 import json
 import os
@@ -266,7 +266,7 @@ def test_a_disk_that_is_full_of_results(stands, tmp_path, size):
 @pytest.mark.machine
 @pytest.mark.parametrize("word", ["runserver: check", "rounds over all stages"])
 def test_ctrl_c_in_every_phase_leaves_nothing_and_what_was_measured(stands, tmp_path, word):
-    """See also test_reset.py, for the phases in which the machine is made."""
+    """See also tests/provision/test_reset.py, for the phases in which the machine is made."""
     command = [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
                "from deploylab.cli import main; raise SystemExit(main())", "run", "runserver", "--quick", "--yes"]
     own = {**os.environ, "PYTHONPATH": str(paths.ROOT), "DEPLOYLAB_RESULTS": str(tmp_path)}

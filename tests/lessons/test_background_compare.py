@@ -1,6 +1,5 @@
 """A race in a notebook: begun in one cell, its result in another; recorded pairs are drawn as they were measured."""
 
-from dataclasses import asdict
 
 import pytest
 
@@ -11,27 +10,17 @@ from deploylab.lessons import predictions, recording
 from deploylab.lessons.backend import Desk
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.predictions import Prediction
-from deploylab.measure import compare as contrasts
-from deploylab.measure.rounds import as_plan
 from deploylab.results.record import Run
 from deploylab.results.stats import sides
-from tests import synthetic
+from tests.lesson_helpers import ASKED, CONTRAST, QUESTION, answer
 from tests.waiting import until
 
 COURSE = courses.load()
-ASKED = {"a": "nginx:sync", "b": "nginx", "view": "wait", "concurrency": 32}
-CONTRAST = contrasts.named(COURSE, **ASKED)
-QUESTION = {**ASKED, "b_view": None, "pairs": 5, "seconds": 3.0, "slow_clients": None}
 
 
 @pytest.fixture(autouse=True)
 def own_guesses(tmp_path, monkeypatch):
     monkeypatch.setattr(predictions, "path", lambda: tmp_path / "predictions.jsonl")
-
-
-def answer(ratio: float) -> dict:
-    runs = synthetic.pairs(CONTRAST, ratio=ratio)
-    return {"session": "s", "contrast": as_plan(CONTRAST), "differences": [], "runs": [asdict(run) for run in runs]}
 
 
 def lab_with(desk: Desk) -> Lab:

@@ -8,8 +8,8 @@ import tomllib
 
 import pytest
 import synthetic
+from course_helpers import GOOD
 from plan_helpers import plans
-from test_course import GOOD
 
 from deploylab import course as courses
 from deploylab.core import paths

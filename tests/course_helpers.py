@@ -1,0 +1,37 @@
+"""A small manifest that is right, for tests that spoil or extend it."""
+
+GOOD = """
+[app]
+title = "t"
+source = "sample_app"
+wsgi = "a.wsgi:application"
+settings = "a.settings"
+requirements = "requirements.txt"
+production_requirements = "requirements.txt"
+data_command = "seed"
+data_digest_command = "digest"
+[app.views.hello]
+title = "hello"
+path = "/"
+marker = "</html>"
+concurrency = [10]
+[[stage]]
+name = "first"
+port = 8000
+title = "The first"
+lesson = "01"
+guide = "guide_I"
+changes = ["everything"]
+machines = ["web"]
+views = ["hello"]
+processes = ["python"]
+slots = 2
+[stage.expect]
+server = "x"
+debug = false
+[[stage.variant]]
+name = "other"
+port = 8010
+title = "The other way"
+expect = { debug = true }
+"""
