@@ -3,13 +3,13 @@
 from dataclasses import asdict
 
 from deploylab import course as courses
-from deploylab.measure import compare as contrasts
-from deploylab.measure.rounds import as_plan
+from deploylab.measure import compare
+from deploylab.measure.compare import as_plan
 from tests import synthetic
 
 COURSE = courses.load()
 ASKED = {"a": "nginx:sync", "b": "nginx", "view": "wait", "concurrency": 32}
-CONTRAST = contrasts.named(COURSE, **ASKED)
+CONTRAST = compare.named(COURSE, **ASKED)
 QUESTION = {**ASKED, "b_view": None, "pairs": 5, "seconds": 3.0, "slow_clients": None}
 
 

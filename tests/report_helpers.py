@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import synthetic
 
 from deploylab import report
-from deploylab.measure import rounds as measuring
+from deploylab.measure import compare
 from deploylab.results import Session
 from deploylab.results.record import Difference
 
@@ -64,7 +64,7 @@ RUNS = synthetic.rounds(TWO)
 def with_contrasts(*raced, course=TWO, rounds=RUNS):
     """The text of a report with these contrasts: (contrast, differences, runs) each."""
     return written(course, [*rounds, *(run for *_, runs in raced for run in runs)],
-                   contrasts=[measuring.as_plan(one) for one, *_ in raced],
+                   contrasts=[compare.as_plan(one) for one, *_ in raced],
                    differences={one.name: [asdict(found) for found in differences] for one, differences, _ in raced})
 
 

@@ -37,16 +37,15 @@ def compare(
     from deploylab import course as courses
     from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
-    from deploylab.measure import compare as contrasts
-    from deploylab.measure import measure
+    from deploylab.measure import compare as pairs_of
     from deploylab.results.stats import raced
 
     course, machine = courses.load(), current()
-    contrast = contrasts.named(course, a, b, view=view, b_view=b_view, concurrency=concurrency,
+    contrast = pairs_of.named(course, a, b, view=view, b_view=b_view, concurrency=concurrency,
                                slow_clients=slow_clients)
     with lock.held("compare"):
-        session, found, stopped = measure.compare(machine, course, contrast, Progress("compare"), pairs=pairs,
-                                                  seconds=seconds)
+        session, found, stopped = pairs_of.compare(machine, course, contrast, Progress("compare"), pairs=pairs,
+                                                   seconds=seconds)
     came_out = raced(contrast, found, session.runs("pair"))
     if as_json:
         print_json(_document(contrast, found, came_out, session.id))

@@ -27,18 +27,17 @@ def measure(
     from deploylab import course as courses
     from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
-    from deploylab.measure import measure as sitting
-    from deploylab.measure import rounds
-    from deploylab.results import describe
+    from deploylab.measure.measure import measure as measure_targets
+    from deploylab.results import describe, lines
 
     course, machine = courses.load(), current()
     with lock.held("measure"):
-        session, runs = sitting.measure(machine, course, targets or [], view, Progress("measure"), seconds=seconds,
+        session, runs = measure_targets(machine, course, targets or [], view, Progress("measure"), seconds=seconds,
                                         concurrency=concurrency, repeats=repeats, rate_per_s=rate)
     if as_json:
         print_json([asdict(run) for run in runs])
     else:
-        print("\n".join([*rounds.summed(runs), f"Kept in {session.folder}"]))
+        print("\n".join([*lines.summed(runs), f"Kept in {session.folder}"]))
     answered = {(run.stage, run.variant) for run in runs if run.n_ok}
     if silent := [run for run in runs if (run.stage, run.variant) not in answered]:
         raise not_one_good_answer(describe.target(silent[0].stage, silent[0].variant), f"./lab check {silent[0].stage}")
@@ -71,16 +70,17 @@ def ab(
     from deploylab.core.progress import Progress
     from deploylab.load import ab as familiar
     from deploylab.machine import standing
-    from deploylab.measure import load_test, rounds
+    from deploylab.measure import load_test
+    from deploylab.measure.bench import free_cpus
 
     machine, progress = standing(), Progress("ab")
     spec = familiar.spec_from_ab_flags(
         url, n=n, c=c, t=t, k=k, headers=header or (), s=s, rate=rate, even=even, own_up=own_up,
         allowed_addresses=(machine.host,) if machine else (),
-        cpus=load_test.free_cpus(machine.facts()) if machine else None,
+        cpus=free_cpus(machine.facts()) if machine else None,
     )
     with progress.phase("load", f"Benchmarking {url}"):
-        result = load.run(spec, on_progress=rounds.on_load(progress, url, t or 0))
+        result = load.run(spec, on_progress=load_test.on_load(progress, url, t or 0))
     if as_json:
         print_json(asdict(load_test.unlisted(result, courses.load(), machine)))
     else:

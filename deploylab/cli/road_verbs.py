@@ -51,7 +51,7 @@ def run(
     if as_json:
         print_json({"session": session.id, "machine": session.plan["machine"],
                     "stages": [one.as_json() for one in ready], "report": str(path)})
-    for line in full_run.spent(progress):
+    for line in progress.spent():
         progress.say(line)
     progress.say(f"\nOpen {path} in a browser.")
 
@@ -70,9 +70,8 @@ def report_verb(
     from deploylab import course as courses
     from deploylab import report, results
     from deploylab.core.errors import ResultsError
-    from deploylab.measure import full_run
 
-    wanted = results.Session.open(session) if session else full_run.newest()
+    wanted = results.Session.open(session) if session else results.latest_run()
     if wanted is None:
         shipped = [f", or for the recorded ones ./lab report --session {one.id}" for one in results.recorded()[-1:]]
         raise ResultsError("There are no results yet.", "".join(["./lab run", *shipped]))

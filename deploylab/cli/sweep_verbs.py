@@ -30,17 +30,18 @@ def sweep(
     from deploylab import course as courses
     from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
-    from deploylab.measure import sweep as sweeps
+    from deploylab.measure.sweep import sweep as measure_sweep
+    from deploylab.report import sweep as pages  # matplotlib takes a second; nothing is measured beside its import
 
     wanted, course, machine = _rates(rates), courses.load(), current()
     with lock.held("sweep"):
-        session, found = sweeps.sweep(machine, course, target, view, Progress("sweep"), seconds=seconds,
-                                      repeats=repeats, limit_ms=limit, rates=wanted)
-    page = sweeps.write(session, course)
+        session = measure_sweep(machine, course, target, view, Progress("sweep"), seconds=seconds, repeats=repeats,
+                                limit_ms=limit, rates=wanted)
+    result, page = pages.swept(session), pages.write(session, course)
     if as_json:
-        print_json({**found.as_json(), "session": session.id, "page": str(page)})
+        print_json({**result.as_json(), "session": session.id, "page": str(page)})
     else:
-        print("\n".join([*sweeps.lines(found), "", f"Its plots: {page}", f"Kept in {session.folder}"]))
+        print("\n".join([*pages.lines(result), "", f"Its plots: {page}", f"Kept in {session.folder}"]))
 
 
 def _rates(text: str | None) -> list[float]:

@@ -96,3 +96,9 @@ class Progress:
             TimeElapsedColumn(), TextColumn("{task.fields[detail]}", markup=False, style="dim"),
             console=self.console, transient=True,
         )
+
+    def spent(self) -> list[str]:
+        """Where the time went, for a person."""
+        total_s = sum(self.seconds.values())
+        parts = [f"{name} {units.seconds(s)}" for name, s in self.seconds.items() if s >= 0.05]
+        return [f"Time: {units.seconds(total_s)} in all ({', '.join(parts)})"]

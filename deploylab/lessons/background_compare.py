@@ -11,7 +11,7 @@ from deploylab.lessons.backend import Desk
 from deploylab.lessons.display import measured, output
 from deploylab.lessons.display.output import Shown
 from deploylab.lessons.widgets import RacePanel
-from deploylab.measure import compare as contrasts
+from deploylab.measure import compare
 from deploylab.results.record import Run
 from deploylab.results.stats.contrasts import sides
 
@@ -27,7 +27,7 @@ class Racing:
     def __init__(self, desk: Desk, course: Course, asked: dict[str, Any]):
         self._course, self._label, self.asked = course, desk.label, asked
         a, b, view, b_view = (asked[name] for name in ("a", "b", "view", "b_view"))
-        one = contrasts.named(course, a, b, view=view, b_view=b_view, concurrency=asked["concurrency"],
+        one = compare.named(course, a, b, view=view, b_view=b_view, concurrency=asked["concurrency"],
                               slow_clients=asked["slow_clients"])
         guess = predictions.about(a, b, view, b_view)
 

@@ -13,12 +13,10 @@ from deploylab.lessons import guest_shell, host_shell, past_results
 from deploylab.lessons.servers import race
 from deploylab.lessons.servers import visitors as visits
 from deploylab.machine import OwnMachine, heard, lock, snapshot
-from deploylab.measure import compare as contrasts
-from deploylab.measure import during
-from deploylab.measure import measure as sitting
-from deploylab.measure import rounds as measuring
+from deploylab.measure import compare, during, measure
 from deploylab.provision import checks, faults, prepare, reset
 from deploylab.provision.on_demand import answers, awake
+from deploylab.results import lines
 from deploylab.results.record import Run
 
 OnLine = Callable[[str], None]
@@ -116,7 +114,7 @@ class Live:
     def measure(self, progress: Progress, targets: list[str], view: str, concurrency: int | None, seconds: float,
                 repeats: int) -> dict[str, Any]:
         with lock.held("lab.measure"):
-            session, runs = sitting.measure(self.machine, self.course, targets, view, progress, seconds=seconds,
+            session, runs = measure.measure(self.machine, self.course, targets, view, progress, seconds=seconds,
                                             concurrency=concurrency, repeats=repeats)
         return {"session": session.id, "runs": [asdict(run) for run in runs]}
 
@@ -124,10 +122,10 @@ class Live:
                 concurrency: int | None, pairs: int, seconds: float, slow_clients: int | None,
                 on_pair: OnPair = lambda a, b: None) -> dict[str, Any]:
         """Two targets raced in pairs; what `on_pair` raises ends it."""
-        one = contrasts.named(self.course, a, b, view=view, b_view=b_view, concurrency=concurrency,
+        one = compare.named(self.course, a, b, view=view, b_view=b_view, concurrency=concurrency,
                               slow_clients=slow_clients)
         with lock.held("lab.compare"):
-            session, found, _ = sitting.compare(self.machine, self.course, one, progress, pairs=pairs, seconds=seconds,
+            session, found, _ = compare.compare(self.machine, self.course, one, progress, pairs=pairs, seconds=seconds,
                                                 on_pair=on_pair)
         return {"session": session.id, "contrast": asdict(one), "differences": [asdict(other) for other in found],
                 "runs": [asdict(run) for run in session.runs("pair")]}
@@ -136,7 +134,7 @@ class Live:
         """The small servers of `notebooks/servers/`. They run on this computer, not on the machine."""
         with lock.held("lab.servers"), progress.phase("load", f"five servers, {rounds} rounds"):
             return race.race(rounds=rounds, seconds=seconds, on_run=lambda run, number, of: progress.update(
-                measuring.line(run), number, of)).as_json()
+                lines.line(run), number, of)).as_json()
 
     def contrast(self, progress: Progress, name: str) -> dict[str, Any]:
         """What a contrast of the course came to when it was last measured."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from deploylab import results
 from deploylab.course import Contrast
-from deploylab.measure.rounds import as_plan
+from deploylab.measure.compare import as_plan
 from deploylab.results import Session, describe
 from deploylab.results.record import Run
 

@@ -5,19 +5,82 @@ the second of two always has easier.
 """
 
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
-from deploylab import load
+from deploylab.core import units
+from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course
 from deploylab.machine import Machine
 from deploylab.measure import load_test
+from deploylab.measure.bench import Bench, Cell, LoadSettings, opened
 from deploylab.measure.config_diff import differences
-from deploylab.measure.load_test import Bench, Cell
+from deploylab.provision.on_demand import awake
+from deploylab.results import Session, describe
 from deploylab.results.record import Difference, Run
+from deploylab.results.stats import differing
 
 DEFAULT_VIEW = "page"
-OnLoad = Callable[[str], Callable[[load.Progress], None]]
+OnPair = Callable[[Run, Run], object]
+
+
+def compare(machine: Machine, course: Course, contrast: Contrast, progress: Progress, *, pairs: int, seconds: float,
+            on_pair: OnPair = lambda a, b: None) -> tuple[Session, list[Difference], bool]:
+    """The session, all in which the two sides differ, and whether Ctrl-C ended it early.
+
+    Args:
+        on_pair: called with the runs of A and B of each pair, before the next one begins.
+
+    Raises:
+        CheckError: a side does not answer, or a check of it says no.
+    """
+    targets = [course.target(contrast.a), course.target(contrast.b)]
+    with opened(machine, course, targets, progress, LoadSettings(seconds=seconds), kind="compare", seconds=seconds,
+                stages=[target.stage for target in targets], contrasts=[as_plan(contrast)], n_pairs=pairs) as bench:
+        _note_differences(bench, contrast)
+        rows = [Difference(**row) for row in bench.session.plan["differences"][contrast.name]]
+        progress.say(f"{described(contrast)}: {pairs} pairs of {seconds:g} s")
+        progress.say(differing(contrast, rows))
+        stopped = measure_pairs(bench, contrast, pairs, progress, on_pair)
+    return bench.session, rows, stopped
+
+
+def contrasts(bench: Bench, wanted: Sequence[Contrast], n_pairs: int, progress: Progress) -> None:
+    """The pairs of each contrast, and what differs between its sides; only what is not measured yet.
+
+    Of the variants that sleep, only the two sides run at a time: all of them would not fit into the memory.
+    """
+    with progress.phase("load", f"{units.count(len(wanted), 'contrast')}, {n_pairs} pairs of each"):
+        for number, contrast in enumerate(wanted, start=1):
+            if remaining(bench, contrast, n_pairs):
+                progress.say(f"    contrast {number} of {len(wanted)}: {described(contrast)}")
+                with awake(bench.machine, [cell.target for cell in cells(bench.course, contrast)]):
+                    _note_differences(bench, contrast)
+                    for _ in pairs(bench, contrast, n_pairs, progress):
+                        pass
+
+
+def measure_pairs(bench: Bench, contrast: Contrast, n_pairs: int, progress: Progress,
+                  on_pair: OnPair = lambda a, b: None) -> bool:
+    """Measure the pairs of one contrast and print each as it comes. True if Ctrl-C ended it early.
+
+    Args:
+        on_pair: called with the runs of A and B of each pair, before the next one begins.
+    """
+    try:
+        with progress.phase("load", f"{n_pairs} pairs"):
+            for number, a, b in pairs(bench, contrast, n_pairs, progress):
+                ratio = f", {units.factor(b.rps / a.rps)} times" if a.rps and b.rps else ""
+                failed = "; ".join(describe.failures(run.errors, run.n_sent) for run in (a, b) if run.errors)
+                rates = " and ".join(units.rate(run.rps, run.unit) for run in (a, b))
+                progress.say(f"    pair {number} of {n_pairs}: {rates}{ratio}"
+                             + (f"  ({failed})" if failed else ""))
+                on_pair(a, b)
+    except KeyboardInterrupt:
+        progress.say("  stopped; what was measured is kept")
+        return True
+    return False
 
 
 def named(course: Course, a: str, b: str, *, view: str | None = None, concurrency: int | None = None,
@@ -75,25 +138,44 @@ def remaining(bench: Bench, contrast: Contrast, n_pairs: int) -> list[int]:
     return [number for number in range(1, n_pairs + 1) if halves.get(pair_id(contrast, number), 0) < 2]
 
 
-def race(bench: Bench, contrast: Contrast, n_pairs: int, on_load: OnLoad) -> Iterator[tuple[int, Run, Run]]:
+def pairs(bench: Bench, contrast: Contrast, n_pairs: int, progress: Progress) -> Iterator[tuple[int, Run, Run]]:
     """Measure the pairs that remain: (number, run of A, run of B) of each, as it ends.
 
     Args:
         n_pairs: in all, with those that are there already.
-        on_load: gives the callback that follows one load, by its label.
 
-    Raises: as `experiment.measure`.
+    Raises: as `load_test.measure`.
     """
-    how = replace(bench.how, slow_clients=contrast.slow_clients)
+    paired = replace(bench, how=replace(bench.how, slow_clients=contrast.slow_clients))
     a, b = cells(bench.course, contrast)
     for number in remaining(bench, contrast, n_pairs):
         name = pair_id(contrast, number)
-        made = [load_test.measure(replace(bench, how=how), cell, purpose="pair", pair_id=name,
-                                   seed=zlib.crc32(name.encode()), on_progress=on_load(cell.label))
+        runs = [load_test.measure(paired, cell, purpose="pair", pair_id=name, seed=zlib.crc32(name.encode()),
+                                  on_progress=load_test.on_load(progress, cell.label, bench.how.seconds))
                 for cell in ((a, b) if number % 2 else (b, a))]
-        yield number, *(made if number % 2 else made[::-1])
+        yield number, *(runs if number % 2 else runs[::-1])
 
 
 def pair_id(contrast: Contrast, number: int) -> str:
     """What both halves of a pair bear: `gthread/1`."""
     return f"{contrast.name}/{number}"
+
+
+def described(contrast: Contrast) -> str:
+    """The two sides of a contrast and its load, on one line."""
+    views = f"{contrast.view} and {contrast.b_view}" if contrast.b_view else contrast.view
+    slow = f", beside {units.count(contrast.slow_clients, 'slow client')}" if contrast.slow_clients else ""
+    return f"{contrast.a} and {contrast.b}, {views} with {units.count(contrast.concurrency, 'client')}{slow}"
+
+
+def as_plan(contrast: Contrast) -> dict[str, Any]:
+    """A contrast as a session's plan keeps it, equal to what JSON gives back."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(contrast).items()}
+
+
+def _note_differences(bench: Bench, contrast: Contrast) -> None:
+    """Find what differs, once for each contrast, and keep it in the plan for the report."""
+    known = bench.session.plan.get("differences") or {}
+    if contrast.name not in known:
+        rows = find(bench.machine, bench.course, contrast)
+        bench.session.update(differences={**known, contrast.name: [asdict(row) for row in rows]})

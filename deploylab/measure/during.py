@@ -14,11 +14,9 @@ from deploylab.course import Course
 from deploylab.load import attempts
 from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
-from deploylab.measure import load_test, rounds
-from deploylab.measure.load_test import Bench, Cell, Load
+from deploylab.measure import load_test
+from deploylab.measure.bench import Cell, LoadSettings, opened
 from deploylab.measure.measure import chosen_targets
-from deploylab.provision import prepare
-from deploylab.provision.on_demand import awake
 from deploylab.results import Session
 from deploylab.results.record import Run
 
@@ -62,20 +60,16 @@ def measure(machine: Machine, course: Course, name: str, act: Callable[[], T], p
     (target,) = chosen_targets(course, course.view(view), [name], [name])
     clients = OPEN_CONNECTIONS if rate_per_s else concurrency or course.view(view).concurrency[0]
     cell = Cell(target, course.view(view), clients)
-    with awake(machine, [target]):
-        prepare.verify(machine, course, [target], progress)
-        session = Session.create(kind="measure", cells=[cell.as_plan()], n_rounds=1, seconds=seconds,
-                                 stages=[target.stage])
-        bench = Bench.of(machine, course, session, Load(seconds=seconds, rate_per_s=rate_per_s))
-        show = rounds.on_load(progress, cell.label, seconds)
-        with progress.phase("load", f"{seconds:g} s of load, and one act in the middle"), ThreadPoolExecutor(1) as pool:
-            once = _Once(pool, act, after_s)
-            run = load_test.measure(bench, cell, purpose="measure", round_number=1,
-                                     on_progress=lambda seen: (once.look(seen), show(seen)))
-            done, began_s, ended_s = once.result()
-        session.finish()
-    columns = attempts.read(session.folder / run.attempts_file)[1]
-    return During(session=session, run=run, done=done, began_s=began_s, ended_s=ended_s,
+    with opened(machine, course, [target], progress, LoadSettings(seconds=seconds, rate_per_s=rate_per_s),
+                kind="measure", cells=[cell.as_plan()], n_rounds=1, seconds=seconds, stages=[target.stage]) as bench, \
+            progress.phase("load", f"{seconds:g} s of load, and one act in the middle"), ThreadPoolExecutor(1) as pool:
+        once = _Once(pool, act, after_s)
+        show = load_test.on_load(progress, cell.label, seconds)
+        run = load_test.measure(bench, cell, purpose="measure", round_number=1,
+                                on_progress=lambda state: (once.look(state), show(state)))
+        done, began_s, ended_s = once.result()
+    columns = attempts.read(bench.session.folder / run.attempts_file)[1]
+    return During(session=bench.session, run=run, done=done, began_s=began_s, ended_s=ended_s,
                   bins=bins(columns, seconds, f"{run.latency_from}_ns"))
 
 

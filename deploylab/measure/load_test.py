@@ -1,130 +1,30 @@
-"""One load test against a stage, with what the machine felt; and many of them, interleaved.
+"""One load test against a stage, with what the machine felt.
 
     load  +  what the server's processes used  =  a Run, appended the moment it ends
 """
 
-import os
 import shlex
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from deploylab import load
-from deploylab.core import cancel
+from deploylab.core import cancel, units
 from deploylab.core.errors import LoadError
-from deploylab.course import Course, Target, View
+from deploylab.core.progress import Progress
+from deploylab.course import Course
 from deploylab.machine import Machine, usage
 from deploylab.measure import setup_request
+from deploylab.measure.bench import Bench, Cell, LoadSettings, machine_fields
 from deploylab.provision import converge
-from deploylab.results import Session
 from deploylab.results.record import LoadResult, Run
 
-WARMUP_S = 0.5
 TIMEOUT_S = 10.0
 CALIBRATION_S = 2.0
 LATE_S = 10.0  # a request that we gave up may still be carried out: posts came five seconds after their load
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One kind of load test: a target, a view, a number of clients."""
-
-    target: Target
-    view: View
-    concurrency: int
-
-    @property
-    def label(self) -> str:
-        """For a progress line.
-
-        Example: `nginx wait c=32`
-        """
-        return f"{self.target.name} {self.view.name} c={self.concurrency}"
-
-    def as_plan(self) -> dict[str, Any]:
-        return {"stage": self.target.stage, "variant": self.target.variant, "view": self.view.name,
-                "concurrency": self.concurrency}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Load:
-    """How every load test of a session is driven.
-
-    Attributes:
-        seconds: the window of one run.
-        keepalive: whether clients keep their connections.
-        ceiling_rps: what the generator reaches against a static stub in the guest.
-        cpus: the processors of this host that the guest does not use; None where that is unknown.
-        rate_per_s: arrival rate of an open loop; None for a closed one.
-        slow_clients: half-sent requests held open beside each load.
-    """
-
-    seconds: float
-    keepalive: bool = True
-    warmup_s: float = WARMUP_S
-    ceiling_rps: float | None = None
-    cpus: tuple[int, ...] | None = None
-    rate_per_s: float | None = None
-    slow_clients: int = 0
-
-
-def cells(course: Course, targets: list[Target]) -> list[Cell]:
-    """Every load test that the course lists for these targets."""
-    return [Cell(target, course.view(name), concurrency)
-            for target in targets for name in target.views for concurrency in course.view(name).concurrency]
-
-
-def rotated(all_cells: list[Cell], round_number: int) -> list[Cell]:
-    """The cells in the order of one round.
-
-    All targets of one view stand next to each other, because neighbours in time share their noise, and
-    a comparison is of pairs. Each round begins with another view, and every second one takes the targets
-    from behind: A before B, then B before A.
-
-    Args:
-        round_number: from 1.
-    """
-    groups: dict[tuple[str, int], list[Cell]] = {}
-    for cell in all_cells:
-        groups.setdefault((cell.view.name, cell.concurrency), []).append(cell)
-    shift = (round_number - 1) % len(groups)
-    turned = [*groups.values()][shift:] + [*groups.values()][:shift]
-    return [cell for group in turned for cell in (group if round_number % 2 else group[::-1])]
-
-
-def free_cpus(facts: dict[str, Any]) -> tuple[int, ...] | None:
-    """The host's processors that the guest may not use: those are the generator's.
-
-    Only a container, and this computer itself, share the host's numbering; for other guests the host's scheduler
-    decides.
-    """
-    shares = facts.get("provider") == "lxc" or facts.get("kind") == "local"
-    if not shares or not hasattr(os, "sched_getaffinity"):
-        return None
-    free = os.sched_getaffinity(0) - set(facts["cpus_allowed"])
-    return tuple(sorted(free)) or None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """What stays the same over a session: the machine, what is deployed on it, and how it is loaded."""
-
-    machine: Machine
-    course: Course
-    session: Session
-    facts: dict[str, Any]
-    app_rev: str
-    how: Load
-
-    @classmethod
-    def of(cls, machine: Machine, course: Course, session: Session, how: Load) -> "Bench":
-        """A bench on this machine; its facts and the deployed revision are read once, now."""
-        facts = machine.facts()
-        return cls(machine=machine, course=course, session=session, facts=facts,
-                   app_rev=converge.app_revision(course), how=replace(how, cpus=free_cpus(facts)))
 
 
 def measure(bench: Bench, cell: Cell, *, purpose: str, round_number: int | None = None,
@@ -165,7 +65,7 @@ def measure(bench: Bench, cell: Cell, *, purpose: str, round_number: int | None 
     return run
 
 
-def once(machine: Machine, cell: Cell, how: Load,
+def once(machine: Machine, cell: Cell, how: LoadSettings,
          on_progress: Callable[[load.Progress], None] | None = None) -> LoadResult:
     """One load test that is kept nowhere, without a warm-up. One that this thread is asked to stop gives what it has.
 
@@ -179,7 +79,25 @@ def once(machine: Machine, cell: Cell, how: Load,
         _undo(machine, cell)
 
 
-def calibrate(bench: Bench) -> float:
+def calibrated(bench: Bench, seconds: float, progress: Progress) -> Bench:
+    """The bench with what its generator reaches at most, and with windows of so many seconds."""
+    with progress.phase("load", "calibrating the load generator"):
+        ceiling_rps = _calibrate(bench)
+    progress.say(f"    {units.rate(ceiling_rps)} is all this generator reaches; near it, a run says so")
+    return replace(bench, how=replace(bench.how, seconds=seconds, ceiling_rps=ceiling_rps))
+
+
+def on_load(progress: Progress, label: str, seconds: float) -> Callable[[load.Progress], None]:
+    """Drive a progress line with the events of one load test."""
+
+    def on_progress(seen: load.Progress) -> None:
+        text = f"{label}: {units.rate(seen.rps)}, {seen.n_errors} failed"
+        progress.update(text, min(seen.t_s, seconds), seconds or None)
+
+    return on_progress
+
+
+def _calibrate(bench: Bench) -> float:
     """Requests a second that this generator gets from a static stub in the guest.
 
     The stub does next to nothing, so the figure is the ceiling of generator, network and
@@ -195,17 +113,7 @@ def calibrate(bench: Bench) -> float:
     return result.rps
 
 
-def remaining(session: Session, all_cells: list[Cell], n_rounds: int) -> Iterator[tuple[int, Cell]]:
-    """(round, cell) of every run of the plan that has not been made yet, in order."""
-    done = session.measured()
-    for number in range(1, n_rounds + 1):
-        for cell in rotated(all_cells, number):
-            key = (number, cell.target.stage, cell.target.variant, cell.view.name, cell.concurrency)
-            if key not in done:
-                yield number, cell
-
-
-def _spec(machine: Machine, cell: Cell, how: Load, seed: int | None = None,
+def _spec(machine: Machine, cell: Cell, how: LoadSettings, seed: int | None = None,
           attempts_path: str | None = None) -> load.LoadSpec:
     view = cell.view
     return load.LoadSpec(
@@ -259,7 +167,7 @@ def _run(bench: Bench, cell: Cell, result: LoadResult, **more: Any) -> Run:
         "session_id": bench.session.id, "stage": cell.target.stage, "variant": cell.target.variant,
         "view": cell.view.name, "warmup_s": bench.how.warmup_s,
         "machine": machine_fields(bench.facts), "app_rev": bench.app_rev,
-        "config_hash": converge.config_hash(bench.course, cell.target.stage),
+        "config_hash": bench.config_hash(cell.target.stage),
     }
     return Run(**{**fields, **known, **more})
 
@@ -278,8 +186,3 @@ def unlisted(result: LoadResult, course: Course, machine: Machine | None) -> Run
         config_hash=converge.config_hash(course, target.stage) if target else "",
         app_rev=converge.app_revision(course) if target else "",
     )
-
-
-def machine_fields(facts: dict[str, Any]) -> dict[str, Any]:
-    """The facts that a Run keeps of its machine."""
-    return {key: value for key, value in facts.items() if key != "cpus_allowed"}

@@ -1,22 +1,18 @@
-"""One sitting of measuring, as the command line and the lessons share it: some targets loaded, or two compared."""
+"""Some targets loaded in turns, as the command line and the lessons do it."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Sequence
 
 from deploylab.core import units
 from deploylab.core.errors import CheckError, CourseError
 from deploylab.core.progress import Progress
-from deploylab.course import Contrast, Course, Target, View
+from deploylab.course import Course, Target, View
 from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
-from deploylab.measure import compare as contrasts
 from deploylab.measure import load_test, rounds
-from deploylab.measure.load_test import Bench, Cell, Load
-from deploylab.provision import prepare
-from deploylab.provision.on_demand import awake, listening
-from deploylab.results import Session
-from deploylab.results.record import Difference, Run
-from deploylab.results.stats import differing
+from deploylab.measure.bench import Cell, LoadSettings, opened
+from deploylab.provision.on_demand import listening
+from deploylab.results import Session, lines
+from deploylab.results.record import Run
 
 
 def measure(machine: Machine, course: Course, targets: Sequence[str], view: str, progress: Progress, *,
@@ -29,7 +25,7 @@ def measure(machine: Machine, course: Course, targets: Sequence[str], view: str,
         concurrency: clients at a time, the view's own if None; with a rate, connections at most.
 
     Raises:
-        CourseError, CheckError: a target has no such view, or does not stand.
+        CourseError, CheckError: a target has no such view, does not answer, or a check of it says no.
     """
     standing = listening(machine, course.targets)
     chosen = chosen_targets(course, course.view(view), targets, standing)
@@ -37,44 +33,16 @@ def measure(machine: Machine, course: Course, targets: Sequence[str], view: str,
     clients = concurrency or (OPEN_CONNECTIONS if rate_per_s else course.view(view).concurrency[0])
     cells = [Cell(target, course.view(view), clients) for target in chosen]
     runs = []
-    with awake(machine, chosen):
-        session = Session.create(kind="measure", cells=[cell.as_plan() for cell in cells], n_rounds=repeats,
-                                 seconds=seconds, stages=[cell.target.stage for cell in cells])
-        bench = Bench.of(machine, course, session, Load(seconds=seconds, rate_per_s=rate_per_s))
-        with progress.phase("load", f"{units.count(repeats * len(cells), 'run')} of {seconds:g} s"):
-            for number in range(1, repeats + 1):
-                for cell in load_test.rotated(cells, number):
-                    show = rounds.on_load(progress, cell.label, seconds)
-                    runs.append(load_test.measure(bench, cell, purpose="measure", round_number=number,
-                                                   on_progress=show))
-                    progress.say(f"    {rounds.line(runs[-1])}")
-        session.finish()
-    return session, runs
-
-
-def compare(machine: Machine, course: Course, contrast: Contrast, progress: Progress, *, pairs: int, seconds: float,
-            on_pair: Callable[[Run, Run], object] = lambda a, b: None) -> tuple[Session, list[Difference], bool]:
-    """The session, all in which the two sides differ, and whether Ctrl-C ended it early.
-
-    Args:
-        on_pair: called with the runs of A and B of each pair, before the next one begins.
-
-    Raises:
-        CheckError: a side does not stand, or is not what it claims to be.
-    """
-    targets = [course.target(contrast.a), course.target(contrast.b)]
-    with awake(machine, targets):
-        prepare.verify(machine, course, targets, progress)
-        found = contrasts.find(machine, course, contrast)
-        progress.say(f"{rounds.described(contrast)}: {pairs} pairs of {seconds:g} s")
-        progress.say(differing(contrast, found))
-        session = Session.create(kind="compare", seconds=seconds, stages=[target.stage for target in targets],
-                                 contrasts=[rounds.as_plan(contrast)], n_pairs=pairs,
-                                 differences={contrast.name: [asdict(one) for one in found]})
-        bench = Bench.of(machine, course, session, Load(seconds=seconds))
-        stopped = rounds.race(bench, contrast, pairs, progress, on_pair)
-        session.finish()
-    return session, found, stopped
+    with opened(machine, course, chosen, progress, LoadSettings(seconds=seconds, rate_per_s=rate_per_s),
+                kind="measure", cells=[cell.as_plan() for cell in cells], n_rounds=repeats, seconds=seconds,
+                stages=[cell.target.stage for cell in cells]) as bench, \
+            progress.phase("load", f"{units.count(repeats * len(cells), 'run')} of {seconds:g} s"):
+        for number in range(1, repeats + 1):
+            for cell in rounds.rotated(cells, number):
+                runs.append(load_test.measure(bench, cell, purpose="measure", round_number=number,
+                                              on_progress=load_test.on_load(progress, cell.label, seconds)))
+                progress.say(f"    {lines.line(runs[-1])}")
+    return bench.session, runs
 
 
 def chosen_targets(course: Course, view: View, names: Sequence[str], standing: Collection[str]) -> list[Target]:

@@ -1,24 +1,18 @@
-"""The loads of a session, with their progress: previews, rounds, contrasts. What is there already stays."""
+"""Rounds: every cell once a round, interleaved over all stages. What is measured already stays."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from deploylab import load
-from deploylab.core import units
 from deploylab.core.progress import Progress
-from deploylab.course import Contrast, Stage
-from deploylab.measure import compare, load_test
-from deploylab.measure.load_test import Bench
-from deploylab.provision.on_demand import awake
-from deploylab.results import describe, stats
-from deploylab.results.record import Run
+from deploylab.course import Course, Stage, Target
+from deploylab.measure import load_test
+from deploylab.measure.bench import Bench, Cell
+from deploylab.results import Session, lines
 
 
 def preview(bench: Bench, stage: Stage, progress: Progress) -> None:
     """A short load on each view, at once after the stage is up. Not in the report."""
     done = {(run.stage, run.view, run.concurrency) for run in bench.session.runs("preview")}
-    todo = [cell for cell in load_test.cells(bench.course, [stage])
+    todo = [cell for cell in cells(bench.course, [stage])
             if (stage.name, cell.view.name, cell.concurrency) not in done]
     if not todo:
         return
@@ -26,14 +20,14 @@ def preview(bench: Bench, stage: Stage, progress: Progress) -> None:
         for number, cell in enumerate(todo):
             progress.update(cell.label, number, len(todo))
             made = load_test.measure(bench, cell, purpose="preview")
-            progress.say(f"    {line(made)}")
+            progress.say(f"    {lines.line(made)}")
 
 
-def rounds(bench: Bench, stages: Sequence[Stage], progress: Progress) -> None:
+def measure(bench: Bench, stages: Sequence[Stage], progress: Progress) -> None:
     """Every cell once a round, the order rotated; only what is not measured yet."""
     plan = bench.session.plan
-    all_cells = load_test.cells(bench.course, list(stages))
-    todo = list(load_test.remaining(bench.session, all_cells, plan["n_rounds"]))
+    all_cells = cells(bench.course, stages)
+    todo = list(remaining(bench.session, all_cells, plan["n_rounds"]))
     n_all = plan["n_rounds"] * len(all_cells)
     if len(todo) < n_all:
         progress.say(f"  going on with session {bench.session.id}: {n_all - len(todo)} of {n_all} runs are there")
@@ -43,104 +37,35 @@ def rounds(bench: Bench, stages: Sequence[Stage], progress: Progress) -> None:
             load_test.measure(bench, cell, purpose="round", round_number=round_number)
 
 
-def contrasts(bench: Bench, wanted: Sequence[Contrast], n_pairs: int, progress: Progress) -> None:
-    """The pairs of each contrast, and what differs between its sides; only what is not measured yet.
-
-    Of the variants that sleep, only the two sides run at a time: all of them would not fit into the memory.
-    """
-    with progress.phase("load", f"{units.count(len(wanted), 'contrast')}, {n_pairs} pairs of each"):
-        for number, one in enumerate(wanted, start=1):
-            if compare.remaining(bench, one, n_pairs):
-                progress.say(f"    contrast {number} of {len(wanted)}: {described(one)}")
-                with awake(bench.machine, [cell.target for cell in compare.cells(bench.course, one)]):
-                    _note_differences(bench, one)
-                    for _ in _pairs(bench, one, n_pairs, progress):
-                        pass
+def cells(course: Course, targets: Sequence[Target]) -> list[Cell]:
+    """Every load test that the course lists for these targets."""
+    return [Cell(target, course.view(name), concurrency)
+            for target in targets for name in target.views for concurrency in course.view(name).concurrency]
 
 
-def race(bench: Bench, one: Contrast, n_pairs: int, progress: Progress,
-         on_pair: Callable[[Run, Run], object] = lambda a, b: None) -> bool:
-    """Measure the pairs of one contrast and say each as it comes. Ctrl-C ends it early: then True is given back.
+def rotated(all_cells: list[Cell], round_number: int) -> list[Cell]:
+    """The cells in the order of one round.
+
+    All targets of one view stand next to each other, because neighbours in time share their noise, and
+    a comparison is of pairs. Each round begins with another view, and every second one takes the targets
+    from behind: A before B, then B before A.
 
     Args:
-        on_pair: called with the runs of A and B of each pair, before the next one begins.
+        round_number: from 1.
     """
-    try:
-        with progress.phase("load", f"{n_pairs} pairs"):
-            for number, a, b in _pairs(bench, one, n_pairs, progress):
-                ratio = f", {units.factor(b.rps / a.rps)} times" if a.rps and b.rps else ""
-                failed = "; ".join(describe.failures(run.errors, run.n_sent) for run in (a, b) if run.errors)
-                rates = " and ".join(units.rate(run.rps, run.unit) for run in (a, b))
-                progress.say(f"    pair {number} of {n_pairs}: {rates}{ratio}"
-                             + (f"  ({failed})" if failed else ""))
-                on_pair(a, b)
-    except KeyboardInterrupt:
-        progress.say("  stopped; what was measured is kept")
-        return True
-    return False
+    groups: dict[tuple[str, int], list[Cell]] = {}
+    for cell in all_cells:
+        groups.setdefault((cell.view.name, cell.concurrency), []).append(cell)
+    shift = (round_number - 1) % len(groups)
+    turned = [*groups.values()][shift:] + [*groups.values()][:shift]
+    return [cell for group in turned for cell in (group if round_number % 2 else group[::-1])]
 
 
-def described(one: Contrast) -> str:
-    """The two sides of a contrast and its load, on one line."""
-    views = f"{one.view} and {one.b_view}" if one.b_view else one.view
-    slow = f", beside {units.count(one.slow_clients, 'slow client')}" if one.slow_clients else ""
-    return f"{one.a} and {one.b}, {views} with {units.count(one.concurrency, 'client')}{slow}"
-
-
-def as_plan(one: Contrast) -> dict[str, Any]:
-    """A contrast as a session's plan keeps it, equal to what JSON gives back."""
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(one).items()}
-
-
-def line(run: Run) -> str:
-    """One run in one line, failures beside the latency."""
-    failed = f"{run.n_errors} failed" if run.n_errors else "0 failed"
-    doubt = f"  [{', '.join(run.flags)}]" if run.flags else ""
-    noted = f"  ({said})" if (said := describe.noted([run])) else ""
-    rate = units.rate(run.rps, run.unit)
-    asked = f"c={run.concurrency:<3}" if run.target_rps is None else f"{run.target_rps:g}/s due"
-    return (f"{describe.target(run.stage, run.variant):10} {run.view:7} {asked} {rate:>10}  "
-            f"p50 {units.ms(run.latency_ns.get('p50')):>8}  p99 {units.ms(run.latency_ns.get('p99')):>8}  "
-            f"{failed}{noted}{doubt}")
-
-
-def summed(runs: Sequence[Run]) -> list[str]:
-    """The runs of each cell in one line, and below it what makes them doubtful. A single run has no line."""
-    out = []
-    for one in stats.summarise(runs).values():
-        if one.n_runs > 1:
-            between = " ({} to {})".format(*map(units.three_figures, one.rps_ci95)) if one.rps_ci95 else ""
-            rate = units.rate(one.rps, "visits" if one.requests_per_visit else "requests")
-            out.append(f"{one.cell.target}, {one.cell.view}: {rate}{between}, {one.n_runs} runs")
-            out += [f"  Beware: {text}." for text in one.warnings]
-    return out
-
-
-def on_load(progress: Progress, label: str, seconds: float) -> Callable[[load.Progress], None]:
-    """Drive a progress line with the events of one load test."""
-
-    def on_progress(seen: load.Progress) -> None:
-        text = f"{label}: {units.rate(seen.rps)}, {seen.n_errors} failed"
-        progress.update(text, min(seen.t_s, seconds), seconds or None)
-
-    return on_progress
-
-
-def _pairs(bench: Bench, one: Contrast, n_pairs: int, progress: Progress):
-    return compare.race(bench, one, n_pairs, lambda label: on_load(progress, label, bench.how.seconds))
-
-
-def _note_differences(bench: Bench, one: Contrast) -> None:
-    """Find what differs, once for each contrast, and keep it in the plan for the report."""
-    known = bench.session.plan.get("differences") or {}
-    if one.name not in known:
-        found = compare.find(bench.machine, bench.course, one)
-        bench.session.update(differences={**known, one.name: [asdict(difference) for difference in found]})
-
-
-def calibrated(bench: Bench, seconds: float, progress: Progress) -> Bench:
-    """The bench with what its generator reaches at most, and with windows of so many seconds."""
-    with progress.phase("load", "calibrating the load generator"):
-        ceiling_rps = load_test.calibrate(bench)
-    progress.say(f"    {units.rate(ceiling_rps)} is all this generator reaches; near it, a run says so")
-    return replace(bench, how=replace(bench.how, seconds=seconds, ceiling_rps=ceiling_rps))
+def remaining(session: Session, all_cells: list[Cell], n_rounds: int) -> Iterator[tuple[int, Cell]]:
+    """(round, cell) of every run of the plan that has not been made yet, in order."""
+    done = session.measured()
+    for number in range(1, n_rounds + 1):
+        for cell in rotated(all_cells, number):
+            key = (number, cell.target.stage, cell.target.variant, cell.view.name, cell.concurrency)
+            if key not in done:
+                yield number, cell

@@ -8,26 +8,21 @@ from behind, so that a drift of the machine is not taken for the server's.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from deploylab.core import units
-from deploylab.core.files import explained
-from deploylab.core.files import replace as replace_file
 from deploylab.core.progress import Progress
 from deploylab.core.units import NS_PER_MS
 from deploylab.course import Course, Target, View
-from deploylab.load.spec import CLOSED, OPEN, OPEN_CONNECTIONS
+from deploylab.load.spec import CLOSED, OPEN_CONNECTIONS
 from deploylab.machine import Machine
-from deploylab.measure import full_run, load_test, measure, rounds
-from deploylab.measure.load_test import Bench, Cell, Load
+from deploylab.measure import load_test
+from deploylab.measure.bench import Bench, Cell, LoadSettings, machine_fields, opened
+from deploylab.measure.measure import chosen_targets
 from deploylab.provision import prepare
-from deploylab.provision.on_demand import awake
-from deploylab.results import Session, describe, stats
-from deploylab.results.record import Run
+from deploylab.results import Session, describe, lines, stats
+from deploylab.results.record import SWEEP, Run
 
-PURPOSE = "sweep"
 CLIENTS = (1, 2, 4, 8, 16, 32, 64, 128)
 SHARES = (0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15)  # of the best closed throughput: the rates, if none are given
 FOR_P99 = 1100        # requests of a window: a 99th percentile needs 1,000 good answers
@@ -38,38 +33,9 @@ EXPLODED = 5          # times the limit: this rate is far too much
 ENOUGH = 2            # rates far too much, one after the other; then no higher one is tried
 
 
-@dataclass(frozen=True, kw_only=True)
-class Swept:
-    """What a sweep found.
-
-    Attributes:
-        closed, arrivals: the levels of both loops, the smallest load first.
-    """
-
-    target: str
-    view: str
-    limit_ns: int
-    closed: tuple[stats.Level, ...]
-    arrivals: tuple[stats.Level, ...]
-    knee: stats.Knee
-    carried: stats.Carried
-
-    def as_json(self) -> dict[str, Any]:
-        """What `--json` prints of it."""
-        at = self.carried.level
-        return {
-            "stage": self.target, "view": self.view, "limit_ms": self.limit_ns / NS_PER_MS,
-            "carries_per_s": at.load if at else None, "answer": self.carried.text,
-            "knee_clients": int(self.knee.level.load) if self.knee.level and self.knee.observed else None,
-            "peak_observed": self.knee.observed, "knee": self.knee.text,
-            "closed": [_as_json(level, "clients") for level in self.closed],
-            "open": [_as_json(level, "rate_per_s") for level in self.arrivals],
-        }
-
-
 def sweep(machine: Machine, course: Course, name: str, view_name: str, progress: Progress, *, seconds: float,
-          repeats: int, limit_ms: float, rates: Sequence[float] = ()) -> tuple[Session, Swept]:
-    """The finished session and what it says: how much a target carries.
+          repeats: int, limit_ms: float, rates: Sequence[float] = ()) -> Session:
+    """The finished session that says how much load a target can handle: see `deploylab.report.sweep`.
 
     Args:
         name: of the target.
@@ -82,18 +48,14 @@ def sweep(machine: Machine, course: Course, name: str, view_name: str, progress:
         CourseError, CheckError: the target has no such view, does not stand, or is not what it claims to be.
     """
     view = course.view(view_name)
-    target, = measure.chosen_targets(course, view, [name], [name])  # whether it stands, `verify` asks
-    plan = {"kind": PURPOSE, "stages": [target.stage], "target": target.name, "view": view.name, "seconds": seconds,
+    target, = chosen_targets(course, view, [name], [name])  # whether it stands, `verify` asks
+    plan = {"kind": SWEEP, "stages": [target.stage], "target": target.name, "view": view.name, "seconds": seconds,
             "n_rounds": repeats, "limit_ms": limit_ms, "wanted_rates": list(rates), "clients": list(CLIENTS)}
-    with awake(machine, [target]):
-        prepare.verify(machine, course, [target], progress)
+    with opened(machine, course, [target], progress, LoadSettings(seconds=seconds), resume=True, **plan) as bench:
         prepare.calibration_stub(machine, course, progress)
-        session = full_run.resumable(plan) or Session.create(**plan)
-        bench = Bench.of(machine, course, session, Load(seconds=seconds))
-        session.update(machine=load_test.machine_fields(bench.facts))
-        levels(rounds.calibrated(bench, seconds, progress), target, view, progress)
-        session.finish()
-    return session, swept(session)
+        bench.session.update(machine=machine_fields(bench.facts))
+        levels(load_test.calibrated(bench, seconds, progress), target, view, progress)
+    return bench.session
 
 
 def levels(bench: Bench, target: Target, view: View, progress: Progress) -> None:
@@ -114,67 +76,11 @@ def levels(bench: Bench, target: Target, view: View, progress: Progress) -> None
                 _measure(_at(bench, rate), Cell(target, view, OPEN_CONNECTIONS), number, progress)
 
 
-def swept(session: Session) -> Swept:
-    """What a session of `sweep` says so far."""
-    plan, runs = session.plan, session.runs(PURPOSE)
-    closed, arrivals = (tuple(stats.levels(runs, mode)) for mode in (CLOSED, OPEN))
-    limit_ns = int(plan["limit_ms"] * NS_PER_MS)
-    return Swept(target=plan["target"], view=plan["view"], limit_ns=limit_ns, closed=closed, arrivals=arrivals,
-                 knee=stats.knee(closed), carried=stats.carries(arrivals, limit_ns))
-
-
-def lines(found: Swept) -> list[str]:
-    """What was found, for a person: the answer first."""
-    out = [f"{found.target}, {found.view}: {found.carried.text}", found.knee.text]
-    for title, some in (("clients", found.closed), ("due a second", found.arrivals)):
-        if some:
-            out += ["", f"  {title:>12}  {'answered (95 %)':>28}  {'p50':>9}  {'p95':>9}  {'p99':>9}  failed"]
-            out += [_line(level) for level in some]
-    return out
-
-
-def write(session: Session, course: Course) -> Path:
-    """The page of a sweep, `sweep.md` in its folder: the answer, the plots as SVG and PNG, their numbers as tables.
-
-    Raises:
-        ResultsError: it cannot be written.
-    """
-    from deploylab.report import plots  # matplotlib takes a second, which nobody should wait for before a load
-
-    found, runs = swept(session), session.runs(PURPOSE)
-    drawn = [plots.over_clients(runs, course, recorded=session.recorded)] if found.closed else []
-    drawn += [plots.over_rates(runs, course, found.limit_ns, recorded=session.recorded)] if found.arrivals else []
-    text = [f"# {found.target}, {found.view}: how much it carries", found.carried.text, found.knee.text]
-    with explained(session.folder):
-        for plot in drawn:
-            replace_file(session.folder / f"{plot.name}.svg", plot.svg.encode())
-            replace_file(session.folder / f"{plot.name}.png", plot.png)
-            text += [f"## {plot.title}", f"![{plot.alt}]({plot.name}.png)", plot.caption, plot.markdown_table]
-        replace_file(session.folder / "sweep.md", ("\n\n".join(text) + "\n").encode())
-    return session.folder / "sweep.md"
-
-
-def _line(level: stats.Level) -> str:
-    one = level.summary
-    between = " ({} to {})".format(*map(units.three_figures, one.rps_ci95)) if one.rps_ci95 else ""
-    doubt = f"  [{', '.join(one.flags)}]" if one.flags else ""
-    return (f"  {level.load:>12,.4g}  {units.rate(one.rps) + between:>28}  "
-            + "".join(f"{units.ms(level.latency_ns[p]):>9}  " for p in ("p50", "p95", "p99"))
-            + f"{units.percent(one.failure_share)}{doubt}")
-
-
-def _as_json(level: stats.Level, name: str) -> dict[str, Any]:
-    summary = asdict(level.summary)
-    keys = ("n_runs", "rps", "rps_ci95", "n_sent", "errors", "server_cpu_per_request_s", "flags",
-            "warnings")
-    return {name: level.load, "latency_ns": level.latency_ns, **{key: summary[key] for key in keys}}
-
-
 def _rates(session: Session) -> list[float]:
     """The arrival rates of a session, ascending; chosen once, and kept in its plan."""
     if not session.plan.get("rates"):
         wanted = session.plan["wanted_rates"]
-        best = stats.knee(stats.levels(session.runs(PURPOSE), CLOSED)).best
+        best = stats.knee(stats.levels(session.runs(SWEEP), CLOSED)).best
         chosen = wanted or [float(f"{share * best.summary.rps:.2g}") for share in SHARES if best] or [1.0]
         session.update(rates=sorted(set(chosen)))
     return session.plan["rates"]
@@ -213,11 +119,11 @@ def _turned(loads: Sequence[Any], number: int) -> Sequence[Any]:
 def _measure(bench: Bench, cell: Cell, number: int, progress: Progress) -> Run:
     """The run of this load and round: the one that is there, or a new one."""
     rate = bench.how.rate_per_s
-    for run in bench.session.runs(PURPOSE):
+    for run in bench.session.runs(SWEEP):
         if (run.round, run.concurrency, run.target_rps) == (number, cell.concurrency, rate):
             return run
     label = f"{cell.target.name} {cell.view.name} " + (f"{rate:g}/s due" if rate else f"c={cell.concurrency}")
-    run = load_test.measure(bench, cell, purpose=PURPOSE, round_number=number,
-                             on_progress=rounds.on_load(progress, label, bench.how.seconds))
-    progress.say(f"    {rounds.line(run)}")
+    run = load_test.measure(bench, cell, purpose=SWEEP, round_number=number,
+                             on_progress=load_test.on_load(progress, label, bench.how.seconds))
+    progress.say(f"    {lines.line(run)}")
     return run

@@ -5,9 +5,12 @@ from deploylab.results.session import (
     DamagedResults,
     Session,
     latest,
+    latest_run,
     latest_unfinished,
     recorded,
+    resumable,
     sessions,
 )
 
-__all__ = ["SCHEMA", "DamagedResults", "Session", "latest", "latest_unfinished", "recorded", "sessions"]
+__all__ = ["SCHEMA", "DamagedResults", "Session", "latest", "latest_run", "latest_unfinished", "recorded",
+           "resumable", "sessions"]

@@ -41,6 +41,8 @@ NOTES = {
     "n_app_cache_misses": "and had not",
 }
 
+SWEEP = "sweep"  # the purpose of a sweep's runs, and the kind of its session
+
 PERCENTILE_DEF = "nearest-rank over ok answers"
 
 

@@ -200,6 +200,18 @@ def latest_unfinished(kind: str) -> Session | None:
     return next((session for session in mine if not session.finished), None)
 
 
+def resumable(plan: dict[str, Any]) -> Session | None:
+    """The newest session that was to measure exactly this and is not finished, or None."""
+    session = latest_unfinished(plan["kind"])
+    same = session and all(session.plan.get(key) == value for key, value in plan.items())
+    return session if same else None
+
+
+def latest_run() -> Session | None:
+    """The newest session of `./lab run`, finished or not."""
+    return next((s for s in reversed(sessions()) if s.plan.get("kind") == "run"), None)
+
+
 def _recorded_dirs() -> list[Path]:
     """Where recorded sessions lie: beside one's own, and in the clone where results are kept elsewhere."""
     places = paths.results_dir(), paths.ROOT / "results"

@@ -20,7 +20,7 @@ from deploylab import load
 from deploylab.core import units
 from deploylab.core.errors import DeployLabError
 from deploylab.machine import Machine, current, lock, usage
-from deploylab.measure.load_test import free_cpus
+from deploylab.measure.bench import free_cpus
 from deploylab.results import describe
 from deploylab.results.stats.basics import log_interval
 

@@ -25,8 +25,8 @@ from deploylab.core.errors import MachineError
 from deploylab.core.progress import Progress
 from deploylab.load import LoadSpec
 from deploylab.machine import lock, lxc
-from deploylab.measure import full_run
-from deploylab.measure.load_test import Bench, Cell, Load, measure
+from deploylab.measure import full_run, load_test
+from deploylab.measure.bench import Bench, Cell, LoadSettings
 from deploylab.provision import checks, converge, on_demand
 
 COURSE = courses.load()
@@ -146,8 +146,8 @@ def stands(machine):
 def bench(stands, tmp_path, monkeypatch):
     """To measure with, one run there already, in results of its own."""
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path / "results"))
-    bench = Bench.of(stands, COURSE, results.Session.create(kind="measure"), Load(seconds=0.3, warmup_s=0))
-    measure(bench, cell(), purpose="measure")
+    bench = Bench.of(stands, COURSE, results.Session.create(kind="measure"), LoadSettings(seconds=0.3, warmup_s=0))
+    load_test.measure(bench, cell(), purpose="measure")
     return replace(bench, how=replace(bench.how, seconds=4.0))
 
 
@@ -172,7 +172,7 @@ def once(do):
 def test_a_server_killed_during_a_load_costs_requests_that_are_counted(bench, which):
     kill = f"pkill -9 -f {WORKERS}" if which == "all of them" else f"kill -9 $(pgrep -f {WORKERS} | tail -1)"
     before = bench.machine.check_output(f"pgrep -f {WORKERS}")
-    run = measure(bench, cell(), purpose="measure", on_progress=once(lambda: bench.machine.run(kill, sudo=True)))
+    run = load_test.measure(bench, cell(), purpose="measure", on_progress=once(lambda: bench.machine.run(kill, sudo=True)))
     assert bench.machine.check_output(f"pgrep -f {WORKERS}") != before
     assert run.n_sent == run.n_ok + sum(run.errors.values())
     if which == "all of them":
@@ -187,7 +187,7 @@ def test_a_guest_killed_during_a_load_costs_that_run_alone(bench):
         pytest.skip("pulls the plug of a container")
     kill = ["lxc-stop", "-k", "-n", bench.machine.name]
     with pytest.raises(MachineError) as raised:
-        measure(bench, cell(), purpose="measure", on_progress=once(lambda: subprocess.run(kill, check=True)))
+        load_test.measure(bench, cell(), purpose="measure", on_progress=once(lambda: subprocess.run(kill, check=True)))
     assert raised.value.next_step == "./lab up"
     assert len(bench.session.runs()) == 1 and not bench.session.problems()
     bench.machine.up(Progress("test"))

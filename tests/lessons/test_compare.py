@@ -12,7 +12,7 @@ from deploylab.lessons import recording
 from deploylab.lessons.display import predictions
 from deploylab.lessons.display import session as findings
 from deploylab.lessons.predictions import Prediction
-from deploylab.measure.rounds import as_plan
+from deploylab.measure.compare import as_plan
 from deploylab.results import Session
 from tests import synthetic
 

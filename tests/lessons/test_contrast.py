@@ -10,7 +10,7 @@ from deploylab import results
 from deploylab.core.errors import CourseError
 from deploylab.lessons import past_results
 from deploylab.lessons.display import measured as figures
-from deploylab.measure.rounds import as_plan
+from deploylab.measure.compare import as_plan
 from deploylab.results import Session
 
 COURSE = courses.load()

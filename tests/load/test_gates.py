@@ -20,8 +20,7 @@ from deploylab.load import LoadSpec, explain, flags, host, in_doubt, start
 from deploylab.load.allowed import resolve
 from deploylab.load.engine import Engine
 from deploylab.load.summary import summarise
-from deploylab.measure import rounds
-from deploylab.results import describe
+from deploylab.results import describe, lines
 
 pytestmark = pytest.mark.alone
 
@@ -127,7 +126,7 @@ def test_a_gate_is_in_the_record_the_line_and_the_words(gate, flag):
     made = run(flags=[flag])
     assert in_doubt(made.flags)
     assert type(made).from_json(made.to_json()).flags == [flag]
-    assert f"[{flag}]" in rounds.line(made)
+    assert f"[{flag}]" in lines.line(made)
     assert describe.flag(flag) == describe.FLAGS[gate] and flag.partition("=")[2].replace("%", " %") in explain(flag)
 
 

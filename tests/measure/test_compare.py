@@ -8,7 +8,9 @@ import synthetic
 
 from deploylab import course as courses
 from deploylab.core.errors import CheckError, CourseError, DeployLabError
-from deploylab.measure import compare, load_test, rounds
+from deploylab.core.progress import Progress
+from deploylab.measure import compare, load_test
+from deploylab.measure.bench import Bench, LoadSettings
 from deploylab.provision import prepare
 from deploylab.results import Session, stats
 from deploylab.results.record import Difference
@@ -159,12 +161,12 @@ def bench(tmp_path, monkeypatch):
         return made
 
     monkeypatch.setattr(load_test, "measure", measure)
-    return load_test.Bench(machine=None, course=COURSE, session=session, facts={}, app_rev="",
-                            how=load_test.Load(seconds=1.0))
+    return Bench(machine=None, course=COURSE, session=session, facts={}, app_rev="",
+                            how=LoadSettings(seconds=1.0))
 
 
 def race(bench, of=ONE, n=4):
-    return list(compare.race(bench, of, n, lambda label: lambda seen: None))
+    return list(compare.pairs(bench, of, n, Progress("test")))
 
 
 def test_pairs_go_a_b_b_a_with_one_seed_each(bench):
@@ -200,7 +202,6 @@ def test_the_view_is_a_difference(monkeypatch):
 
 
 def test_ctrl_c_keeps_what_was_measured(bench, monkeypatch, capsys):
-    from deploylab.core.progress import Progress
 
     real, calls = load_test.measure, []
 
@@ -211,7 +212,7 @@ def test_ctrl_c_keeps_what_was_measured(bench, monkeypatch, capsys):
         return real(*args, **kwargs)
 
     monkeypatch.setattr(load_test, "measure", stopped)
-    assert rounds.race(bench, ONE, 5, Progress("test"))
+    assert compare.measure_pairs(bench, ONE, 5, Progress("test"))
     assert len(bench.session.runs("pair")) == 3
     assert "pair 1 of 5" in capsys.readouterr().err
 
@@ -219,12 +220,11 @@ def test_ctrl_c_keeps_what_was_measured(bench, monkeypatch, capsys):
 def test_a_contrast_in_a_plan_is_what_json_gives_back():
     import json
 
-    plan = rounds.as_plan(ONE)
+    plan = compare.as_plan(ONE)
     assert json.loads(json.dumps(plan)) == plan and set(plan) == set(asdict(ONE))
 
 
 def test_an_unverified_server_is_never_measured(monkeypatch):
-    from deploylab.core.progress import Progress
     from deploylab.provision.checks import Check
 
     target = COURSE.target("nginx")

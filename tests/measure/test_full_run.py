@@ -211,7 +211,7 @@ def test_compare_of_what_does_not_stand_says_how_to_have_it(machine, lab):
 def test_the_seconds_of_a_road_say_where_they_went(finished):
     progress = Progress("test")
     progress.seconds.update(box=31.0, boot=13.2)
-    assert full_run.spent(progress) == ["Time: 44 s in all (box 31 s, boot 13 s)"]
+    assert progress.spent() == ["Time: 44 s in all (box 31 s, boot 13 s)"]
     assert "Time:" in finished[1]
 
 

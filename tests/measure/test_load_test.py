@@ -8,15 +8,15 @@ import pytest
 from deploylab import course as courses
 from deploylab.load.allowed import resolve
 from deploylab.load.request import requests
-from deploylab.measure import load_test
-from deploylab.measure.load_test import Cell, Load
+from deploylab.measure import load_test, rounds
+from deploylab.measure.bench import Cell, LoadSettings, free_cpus
 from deploylab.results import Session
 
 
 @pytest.fixture
 def all_cells():
     course = courses.load()
-    return load_test.cells(course, list(course.stages))
+    return rounds.cells(course, list(course.stages))
 
 
 def labels(cells: list[Cell]) -> list[str]:
@@ -32,44 +32,44 @@ def test_every_stage_view_and_concurrency_is_a_cell(all_cells):
 
 def test_a_round_holds_every_cell_once(all_cells):
     for number in range(1, 8):
-        assert Counter(labels(load_test.rotated(all_cells, number))) == Counter(labels(all_cells))
+        assert Counter(labels(rounds.rotated(all_cells, number))) == Counter(labels(all_cells))
 
 
 def test_what_is_compared_is_measured_side_by_side(all_cells):
     for number in range(1, 6):
-        loads = [(cell.view.name, cell.concurrency) for cell in load_test.rotated(all_cells, number)]
+        loads = [(cell.view.name, cell.concurrency) for cell in rounds.rotated(all_cells, number)]
         blocks = [load for load, before in zip(loads, [None, *loads], strict=False) if load != before]
         assert len(blocks) == len(set(blocks))
 
 
 def test_each_stage_goes_first_in_turn_and_each_round_begins_elsewhere(all_cells):
-    first = [load_test.rotated(all_cells, number)[0] for number in range(1, 6)]
+    first = [rounds.rotated(all_cells, number)[0] for number in range(1, 6)]
     assert len({cell.view.name for cell in first}) >= 4
     assert len({cell.target.name for cell in first[:2]}) == 2
 
 
 def test_one_cell_is_a_round(all_cells):
-    assert load_test.rotated(all_cells[:1], 3) == all_cells[:1]
+    assert rounds.rotated(all_cells[:1], 3) == all_cells[:1]
 
 
 def test_only_what_is_not_measured_is_left(all_cells, tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
     session = Session.create(n_rounds=2)
-    everything = list(load_test.remaining(session, all_cells, 2))
+    everything = list(rounds.remaining(session, all_cells, 2))
     assert len(everything) == 2 * len(all_cells)
     number, cell = everything[0]
     done = {(number, cell.target.stage, cell.target.variant, cell.view.name, cell.concurrency)}
     monkeypatch.setattr(Session, "measured", lambda self: done)
-    assert list(load_test.remaining(session, all_cells, 2)) == everything[1:]
+    assert list(rounds.remaining(session, all_cells, 2)) == everything[1:]
 
 
 def test_the_generator_gets_the_processors_that_the_guest_does_not_use():
     ours = os.sched_getaffinity(0)
     one = min(ours)
-    free = load_test.free_cpus({"provider": "lxc", "cpus_allowed": [one]})
+    free = free_cpus({"provider": "lxc", "cpus_allowed": [one]})
     assert free == (tuple(sorted(ours - {one})) or None)
-    assert load_test.free_cpus({"provider": "lxc", "cpus_allowed": sorted(ours)}) is None
-    assert load_test.free_cpus({"provider": "virtualbox", "cpus_allowed": [0]}) is None
+    assert free_cpus({"provider": "lxc", "cpus_allowed": sorted(ours)}) is None
+    assert free_cpus({"provider": "virtualbox", "cpus_allowed": [0]}) is None
 
 
 def test_a_cell_names_itself():
@@ -95,7 +95,7 @@ def spec(tmp_path, monkeypatch):
 
     def make(view_name, seed=None, **how):
         cell = Cell(course.stages[0], course.view(view_name), 10)
-        return load_test._spec(NoMachine(), cell, Load(seconds=1, **how), seed, str(tmp_path / "attempts.gz"))
+        return load_test._spec(NoMachine(), cell, LoadSettings(seconds=1, **how), seed, str(tmp_path / "attempts.gz"))
 
     return make
 

@@ -16,7 +16,8 @@ from deploylab.core.progress import Progress
 from deploylab.core.units import NS_PER_MS
 from deploylab.machine import shell
 from deploylab.measure import load_test, sweep
-from deploylab.measure.load_test import Bench, Load
+from deploylab.measure.bench import Bench, LoadSettings
+from deploylab.report import sweep as sweep_page
 from deploylab.results import Session, stats
 
 COURSE = courses.load()
@@ -143,7 +144,7 @@ def bench(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
     session = Session.create(kind="sweep", target=TARGET.name, view=VIEW.name, seconds=3.0, n_rounds=2, limit_ms=200.0,
                              wanted_rates=[], clients=[1, 8, 16, 32, 64])
-    return Bench(machine=None, course=COURSE, session=session, facts={}, app_rev="", how=Load(seconds=3.0))
+    return Bench(machine=None, course=COURSE, session=session, facts={}, app_rev="", how=LoadSettings(seconds=3.0))
 
 
 def test_clients_first_then_rates_up_to_where_it_explodes(bench, made):
@@ -153,13 +154,13 @@ def test_clients_first_then_rates_up_to_where_it_explodes(bench, made):
     assert first == [1, 8, 16, 32, 64] and second == first[::-1]
     rates = [rate for number, _, rate in made.loads if number == 1 and rate]
     assert rates == sorted(rates) and rates[0] < 0.5 * SLOTS / WAIT_S < rates[-1]
-    found = sweep.swept(bench.session)
+    found = sweep_page.swept(bench.session)
     assert found.knee.level.load == SLOTS and found.knee.observed
     assert found.carried.level.load == 320 and "It carries 320 requests a second" in found.carried.text
     assert {level.summary.n_runs for level in (*found.closed, *found.arrivals)} == {2}
     assert found.as_json()["carries_per_s"] == 320 and found.as_json()["knee_clients"] == 16
-    assert any("It carries 320" in line for line in sweep.lines(found))
-    page = sweep.write(bench.session, COURSE)
+    assert any("It carries 320" in line for line in sweep_page.lines(found))
+    page = sweep_page.write(bench.session, COURSE)
     text = page.read_text(encoding="utf-8")
     assert found.carried.text in text and "| 16 | 2 | 320/s |" in text
     for name in re.findall(r"\]\((\w+)\.png\)", text):
@@ -220,7 +221,7 @@ def test_a_real_sweep_over_loopback(tmp_path, monkeypatch):
                                  limit_ms=500.0, wanted_rates=[60.0], clients=[1, 4])
         monkeypatch.setattr(sweep, "FOR_P99", 0)  # short windows
         bench = Bench(machine=Here(server), course=COURSE, session=session, facts=synthetic.MACHINE, app_rev="",
-                      how=Load(seconds=0.3, warmup_s=0.0))
+                      how=LoadSettings(seconds=0.3, warmup_s=0.0))
         sweep.levels(bench, TARGET, VIEW, Progress("test"))
     runs = session.runs("sweep")
     rps = {}
@@ -229,7 +230,7 @@ def test_a_real_sweep_over_loopback(tmp_path, monkeypatch):
     assert {load: len(three) for load, three in rps.items()} == {("closed", 1): 3, ("closed", 4): 3, ("open", 60.0): 3}
     assert all(one.n_ok and not one.errors for one in runs)
     assert max(rps["closed", 4]) > max(rps["closed", 1])
-    assert "Nothing can be said" in sweep.swept(session).carried.text
+    assert "Nothing can be said" in sweep_page.swept(session).carried.text
 
 
 @pytest.mark.parametrize(("text", "rates"), [(None, []), ("50, 100,200", [50, 100, 200])])

@@ -10,7 +10,7 @@ from waiting import until
 from deploylab import course as courses
 from deploylab import load
 from deploylab.machine import usage
-from deploylab.measure import load_test
+from deploylab.measure.bench import free_cpus
 from deploylab.provision import converge
 from deploylab.provision.on_demand import awake
 
@@ -212,7 +212,7 @@ def test_a_kept_page_costs_little_more_than_a_file(machine, ask):
     """
     def cpu_per_request_s(path):
         spec = load.LoadSpec(url=machine.url(COURSE.target("edge"), path), duration_s=1, concurrency=10,
-                             allowed_addresses=(machine.host,), cpus=load_test.free_cpus(machine.facts()))
+                             allowed_addresses=(machine.host,), cpus=free_cpus(machine.facts()))
         before = usage.sample(machine, ["nginx: worker"])
         found = load.run(spec)
         spent = usage.between(before, usage.sample(machine, ["nginx: worker"]))

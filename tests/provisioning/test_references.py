@@ -12,10 +12,11 @@ from course_helpers import GOOD
 from plan_helpers import plans
 
 from deploylab import course as courses
+from deploylab import results
 from deploylab.core import paths
 from deploylab.core.errors import CourseError, DeployLabError
 from deploylab.core.progress import Progress
-from deploylab.measure import full_run, rounds
+from deploylab.measure import compare
 from deploylab.provision import checks, converge, prepare
 from deploylab.provision.on_demand import answers
 from deploylab.results import Session
@@ -177,7 +178,7 @@ def session(tmp_path, monkeypatch):
     """A session of two comparisons, one of them measured: ours has twice the throughput."""
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
     todo = wanted("--only", "digitalocean", "--view", "wait")
-    session = Session.create(kind="references", contrasts=[rounds.as_plan(one) for one in todo], n_pairs=5,
+    session = Session.create(kind="references", contrasts=[compare.as_plan(one) for one in todo], n_pairs=5,
                              pair_seconds=2.0, machine={"kind": "vagrant", "n_cpu": 1},
                              differences={todo[0].name: [{"name": "gunicorn threads", "a": None, "b": "8"}]})
     for run in synthetic.pairs(todo[0], ratio=2.0, sd=0.01, a_side={"n_sent": 100, "n_ok": 97, "errors": {"reset": 3}}):
@@ -196,7 +197,7 @@ def test_the_table_has_a_row_for_what_was_measured(session):
 
 def test_a_visit_has_its_bytes_in_the_same_table(session):
     one = wanted("--only", "express", "--view", "visit")[0]
-    session.update(contrasts=[*session.plan["contrasts"], rounds.as_plan(one)])
+    session.update(contrasts=[*session.plan["contrasts"], compare.as_plan(one)])
     visit = {"notes": {"requests_per_visit": 9.0, "bytes_per_visit": 90_000}}
     for run in synthetic.pairs(one, a_side=visit, b_side=visit):
         session.append(run)
@@ -215,10 +216,10 @@ def test_a_ratio_of_few_answers_is_marked(session):
 
 def test_the_same_work_is_gone_on_with(session):
     plan = {key: session.plan[key] for key in ("kind", "contrasts", "n_pairs", "pair_seconds")}
-    assert full_run.resumable(plan).id == session.id
-    assert full_run.resumable({**plan, "n_pairs": 7}) is None
+    assert results.resumable(plan).id == session.id
+    assert results.resumable({**plan, "n_pairs": 7}) is None
     session.finish()
-    assert full_run.resumable(plan) is None
+    assert results.resumable(plan) is None
 
 
 def test_the_table_is_put_between_its_marks():

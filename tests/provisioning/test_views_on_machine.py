@@ -6,7 +6,7 @@ import pytest
 
 from deploylab import course as courses
 from deploylab.measure import load_test
-from deploylab.measure.load_test import Bench, Cell, Load
+from deploylab.measure.bench import Bench, Cell, LoadSettings
 from deploylab.provision import converge
 from deploylab.results import Session
 
@@ -21,7 +21,7 @@ def bench(machine):
     """Both stages stand; one-second loads."""
     for stage in STAGES:
         converge.to_stage(machine, COURSE, stage)
-    return Bench.of(machine, COURSE, Session.create(), Load(seconds=1, warmup_s=0.3))
+    return Bench.of(machine, COURSE, Session.create(), LoadSettings(seconds=1, warmup_s=0.3))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import synthetic
 from report_helpers import GZIP, PART, TWO, Page, with_contrasts, written
 
-from deploylab.measure import rounds
+from deploylab.measure import compare
 from deploylab.report.plots import base
 from deploylab.results import describe, stats
 
@@ -70,5 +70,5 @@ def test_a_comparison_alone_is_a_report_too():
 
 def test_contrasts_of_another_version_are_read_all_the_same():
     one = synthetic.contrast()
-    page = written(TWO, synthetic.pairs(one), contrasts=[{**rounds.as_plan(one), "later": 1}])
+    page = written(TWO, synthetic.pairs(one), contrasts=[{**compare.as_plan(one), "later": 1}])
     assert "What one thing is worth" in page

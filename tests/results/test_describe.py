@@ -2,8 +2,7 @@
 
 import synthetic
 
-from deploylab.measure import rounds
-from deploylab.results import describe, stats
+from deploylab.results import describe, lines, stats
 
 VISIT = {"requests_per_visit": 12, "bytes_per_visit": 66_800, "not_modified_per_visit": 0, "from_cache_per_visit": 0}
 
@@ -55,9 +54,9 @@ def test_several_loads_are_named_in_their_order():
 
 
 def test_a_line_says_what_was_counted():
-    assert "31.0 visits/s" in rounds.line(synthetic.run(view="visit", rps=31, notes=VISIT))
-    assert "12 requests and 66.8 kB a visit" in rounds.line(synthetic.run(view="visit", rps=31, notes=VISIT))
-    assert "visit" not in rounds.line(synthetic.run(rps=31))
+    assert "31.0 visits/s" in lines.line(synthetic.run(view="visit", rps=31, notes=VISIT))
+    assert "12 requests and 66.8 kB a visit" in lines.line(synthetic.run(view="visit", rps=31, notes=VISIT))
+    assert "visit" not in lines.line(synthetic.run(rps=31))
 
 
 def test_a_comparison_of_visits_says_so():

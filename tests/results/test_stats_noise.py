@@ -12,8 +12,7 @@ import pytest
 import synthetic
 from synthetic import run
 
-from deploylab.measure import rounds
-from deploylab.results import stats
+from deploylab.results import lines, stats
 from deploylab.results.record import Comparison
 from tests.benchmarks import comparing
 from tests.benchmarks.comparing import holding, in_blocks, in_random_order, in_turns, intervals, one_series
@@ -79,7 +78,7 @@ def test_the_interval_of_one_series_is_too_narrow_and_says_so():
 
 def test_the_line_of_a_series_says_so_too():
     rng = np.random.default_rng(3)
-    said = rounds.summed([*side("nginx", one_series(rng, 30, 100.0)), *side("apache", [100])])
+    said = lines.summed([*side("nginx", one_series(rng, 30, 100.0)), *side("apache", [100])])
     assert re.fullmatch(r"nginx, page: [\d.]+/s \([\d.]+ to [\d.]+\), 30 runs", said[0])
     assert any(line.startswith("  Beware: a run resembles the one before it") for line in said)
     assert not any("apache" in line for line in said), "one run has no interval"

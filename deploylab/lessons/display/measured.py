@@ -8,7 +8,7 @@ from deploylab.core import units
 from deploylab.course import Course
 from deploylab.lessons.display import output
 from deploylab.lessons.display.output import Shown
-from deploylab.measure import rounds
+from deploylab.measure import compare
 from deploylab.report import contrasts as told
 from deploylab.report import plots
 from deploylab.results import describe
@@ -62,7 +62,7 @@ def compared(answer: dict[str, Any], course: Course, label: str = "") -> Shown:
 def known(answer: dict[str, Any], course: Course, label: str = "") -> Shown:
     """A contrast that was measured before, with its title and the day; without any run, how to make some."""
     one = told.contrast_of(answer["contrast"])
-    said = f"{one.title}: {rounds.described(one)}."
+    said = f"{one.title}: {compare.described(one)}."
     if not answer["runs"]:
         other = f" --b-view {one.b_view}" if one.b_view else ""
         return output.text(f"{said} Nobody has measured it yet. In a terminal, once both are there:\n"

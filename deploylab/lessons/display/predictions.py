@@ -11,7 +11,7 @@ from deploylab.course import Contrast, Course
 from deploylab.lessons import recording
 from deploylab.lessons.display.output import Shown, badge
 from deploylab.lessons.predictions import Prediction
-from deploylab.measure import compare as contrasts
+from deploylab.measure import compare
 from deploylab.report.contrasts import contrast_of
 from deploylab.results import stats
 from deploylab.results.record import Run
@@ -65,7 +65,7 @@ def _left(body: str) -> str:
 def _about(guess: Prediction, races: Sequence[Race], course: Course) -> Race | None:
     """The first race about a guess. The number of clients does not count: a guess does not name it."""
     try:
-        one = contrasts.named(course, guess.a, guess.b, view=guess.view, b_view=guess.b_view)
+        one = compare.named(course, guess.a, guess.b, view=guess.view, b_view=guess.b_view)
     except CourseError:
         return None  # no targets of the course
     return next((race for race in races if race.question == _question(one)), None)

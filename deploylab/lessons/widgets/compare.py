@@ -26,7 +26,7 @@ class RacePanel:
         contrast: the two sides and their load.
         course: gives the colours.
         work: gets a progress, and a function to call with the runs of A and B of each pair; what it gives back is
-            the result. `sitting.compare` is made for it; so is a loop over recorded pairs.
+            the result. `measure.compare.compare` is made for it; so is a loop over recorded pairs.
         n_pairs: how many there will be.
         guess: what the attendee said before, a key of `stats.GUESSES`.
         label: "RECORDED …" where it does not happen here.
@@ -38,7 +38,7 @@ class RacePanel:
         plot: the chart of the pairs so far; after the end, of all.
 
     Example, in two cells:
-        panel = RacePanel(contrast, course, n_pairs=5, guess="2x", work=lambda progress, on_pair: sitting.compare(
+        panel = RacePanel(contrast, course, n_pairs=5, guess="2x", work=lambda progress, on_pair: compare.compare(
             machine, course, contrast, progress, pairs=5, seconds=3.0, on_pair=on_pair))
         panel
         panel.result(); panel.plot

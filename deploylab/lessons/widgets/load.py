@@ -17,7 +17,7 @@ from deploylab.lessons.widgets.task import RED, Task
 from deploylab.load import ab
 from deploylab.machine import Machine, lock
 from deploylab.measure import load_test
-from deploylab.measure.load_test import Cell, Load
+from deploylab.measure.bench import Cell, LoadSettings, free_cpus
 from deploylab.provision.on_demand import answers
 from deploylab.report import plots
 from deploylab.report.plots import Plot
@@ -112,7 +112,7 @@ class LoadPanel:
     def _drive(self, told: Told, cell: Cell, seconds: float) -> LoadResult:
         with lock.held("lab.panel"):
             self._facts = self._facts or self.machine.facts()
-            how = Load(seconds=seconds, warmup_s=0.0, cpus=load_test.free_cpus(self._facts))
+            how = LoadSettings(seconds=seconds, warmup_s=0.0, cpus=free_cpus(self._facts))
             with told.phase("load", f"load for {seconds:g} s"):
                 self.result = load_test.once(self.machine, cell, how, lambda one: self._keep(told, one, seconds))
         return self.result

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from deploylab import course as courses
+from deploylab import results
 from deploylab.core import units
 from deploylab.core.errors import DeployLabError
 from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course
 from deploylab.machine import current, lock
-from deploylab.measure import compare, full_run, rounds
-from deploylab.measure.load_test import Bench, Load, machine_fields
+from deploylab.measure import compare, load_test
+from deploylab.measure.bench import Bench, LoadSettings, machine_fields
 from deploylab.provision import prepare
 from deploylab.report.contrasts import FAILED, figures
 from deploylab.results import Session, describe
@@ -77,15 +78,15 @@ def measured(course: Course, options: argparse.Namespace) -> Session:
     """The session with every pair in it, gone on with where it stopped."""
     names, views = options.only or list(AGAINST), options.view or list(CLIENTS)
     todo = wanted(course, names, views)
-    plan = {"kind": "references", "stages": names, "contrasts": [rounds.as_plan(one) for one in todo],
+    plan = {"kind": "references", "stages": names, "contrasts": [compare.as_plan(one) for one in todo],
             "n_pairs": options.pairs, "pair_seconds": options.seconds}
     progress, machine = Progress("references"), current()
     with lock.held("references"):
-        session = full_run.resumable(plan) or Session.create(**plan)
+        session = results.resumable(plan) or Session.create(**plan)
         _stand(machine, course, names, progress)
-        bench = Bench.of(machine, course, session, Load(seconds=options.seconds))
+        bench = Bench.of(machine, course, session, LoadSettings(seconds=options.seconds))
         session.update(machine=machine_fields(bench.facts))
-        rounds.contrasts(rounds.calibrated(bench, options.seconds, progress), todo, options.pairs, progress)
+        compare.contrasts(load_test.calibrated(bench, options.seconds, progress), todo, options.pairs, progress)
         session.finish()
     return session
 

@@ -1,0 +1,135 @@
+"""What stays the same over a session of load tests: the machine, what is deployed on it, and how it is loaded."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from deploylab import results
+from deploylab.core.progress import Progress
+from deploylab.course import Course, Target, View
+from deploylab.machine import Machine
+from deploylab.provision import converge, prepare
+from deploylab.provision.on_demand import awake
+from deploylab.results import Session
+
+WARMUP_S = 0.5
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One kind of load test: a target, a view, a number of clients."""
+
+    target: Target
+    view: View
+    concurrency: int
+
+    @property
+    def label(self) -> str:
+        """For a progress line.
+
+        Example: `nginx wait c=32`
+        """
+        return f"{self.target.name} {self.view.name} c={self.concurrency}"
+
+    def as_plan(self) -> dict[str, Any]:
+        return {"stage": self.target.stage, "variant": self.target.variant, "view": self.view.name,
+                "concurrency": self.concurrency}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadSettings:
+    """How every load test of a session is driven.
+
+    Attributes:
+        seconds: the window of one run.
+        keepalive: whether clients keep their connections.
+        ceiling_rps: what the generator reaches against a static stub in the guest.
+        cpus: the processors of this host that the guest does not use; None where that is unknown.
+        rate_per_s: arrival rate of an open loop; None for a closed one.
+        slow_clients: half-sent requests held open beside each load.
+    """
+
+    seconds: float
+    keepalive: bool = True
+    warmup_s: float = WARMUP_S
+    ceiling_rps: float | None = None
+    cpus: tuple[int, ...] | None = None
+    rate_per_s: float | None = None
+    slow_clients: int = 0
+
+
+def free_cpus(facts: dict[str, Any]) -> tuple[int, ...] | None:
+    """The host's processors that the guest may not use: those are the generator's.
+
+    Only a container, and this computer itself, share the host's numbering; for other guests the host's scheduler
+    decides.
+    """
+    shares = facts.get("provider") == "lxc" or facts.get("kind") == "local"
+    if not shares or not hasattr(os, "sched_getaffinity"):
+        return None
+    free = os.sched_getaffinity(0) - set(facts["cpus_allowed"])
+    return tuple(sorted(free)) or None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A machine, what is deployed on it, how it is loaded, and the session that keeps the runs.
+
+    Attributes:
+        facts: about the machine, read once.
+        app_rev: the deployed revision of the application.
+        config_hashes: by stage, each computed when its first run is made.
+    """
+
+    machine: Machine
+    course: Course
+    session: Session
+    facts: dict[str, Any]
+    app_rev: str
+    how: LoadSettings
+    config_hashes: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, machine: Machine, course: Course, session: Session, how: LoadSettings) -> "Bench":
+        """A bench on this machine; its facts and the deployed revision are read once, now."""
+        facts = machine.facts()
+        return cls(machine=machine, course=course, session=session, facts=facts,
+                   app_rev=converge.app_revision(course), how=replace(how, cpus=free_cpus(facts)))
+
+    def config_hash(self, stage: str) -> str:
+        """The hash of all that configures a stage, computed once a session."""
+        if stage not in self.config_hashes:
+            self.config_hashes[stage] = converge.config_hash(self.course, stage)
+        return self.config_hashes[stage]
+
+
+@contextmanager
+def opened(machine: Machine, course: Course, targets: Sequence[Target], progress: Progress, how: LoadSettings, *,
+           resume: bool = False, **plan: Any) -> Iterator[Bench]:
+    """A bench on which these targets may be loaded; every command that measures begins and ends here.
+
+    Targets that sleep are woken and sleep again afterwards. Each is verified before anything is measured. The session
+    is finished when the block ends well; one that an error ends stays unfinished.
+
+    Args:
+        resume: go on with an unfinished session of the same plan where there is one.
+        plan: of the session: its kind, and what it is to measure.
+
+    Raises:
+        CheckError: a target does not answer, or a check of it says no.
+
+    Example:
+        with opened(machine, course, [target], progress, LoadSettings(seconds=3), kind="measure") as bench: ...
+    """
+    with awake(machine, targets):
+        prepare.verify(machine, course, targets, progress)
+        session = (results.resumable(plan) if resume else None) or Session.create(**plan)
+        yield Bench.of(machine, course, session, how)
+        session.finish()
+
+
+def machine_fields(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts that a Run keeps of its machine."""
+    return {key: value for key, value in facts.items() if key != "cpus_allowed"}
