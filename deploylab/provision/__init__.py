@@ -1,1 +1,1 @@
-"""A machine is brought to a stage, and it is seen that it is there: converge, checks, reset, and faults on purpose."""
+"""A machine is brought to a stage and checked: converge, the checks, reset, and faults on purpose."""

@@ -172,7 +172,8 @@ def once(do):
 def test_a_server_killed_during_a_load_costs_requests_that_are_counted(bench, which):
     kill = f"pkill -9 -f {WORKERS}" if which == "all of them" else f"kill -9 $(pgrep -f {WORKERS} | tail -1)"
     before = bench.machine.check_output(f"pgrep -f {WORKERS}")
-    run = load_test.measure(bench, cell(), purpose="measure", on_progress=once(lambda: bench.machine.run(kill, sudo=True)))
+    run = load_test.measure(bench, cell(), purpose="measure",
+                            on_progress=once(lambda: bench.machine.run(kill, sudo=True)))
     assert bench.machine.check_output(f"pgrep -f {WORKERS}") != before
     assert run.n_sent == run.n_ok + sum(run.errors.values())
     if which == "all of them":
