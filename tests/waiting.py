@@ -1,4 +1,4 @@
-"""Waiting in tests: for something to happen, or for processes to be gone."""
+"""Waiting in tests: for something to happen, for processes to be gone, or for a load to have begun."""
 
 import subprocess
 import time
@@ -20,3 +20,15 @@ def runs(number: int, by: str = "pid") -> bool:
     """
     listed = subprocess.run(["ps", "-A", "-o", f"{by}=,stat="], capture_output=True, text=True, check=True).stdout
     return any(int(row.split()[0]) == number and row.split()[1][0] != "Z" for row in listed.splitlines())
+
+
+def once(do):
+    """For `on_progress`: does it at the first progress of the window."""
+    done = []
+
+    def on_progress(seen):
+        if seen.t_s > 0 and not done:
+            done.append(True)
+            do()
+
+    return on_progress

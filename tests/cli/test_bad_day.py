@@ -16,7 +16,7 @@ import pytest
 from check_helpers import comes_back
 from load_helpers import FaultyServer
 from typer.testing import CliRunner
-from waiting import until
+from waiting import once, until
 
 from deploylab import cli, report, results
 from deploylab import course as courses
@@ -153,18 +153,6 @@ def bench(stands, tmp_path, monkeypatch):
 
 def cell() -> Cell:
     return Cell(STAGE, COURSE.view("hello"), 4)
-
-
-def once(do):
-    """For `on_progress`: does it at the first progress of the window."""
-    done = []
-
-    def on_progress(seen):
-        if seen.t_s > 0 and not done:
-            done.append(True)
-            do()
-
-    return on_progress
 
 
 @pytest.mark.machine
