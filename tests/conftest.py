@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,18 @@ from filelock import FileLock
 from deploylab.core import paths
 
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-# Never the state of the person who runs the tests.
-STATE = paths.ROOT / ".lab" / (f"test-{WORKER}" if WORKER else "test")
+# Never the state of the person who runs the tests; and those without a machine may run beside those with one.
+STATE = paths.ROOT / ".lab" / "-".join(filter(None, ["test", os.environ.get("DEPLOYLAB_TESTS"), str(WORKER or "")]))
 
 
 # These begin with a machine that has less on it than the others leave there: what they take away would be built again.
 LAST = ("test_reset", "test_by_hand", "test_notebooks_on_machine")
+# What each test took on two processors, in seconds; `./lab test --all --keep-durations` writes it again.
+DURATIONS = Path(__file__).with_name("durations.json")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--keep-durations", action="store_true", help=f"write what each test takes into {DURATIONS.name}")
 
 
 def pytest_configure():
@@ -30,9 +37,33 @@ def pytest_configure():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items):
-    """The order of files, but for those that take the machine apart."""
-    items.sort(key=lambda item: LAST.index(item.path.stem) + 1 if item.path.stem in LAST else 0)
+def pytest_collection_modifyitems(config, items):
+    """The longest file first, so that the lanes end together; those that take the machine apart come last.
+
+    Without the thorough tests only the lessons do, and they begin on a machine of their own, with nothing on it.
+    """
+    took_s = json.loads(DURATIONS.read_text(encoding="utf-8"))
+    thorough = "not thorough" not in config.option.markexpr
+    total_s = Counter()
+    for item in items:
+        if thorough or not item.get_closest_marker("thorough"):
+            total_s[item.path] += took_s.get(item.nodeid, 0)
+    last = LAST if thorough else ()
+    items.sort(key=lambda item: (last.index(item.path.stem) + 1 if item.path.stem in last else 0, -total_s[item.path]))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter, config):
+    """With --keep-durations: what each test took, its fixtures included, beside what is known of the others."""
+    if not config.getoption("--keep-durations"):
+        return
+    took_s = Counter()
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if getattr(report, "duration", 0) and report.nodeid:
+            took_s[report.nodeid] += report.duration
+    known = json.loads(DURATIONS.read_text(encoding="utf-8")) | {
+        test: round(seconds, 1) for test, seconds in took_s.items() if seconds >= 0.5}
+    DURATIONS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -66,9 +97,8 @@ def machine(own_state):
 @pytest.fixture(scope="session")
 def provider(own_state) -> str:
     """What this computer makes machines with; its packages are installed, and no machine is made."""
-    from deploylab.progress import Progress
-
     from deploylab.cli.options import choose_machine
+    from deploylab.core.progress import Progress
 
     with FileLock(paths.ROOT / ".lab" / "test.lock"):
         return choose_machine(yes=os.environ.get("DEPLOYLAB_YES") == "1", progress=Progress("test")).provider
@@ -84,6 +114,12 @@ def forked_lab(own_state):
         process.stdin.close()
 
 
+@pytest.fixture(scope="session")
+def machine_lab(own_state):
+    """As `lab`, for fixtures that tests share; each command in a process of its own."""
+    return _lab
+
+
 @pytest.fixture
 def lab(request, tmp_path_factory):
     """Run `./lab`'s command line in a process of its own; gives back the CompletedProcess.
@@ -93,10 +129,9 @@ def lab(request, tmp_path_factory):
     forked = None if request.node.get_closest_marker("machine") else request.getfixturevalue("forked_lab")
 
     def run(*arguments: str, timeout_s: float = 1200, **environment: str) -> subprocess.CompletedProcess:
-        environment = {**os.environ, "PYTHONPATH": str(paths.ROOT), **environment}
         if not forked:
-            return subprocess.run([sys.executable, "-m", "deploylab.cli", *arguments], cwd=paths.ROOT, text=True,
-                                  capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout_s, env=environment)
+            return _lab(*arguments, timeout_s=timeout_s, **environment)
+        environment = {**os.environ, "PYTHONPATH": str(paths.ROOT), **environment}
         out, err = files = [tmp_path_factory.mktemp("lab") / name for name in ("out", "err")]
         for file in files:
             file.touch()
@@ -110,3 +145,9 @@ def lab(request, tmp_path_factory):
         return subprocess.CompletedProcess(arguments, status, out.read_text(), err.read_text())
 
     return run
+
+
+def _lab(*arguments: str, timeout_s: float = 1200, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "deploylab.cli", *arguments], cwd=paths.ROOT, text=True,
+                          capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout_s,
+                          env={**os.environ, "PYTHONPATH": str(paths.ROOT), **environment})

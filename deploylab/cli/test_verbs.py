@@ -13,13 +13,10 @@ from deploylab.cli.options import Yes
 from deploylab.core import paths
 
 # Files side by side; one more than there are processors, because many tests wait, and each worker costs its imports.
-SIDE_BY_SIDE = ["-n", "3", "--dist", "loadfile"]
-FAST = ["-m", "not machine and not slow and not alone", *SIDE_BY_SIDE]
-WITHOUT_MACHINE = ["-m", "not machine and not alone", *SIDE_BY_SIDE]
-ALONE = ["-m", "alone"]
+FAST = ["-m", "not machine and not slow and not alone and not thorough", "-n", "3", "--dist", "loadfile"]
 # Two machines, and on each one test after the other. The slowest are named, for whoever wants the whole to be quicker.
-ON_MACHINES = ["-m", "machine and not alone", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder",
-               "--durations=25", "--durations-min=10"]
+LANES = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--durations=25", "--durations-min=10"]
+BESIDE = ["-n", "1", "-q"]  # beside the machines, which wait much of their time
 INTERRUPTED, NO_TESTS = 2, 5  # pytest's own status: after Ctrl-C, and where -k leaves none
 
 
@@ -27,29 +24,57 @@ INTERRUPTED, NO_TESTS = 2, 5  # pytest's own status: after Ctrl-C, and where -k 
 def test(
     context: typer.Context,
     fast: Annotated[bool, typer.Option("--fast", help="Leave out the slow ones, and those with a machine.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="The thorough ones too: an hour.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Run the tests, on two real machines of their own. More arguments go to pytest.
+    """Run the tests, on two real machines of their own; 20 minutes on two processors. More arguments go to pytest.
 
     Example: `./lab test --fast -k stats`
     """
+    if fast and everything:
+        raise typer.BadParameter("Use just one of --fast and --all.")
     environment = {**os.environ, "PYTHONPATH": str(paths.ROOT)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of Pythons: each would compile the package anew
     if yes or os.environ.get("CI", "").lower() in ("1", "true"):
         environment["DEPLOYLAB_YES"] = "1"
-    ended: list[int] = []
-    for part in [FAST] if fast else [WITHOUT_MACHINE, ALONE, ON_MACHINES]:
-        if INTERRUPTED not in ended:
-            ended.append(_status([sys.executable, "-m", "pytest", *context.args, *part], environment))
-    if not fast:
+    if fast:
+        ended = [_wait(_pytest([*context.args, *FAST], environment))]
+    else:
+        ended = _all_parts(context.args, " and not thorough" * (not everything), environment)
         _take_machines_away(environment)
     bad = [status for status in ended if status not in (0, NO_TESTS)]
     raise typer.Exit(bad[0] if bad else min(ended))
 
 
-def _status(command: list[str], environment: dict[str, str]) -> int:
+def _all_parts(args: list[str], tier: str, environment: dict[str, str]) -> list[int]:
+    """How each part ended: what compares times, by itself; then what needs a machine, and beside it all the rest.
+
+    Args:
+        tier: what is added to pytest's expression of marks.
+    """
+    ended = [_wait(_pytest([*args, "-m", f"alone{tier}"], environment))]
+    if INTERRUPTED in ended:
+        return ended
+    log = paths.ROOT / ".lab" / "log" / "test.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "w", encoding="utf-8") as file:
+        rest = _pytest([*args, "-m", f"not machine and not alone{tier}", *BESIDE],
+                       {**environment, "DEPLOYLAB_TESTS": "beside"}, stdout=file)
+        print(f"lab: what needs no machine runs beside what needs one; it writes to {log.relative_to(paths.ROOT)}",
+              flush=True)
+        ended.append(_wait(_pytest([*args, "-m", f"machine and not alone{tier}", *LANES], environment)))
+        ended.append(_wait(rest))
+    print(log.read_text(encoding="utf-8"), flush=True)
+    return ended
+
+
+def _pytest(arguments: list[str], environment: dict[str, str], stdout=None) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, "-m", "pytest", *arguments], cwd=paths.ROOT, env=environment,
+                            stdout=stdout)
+
+
+def _wait(process: subprocess.Popen) -> int:
     """How pytest ended. Ctrl-C reaches it as well: it ends by itself, and says what it did."""
-    process = subprocess.Popen(command, cwd=paths.ROOT, env=environment)
     while True:
         with suppress(KeyboardInterrupt):
             return process.wait()

@@ -265,6 +265,7 @@ def test_a_moved_clone_is_rebuilt(clone):
 # --- with the real package index
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_a_clone_installs_itself_from_the_real_index(tmp_path):
     place = tmp_path / "clone"

@@ -155,6 +155,7 @@ def cell() -> Cell:
     return Cell(STAGE, COURSE.view("hello"), 4)
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize("which", ["a worker", "all of them"])
 def test_a_server_killed_during_a_load_costs_requests_that_are_counted(bench, which):
@@ -170,6 +171,7 @@ def test_a_server_killed_during_a_load_costs_requests_that_are_counted(bench, wh
     assert comes_back(bench.machine, STAGE.name) == {}  # by itself
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_a_guest_killed_during_a_load_costs_that_run_alone(bench):
     if bench.machine.provider != "lxc":
@@ -183,6 +185,7 @@ def test_a_guest_killed_during_a_load_costs_that_run_alone(bench):
     assert comes_back(bench.machine, STAGE.name) == {}
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_a_guest_that_is_frozen_is_not_up_and_up_lets_it_go_on(stands, monkeypatch):
     if stands.provider != "lxc":
@@ -198,6 +201,7 @@ def test_a_guest_that_is_frozen_is_not_up_and_up_lets_it_go_on(stands, monkeypat
     checks.require(checks.verify(stands, COURSE, STAGE))
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_a_port_taken_by_somebody_else_is_no_measurement_and_goto_takes_it_back(stands, lab, tmp_path):
     stands.check_output(f"systemctl stop nginx; cd /tmp; setsid python3 -m http.server {STAGE.port} "
@@ -211,6 +215,7 @@ def test_a_port_taken_by_somebody_else_is_no_measurement_and_goto_takes_it_back(
     assert back.returncode == 0, back.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_a_full_disk_and_a_missing_network_of_the_guest_are_said_and_the_next_time_mends_it(stands, lab):
     """A package is missing, so there is something to install."""
@@ -233,6 +238,7 @@ def test_a_full_disk_and_a_missing_network_of_the_guest_are_said_and_the_next_ti
 
 
 @as_root
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_a_folder_of_results_that_is_read_only(stands, tmp_path):
     ours = {"DEPLOYLAB_RESULTS": str(tmp_path)}
@@ -245,6 +251,7 @@ def test_a_folder_of_results_that_is_read_only(stands, tmp_path):
 
 
 @as_root
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize("size", ["4k", "8k"])  # how far it gets: to the attempts, or beyond them
 def test_a_disk_that_is_full_of_results(stands, tmp_path, size):
@@ -252,6 +259,7 @@ def test_a_disk_that_is_full_of_results(stands, tmp_path, size):
     one_message(done, "(The disk is full|Cannot write the attempts).*safe", "df -h .*then the same command")
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize("word", ["runserver: check", "rounds over all stages"])
 def test_ctrl_c_in_every_phase_leaves_nothing_and_what_was_measured(stands, tmp_path, word):

@@ -177,6 +177,7 @@ def test_an_answer_recorded_for_one_text_is_none_for_another(one, tmp_path):
 # ----------------------------------------------------------------------------------- the real machine
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize("name", ON_MACHINE)
 def test_on_the_machine_too_and_goto_brings_back_what_it_changed(machine, name):

@@ -16,6 +16,7 @@ from tests.notebook_helpers import failures, text_of
 COURSE = courses.load()
 NAMES = [lesson.name for lesson in COURSE.lessons if (notebooks.folder() / f"{lesson.name}.ipynb").exists()]
 IN_BROWSER = ["00_the_lab", "05_nginx_gunicorn", "08_edge"]
+ALWAYS = ["00_the_lab", "05_nginx_gunicorn", "09_release"]  # the others only with `./lab test --all`
 # The one that builds a new machine comes last: the others would build theirs again upon it.
 ORDER = sorted(NAMES, key=lambda name: (name == "09_release", name))
 MINUTES = 15  # that a cell or a notebook may take before something must be wrong
@@ -52,7 +53,8 @@ def in_browser(name: str, folder) -> list:
 
 
 @pytest.mark.machine
-@pytest.mark.parametrize("name", ORDER)
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[] if name in ALWAYS else pytest.mark.thorough) for name in ORDER])
 def test_a_notebook_runs_on_the_machine(machine, brief, name, tmp_path):
     before = (notebooks.folder() / f"{name}.ipynb").read_bytes()
     cells = in_browser(name, tmp_path) if name in IN_BROWSER else \

@@ -47,6 +47,7 @@ def in_its_folders(clone) -> list[str]:
     return [str(path) for name in ("HOME", "TMPDIR") for path in Path(clone[name]).rglob("*")]
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_a_life_from_nothing_to_nothing(machine, lab, clone, marks):
     """Another machine beside the tests' own: made, halted, brought back at its address, destroyed."""
@@ -74,6 +75,7 @@ def test_a_life_from_nothing_to_nothing(machine, lab, clone, marks):
     assert machine.answers()  # the other machine never noticed
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize(("stop", "number", "status"), [
     (os.killpg, signal.SIGINT, 130),                # Ctrl-C goes to all that runs at the terminal
@@ -96,6 +98,7 @@ def test_a_machine_that_was_stopped_half_made_is_destroyed_too(machine, lab, clo
     assert not host.of_clone(*marks) and in_its_folders(clone) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_who_still_makes_a_guest_is_ended_before_its_folder_goes(machine, tmp_path):
     """Its template unpacks on when Vagrant was killed: a folder that is taken away under it comes back."""
@@ -173,6 +176,7 @@ printf '%s ' $(ls /sys/class/net | grep -c {lxc.BRIDGE}) $(pgrep -c dnsmasq) \\
     $(iptables-save | grep -c ^-A) $(find /run/lxc -type f | wc -l); echo"""
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize(("steps", "bridge_after_each"), [
     ([UP, HANGS, DOWN, "ip link del guest0", DOWN], [1, 1, 1, 1, 0]),  # the first clone goes, then the last

@@ -42,6 +42,7 @@ def seen(request, tmp_path_factory, provider) -> Path:
     return out
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_it_is_taken_by_itself_only_in_a_container_and_after_a_yes(seen):
     assert "Vagrant with a provider is not installed" in (seen / "nowhere").read_text()
@@ -51,6 +52,7 @@ def test_it_is_taken_by_itself_only_in_a_container_and_after_a_yes(seen):
     assert "./lab up --yes" in unasked
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize("target", ["runserver", "edge:varnish", "apache:embedded"])
 def test_goto_brings_this_computer_to_a_stage(seen, target):
@@ -59,6 +61,7 @@ def test_goto_brings_this_computer_to_a_stage(seen, target):
     assert ready["checks"] and all(check["ok"] for check in ready["checks"])
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_the_second_time_nothing_changes_and_after_a_halt_all_stand_again(seen):
     assert json.loads((seen / "again.json").read_text())["changed"] == 0
@@ -66,6 +69,7 @@ def test_the_second_time_nothing_changes_and_after_a_halt_all_stand_again(seen):
     assert standing["apache"] and all(check["ok"] for check in standing["apache"])
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_everything_listens_on_loopback_alone_and_nothing_after_a_halt(seen):
     sockets = set((seen / "sockets.standing").read_text().split())
@@ -74,6 +78,7 @@ def test_everything_listens_on_loopback_alone_and_nothing_after_a_halt(seen):
     assert (seen / "sockets.halted").read_text() == ""
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize("of", ["files", "contents", "packages", "users", "programs", "listening"])
 def test_destroy_leaves_the_computer_as_it_was(seen, of):

@@ -60,6 +60,7 @@ def evaluation(environment, *providers, before=()):
     return json.loads(done.stdout)
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize("provider", HYPERVISORS)
 def test_a_hypervisor_gets_the_pinned_box_and_a_network_of_its_own(evaluated, provider):
@@ -74,12 +75,14 @@ def test_a_hypervisor_gets_the_pinned_box_and_a_network_of_its_own(evaluated, pr
     assert (forwarded["guest"], forwarded["host_ip"], forwarded["auto_correct"]) == (22, "127.0.0.1", True)
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize("provider", HYPERVISORS)
 def test_a_hypervisor_leaves_a_processor_to_the_load(evaluated, provider):
     fits(evaluated[provider]["asked"])
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_libvirts_own_plug_in_takes_the_vagrantfile(with_libvirt, environment, tmp_path):
     """And it would not take just anything."""

@@ -251,35 +251,3 @@ def test_every_contrast_says_what_it_is_about(one):
 def test_no_two_contrasts_bear_one_name():
     names = [one.name for one in COURSE.contrasts]
     assert len(names) == len(set(names)) and not any("/" in name for name in names)
-
-
-# ------------------------------------------------------------------ on the machine
-
-@pytest.fixture(scope="module")
-def standing(machine):
-    """The machine with every stage and variant of the course."""
-    from deploylab.provision import converge
-
-    for stage in COURSE.stages:
-        converge.to_stage(machine, COURSE, stage.name, variants=[variant.variant for variant in stage.variants])
-    return machine
-
-
-@pytest.mark.machine
-@CONTRASTS
-def test_its_parts_are_all_that_differs(standing, one):
-    from deploylab.provision.on_demand import awake
-
-    with awake(standing, [cell.target for cell in compare.cells(COURSE, one)]):
-        found = compare.find(standing, COURSE, one)
-    if one.parts:
-        assert sorted(difference.name for difference in found) == sorted(one.parts), found
-    else:
-        assert len(found) > 1 and "worth of the step" in stats.differing(one, found)
-
-
-@pytest.mark.machine
-@pytest.mark.parametrize("target", COURSE.targets, ids=lambda target: target.name)
-def test_every_file_of_a_target_is_there(standing, target):
-    missing = [path for path in target.configuration if not standing.run(f"test -s {path}", sudo=True).ok]
-    assert missing == []

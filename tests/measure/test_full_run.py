@@ -23,7 +23,7 @@ from deploylab.results import stats
 from deploylab.results.record import Run
 from tests import secrecy
 
-pytestmark = pytest.mark.machine
+pytestmark = [pytest.mark.machine, pytest.mark.thorough]
 STAGES = ("runserver", "nginx")
 RUN = [sys.executable, "-m", "deploylab.cli", "run", *STAGES, "--quick", "--yes"]
 ENOUGH = 8  # runs of the rounds that must be there before we pull the plug

@@ -171,6 +171,7 @@ def reset(lab, stage: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize("name", ALONE)
 def test_by_hand_and_by_goto_the_machine_ends_the_same(machine, lab, name):
@@ -187,6 +188,7 @@ def test_by_hand_and_by_goto_the_machine_ends_the_same(machine, lab, name):
     assert converge.to_stage(machine, COURSE, stage).changes == ()
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_guides_in_a_row_lead_where_goto_leads(machine, lab):
     stages = [stage for name in IN_A_ROW for stage in STEPS[name]]
@@ -212,6 +214,7 @@ def one_folder(machine):
                 " && sudo rm -r releases")
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_a_release_by_hand_and_by_program(machine, one_folder):
     found = blocks(guide(RELEASE))

@@ -1,23 +1,63 @@
-"""Each check says yes on the real machine, and no when something is really broken; converging mends it."""
+"""The whole course on one real machine, which begins bare: every stage and variant, all checks, what contrasts are of.
+
+Then each check says no once something is really broken, and converging mends it.
+"""
 
 import dataclasses
+import shlex
 
 import pytest
 from check_helpers import COURSE, no_of, shown
 
+from deploylab.measure import compare
 from deploylab.provision import converge
 from deploylab.provision.checks import web
 from deploylab.provision.checks.base import Look
+from deploylab.provision.on_demand import awake
+from deploylab.results import stats
 
 NGINX = COURSE.stage("nginx")
 
 
 @pytest.mark.machine
 @pytest.mark.parametrize("stage", COURSE.stages, ids=lambda stage: stage.name)
-def test_a_converged_stage_and_its_variants_pass_every_check(machine, stage):
-    converge.to_stage(machine, COURSE, stage.name, variants=[target.variant for target in stage.variants])
+def test_a_stage_and_its_variants_pass_every_check_and_the_second_time_nothing_changes(machine, stage):
+    events, variants = [], [target.variant for target in stage.variants]
+    first = converge.to_stage(machine, COURSE, stage.name, variants=variants, on_event=events.append)
+    assert first.failed == 0
+    assert [event["event"] for event in (events[0], events[-1])] == ["planned", "end"]
     assert {target.name: no_of(machine, target.name) for target in (stage, *stage.variants)} == {
         target.name: {} for target in (stage, *stage.variants)}
+    again = converge.to_stage(machine, COURSE, stage.name, variants=variants)
+    assert again.changes == () and again.changed == 0
+    assert again.n_operations == first.n_operations
+    assert converge.to_stage(machine, COURSE, stage.name).changes == (), "the stage alone leaves its variants standing"
+
+
+@pytest.fixture(scope="module")
+def standing(machine):
+    """The machine with every stage and variant: nothing to do where the test above has run."""
+    for stage in COURSE.stages:
+        converge.to_stage(machine, COURSE, stage.name, variants=[target.variant for target in stage.variants])
+    return machine
+
+
+@pytest.mark.machine
+@pytest.mark.parametrize("contrast", COURSE.contrasts, ids=lambda contrast: contrast.name)
+def test_the_parts_of_a_contrast_are_all_that_differs(standing, contrast):
+    with awake(standing, [cell.target for cell in compare.cells(COURSE, contrast)]):
+        rows = compare.find(standing, COURSE, contrast)
+    if contrast.parts:
+        assert sorted(row.name for row in rows) == sorted(contrast.parts), rows
+    else:
+        assert len(rows) > 1 and "worth of the step" in stats.differing(contrast, rows)
+
+
+@pytest.mark.machine
+@pytest.mark.parametrize("target", COURSE.targets, ids=lambda target: target.name)
+def test_every_file_of_a_target_is_there(standing, target):
+    paths = shlex.join(target.configuration)
+    assert standing.check_output(f"for path in {paths}; do [ -s $path ] || echo $path; done", sudo=True) == ""
 
 
 SITES = "/etc/nginx/sites-available/deploylab"
@@ -99,8 +139,13 @@ BREAK = [
 WHOLE = set()  # targets whose checks all said yes when they were last asked, and nothing was harmed since
 
 
+FIRST = {case[1]: case for case in reversed(BREAK)}  # one for each check; `./lab test --all` takes every one
+
+
 @pytest.mark.machine
-@pytest.mark.parametrize(("name", "key", "harm", "word"), BREAK, ids=[f"{b[0]}-{b[1]}-{b[3]}" for b in BREAK])
+@pytest.mark.parametrize(("name", "key", "harm", "word"), [
+    pytest.param(*case, marks=[] if FIRST[case[1]] is case else pytest.mark.thorough,
+                 id=f"{case[0]}-{case[1]}-{case[3]}") for case in BREAK])
 def test_a_check_says_no_and_converging_mends_it(machine, name, key, harm, word):
     stage, _, variant = name.partition(":")
 

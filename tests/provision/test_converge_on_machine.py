@@ -1,4 +1,4 @@
-"""Converging on the real machine: done twice, broken off and broken into."""
+"""Converging on the real machine: broken off, broken into, and with servers that sleep."""
 
 import os
 import signal
@@ -15,26 +15,9 @@ from tests.waiting import until
 
 COURSE = courses.load()
 STAGES = [stage.name for stage in COURSE.stages]
-each_stage = pytest.mark.parametrize("stage", STAGES)
 
 
-def variants_of(stage: str) -> list[str]:
-    return [variant.variant for variant in COURSE.stage(stage).variants]
-
-
-@pytest.mark.machine
-@each_stage
-def test_the_second_time_nothing_changes(machine, stage):
-    events, wanted = [], variants_of(stage)
-    first = converge.to_stage(machine, COURSE, stage, variants=wanted, on_event=events.append)
-    assert first.failed == 0
-    assert [event["event"] for event in (events[0], events[-1])] == ["planned", "end"]
-    again = converge.to_stage(machine, COURSE, stage, variants=wanted)
-    assert again.changes == () and again.changed == 0
-    assert again.n_operations == first.n_operations
-    assert converge.to_stage(machine, COURSE, stage).changes == (), "the stage alone leaves its variants standing"
-
-
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_a_sleeper_is_made_ready_and_left_asleep(machine):
     """Woken with files that have changed since, it is stopped; woken with those of now, it may go on."""
@@ -58,6 +41,7 @@ def test_a_sleeper_is_made_ready_and_left_asleep(machine):
         "Files of gunicorn for nginx:debug",)
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_an_apache_that_sleeps_is_made_ready_and_left_asleep(machine):
     """As above, for a service of systemd; and an Apache whose files are broken is told before anybody wakes it."""
@@ -78,6 +62,7 @@ def test_an_apache_that_sleeps_is_made_ready_and_left_asleep(machine):
     assert changes() == ("Links in /etc/apache2-sqlite/mods-enabled",)
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_apache_restarts_for_what_a_reload_leaves_out_and_reloads_for_the_rest(machine):
     converge.to_stage(machine, COURSE, "apache")
@@ -115,6 +100,7 @@ def test_the_static_stub_answers(machine):
         assert answer.read() == b"ok\n"
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_no_port_is_taken_by_a_default_site(machine):
     for stage in STAGES:
@@ -132,6 +118,7 @@ def test_a_secret_is_made_only_once(machine):
     assert machine.check_output(read, sudo=True) == before
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_a_half_installed_package_is_mended(machine):
     """As after a power cut: unpacked and not configured, and the guard against starting services left behind."""
@@ -147,6 +134,7 @@ def test_a_half_installed_package_is_mended(machine):
     assert converge.to_stage(machine, COURSE, "nginx").changed == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_a_half_made_migration_is_mended(machine):
     """MariaDB cannot undo a CREATE TABLE: the migration's record is missing, its tables are there."""
@@ -157,6 +145,7 @@ def test_a_half_made_migration_is_mended(machine):
     assert converge.to_stage(machine, COURSE, "nginx").changed == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_a_server_started_by_hand_makes_room(machine):
     """Somebody typed `runserver` in a lesson and forgot it."""
@@ -179,6 +168,7 @@ converge.to_stage(machine, course.load(), stage, on_event=lambda event: print(ev
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
 def test_a_cancelled_converge_leaves_nothing_and_can_be_gone_on_with(machine, ending):

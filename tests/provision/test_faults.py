@@ -79,6 +79,7 @@ WORD = {"worker": "SIGKILL", "socket": "may not write", "backlog": "python3", "d
         "stale": "ignore_headers", "forgetful": "may not write"}
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize("one", COURSE.breaks, ids=lambda one: one.name)
 def test_what_is_broken_is_found_by_its_check_and_mended(machine, one):
@@ -98,6 +99,7 @@ def test_what_is_broken_is_found_by_its_check_and_mended(machine, one):
     assert no_of(machine, one.target) == {}
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_what_does_not_stand_cannot_be_broken(machine):
     converge.to_stage(machine, COURSE, "nginx")
@@ -107,6 +109,7 @@ def test_what_does_not_stand_cannot_be_broken(machine):
     assert faults.present(COURSE) is None
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_mending_without_anything_known_converges_what_the_lesson_needs(machine):
     machine.check_output("systemctl stop nginx", sudo=True)
@@ -115,6 +118,7 @@ def test_mending_without_anything_known_converges_what_the_lesson_needs(machine)
     assert all(check["ok"] for check in said["stages"][0]["checks"])
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_breaking_again_mends_what_was_broken_before(machine):
     converge.to_stage(machine, COURSE, "nginx")

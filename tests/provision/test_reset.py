@@ -194,6 +194,7 @@ def mark(machine) -> None:
     machine.check_output("touch /etc/mine", sudo=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_the_real_machine_is_what_it_was_before(machine, lab):
     from deploylab.provision import on_demand
@@ -212,6 +213,7 @@ def test_the_real_machine_is_what_it_was_before(machine, lab):
         assert "the copy of" in again.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize("word", ["Destroying", "Vagrant machine", "the copy of"])
 def test_broken_off_anywhere_the_next_command_mends_it(machine, lab, word):

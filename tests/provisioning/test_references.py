@@ -240,6 +240,7 @@ def test_the_guide_has_the_marks_and_every_reference():
 # ---------------------------------------------------------------------------------- the real machine
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @each_reference
 def test_the_second_time_nothing_changes_and_it_is_what_it_claims(machine, reference):
@@ -250,6 +251,7 @@ def test_the_second_time_nothing_changes_and_it_is_what_it_claims(machine, refer
     assert not any(answers(machine, form) for form in (reference, *reference.variants)), "they sleep again"
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_a_stage_leaves_the_references_alone(machine):
     reference = COURSE.references[0]
@@ -258,6 +260,7 @@ def test_a_stage_leaves_the_references_alone(machine):
     assert converge.to_stage(machine, COURSE, reference.name).changed == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_ours_has_more_places_for_a_page_that_waits(machine, tmp_path):
     """16 places against 3, so the ceilings are five times apart: on the noisiest machine one is above the other."""
