@@ -7,6 +7,7 @@ import pytest
 from deploylab import checks, paths, provision
 from deploylab import course as courses
 from deploylab.errors import CourseError
+from tests import course_snapshot
 
 GOOD = """
 [app]
@@ -196,6 +197,13 @@ def test_an_unknown_name_lists_those_there_are(load, name):
 COURSE = courses.load()
 STAGES = pytest.mark.parametrize("stage", COURSE.stages, ids=lambda stage: stage.name)
 TARGETS = pytest.mark.parametrize("target", COURSE.targets, ids=lambda target: target.name)
+
+
+def test_the_course_comes_to_what_was_last_looked_at():
+    """A change of the manifest shows in full what it does to every stage and variant, before it is committed."""
+    assert course_snapshot.text(COURSE) == course_snapshot.SNAPSHOT.read_text(encoding="utf-8"), (
+        f"The manifest comes to another course than {course_snapshot.SNAPSHOT.name} has. If that is meant: "
+        f"{course_snapshot.RENEW}, and look at `git diff tests/course.json`.")
 
 
 @STAGES
