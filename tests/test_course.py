@@ -31,7 +31,6 @@ title = "The first"
 lesson = "01"
 guide = "guide_I"
 changes = ["everything"]
-machines = ["web"]
 views = ["hello"]
 processes = ["python"]
 slots = 2

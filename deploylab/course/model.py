@@ -109,7 +109,6 @@ class Stage(Target):
     lesson: str
     guide: str
     changes: tuple[str, ...]
-    machines: tuple[str, ...]
     deploy: str = ""                   # the module that brings a machine there; "": provisioning.deploys.NAME
     ladder: bool = True                # whether it is a step from the stage before
     variants: tuple[Target, ...] = field(default=())
