@@ -11,12 +11,12 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from deploylab import paths
+from deploylab import guest, paths
 from deploylab.course import Target
 from deploylab.errors import HostError, MachineError
 from deploylab.guest import facts as guest_facts
 from deploylab.machine import box, copies, lxc, owned
-from deploylab.machine.base import Completed, OnLine
+from deploylab.machine.base import NO_VERSIONS, Completed, OnLine, Versions
 from deploylab.machine.bindings import Vagrant, environment, forget_home, make_file_cm
 from deploylab.machine.ssh import Ssh, remove_control_dir
 from deploylab.progress import Progress
@@ -165,10 +165,9 @@ class VagrantMachine:
     def inventory(self) -> tuple[str, dict[str, Any]]:
         return self.ssh.inventory()
 
-    def facts(self) -> dict[str, Any]:
-        source = Path(guest_facts.__file__).read_bytes()
+    def facts(self, versions: Versions = NO_VERSIONS) -> dict[str, Any]:
         return {"kind": self.kind, "provider": self.provider,
-                **json.loads(self.run("python3 -", stdin=source).out)}
+                **guest.ask(self, guest_facts, f"facts({dict(versions)!r})")}
 
     def answers(self) -> bool:
         """Whether its sshd greets, asked in a fraction of a second."""
