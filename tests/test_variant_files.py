@@ -51,6 +51,8 @@ SLEEPERS = [target for target in COURSE.targets if target.start]
 def test_a_sleeper_is_not_started_at_boot(target):
     table = variants.content(lab_of(target.stage), target.slug, TABLE)
     assert "\nautostart=false\n" in table and "\nautostart=true\n" not in table
+    whatever = variants.renamed(lab_of(target.stage), target.slug, "[program:x]\nautostart=true   ; said otherwise\n")
+    assert whatever == "[program:x]\nautostart=false\n", "the manifest decides, and no comment does"
     assert (target.start, target.stop) == tuple(f"supervisorctl {verb} deploylab-{target.slug}" for verb in
                                                 ("start", "stop"))
 
