@@ -44,6 +44,17 @@ def test_a_variant_s_file_differs_from_its_stage_s_in_names_alone():
     assert "/etc/deploylab/nginx-debug.env;" in variants.content(lab, "nginx-debug", TABLE)
 
 
+def test_another_application_server_takes_the_place_of_the_stage_s_in_its_table_alone():
+    lab = lab_of("nginx")
+    [(path, (stage, _, _))] = variants.table(lab, "nginx-sync").items()
+    [(same, (other, _, _))] = variants.table(lab, "nginx-sync", "/usr/bin/other --name 'x'").items()
+    assert path == same == TABLE.format("nginx-sync")
+    apart = [lines for lines in zip(stage.decode().splitlines(), other.decode().splitlines(), strict=True)
+             if lines[0] != lines[1]]
+    assert [other for _, other in apart] == [
+        "command=/bin/sh -c \"set -a; . /etc/deploylab/nginx.env; exec /usr/bin/other --name 'x'\""]
+
+
 SLEEPERS = [target for target in COURSE.targets if target.start]
 
 

@@ -5,13 +5,16 @@ from provisioning.deploys import app, common, front, gunicorn, mariadb
 from provisioning.lab import Lab
 
 BARE = "nginx-bare"  # the variant without nginx in front
+SERVERS: dict[str, gunicorn.Server] = {}  # the variants with another application server
 
 
 def deploy(lab: Lab) -> None:
     application(lab)
     app.static(lab)
     # The variants: the same in everything but gunicorn's file (sync, bare) or the environment (reconnect, debug).
-    gunicorn.serve(lab, *lab.wanted)
+    gunicorn.serve(lab, *(slug for slug in lab.wanted if slug not in SERVERS))
+    for slug in [slug for slug in lab.wanted if slug in SERVERS]:
+        gunicorn.serve(lab, slug, server=SERVERS[slug])
     front.nginx(lab, *(slug for slug in lab.wanted if slug != BARE), reads=(f"{lab.folder}/static/",))
     if BARE in lab.wanted:
         operations.port_for("gunicorn", lab.port_of("bare"))

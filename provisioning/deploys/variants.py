@@ -20,6 +20,19 @@ def file(lab: Lab, slug: str, pattern: str) -> dict[str, File]:
     return {pattern.format(slug): (content(lab, slug, pattern).encode(), "644", "root")}
 
 
+def table(lab: Lab, slug: str, command: str = "") -> dict[str, File]:
+    """supervisord's table of one target.
+
+    Args:
+        command: the program that it runs instead of what the stage's table says, "" for that.
+    """
+    pattern = "/etc/supervisor/conf.d/deploylab-{}.conf"
+    text = content(lab, slug, pattern)
+    if command:
+        text = re.sub(r'^(command=.*\bexec )[^"]*', lambda found: found[1] + command, text, flags=re.MULTILINE)
+    return {pattern.format(slug): (text.encode(), "644", "root")}
+
+
 def content(lab: Lab, slug: str, pattern: str) -> str:
     """The target's own file below `files/`, or its stage's with the names changed."""
     own = FILES / pattern.format(slug).lstrip("/")
