@@ -5,7 +5,12 @@ from provisioning.deploys import app, common, front, gunicorn, mariadb
 from provisioning.lab import Lab
 
 BARE = "nginx-bare"  # the variant without nginx in front
-SERVERS: dict[str, gunicorn.Server] = {}  # the variants with another application server
+SERVERS = {  # the variants with another application server
+    "nginx-granian": gunicorn.Server(
+        "granian", f"{gunicorn.BIN}/python[0-9.]* {gunicorn.BIN}/granian .*/{{}}.sock .*",
+        command=f"{gunicorn.BIN}/granian --uds /run/deploylab/{{}}.sock programme.wsgi:application",
+        requirements="requirements-granian.txt"),
+}
 
 
 def deploy(lab: Lab) -> None:
