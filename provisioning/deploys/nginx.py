@@ -10,6 +10,13 @@ SERVERS = {  # the variants with another application server
         "granian", f"{gunicorn.BIN}/python[0-9.]* {gunicorn.BIN}/granian .*/{{}}.sock .*",
         command=f"{gunicorn.BIN}/granian --uds /run/deploylab/{{}}.sock programme.wsgi:application",
         requirements="requirements-granian.txt"),
+    "nginx-uwsgi": gunicorn.Server(
+        "uWSGI", "/usr/bin/uwsgi .*/{}.sock .*", packages=("uwsgi-core", "uwsgi-plugin-python3"),
+        # The numbers are gunicorn's. Each process loads the application itself, as there; TERM ends it, else it would
+        # mean "load again"; the head of a request may be as long as nginx lets it be. nginx writes the log.
+        command="/usr/bin/uwsgi --socket /run/deploylab/{}.sock --chmod-socket=777 --plugins python3 "
+                f"--virtualenv {operations.VENV} --module programme.wsgi:application --master --processes 2 "
+                "--threads 8 --lazy-apps --die-on-term --harakiri 30 --buffer-size 16384 --disable-logging"),
 }
 
 
