@@ -67,6 +67,14 @@ def test_a_variant_is_its_stage_but_for_what_it_says(load):
     assert (variant.slots, variant.views) == (2, ("hello",))
 
 
+def refused(load, text, word):
+    """The line that the refusal of a manifest names, and the next step that it gives."""
+    with pytest.raises(CourseError, match=word) as raised:
+        load(text)
+    assert raised.value.next_step
+    return text.splitlines()[int(re.search(r"line (\d+)", raised.value.what)[1]) - 1], raised.value.next_step
+
+
 FIRST = 'name = "first"\nport = 8000'
 
 
@@ -105,12 +113,7 @@ parts = []
 ])
 def test_what_is_refused_is_named_with_its_line_and_the_cure(load, change, line, word):
     assert change[0] in GOOD
-    text = GOOD.replace(*change, 1)
-    with pytest.raises(CourseError, match=word) as raised:
-        load(text)
-    number = int(re.search(r"line (\d+)", raised.value.what)[1])
-    assert text.splitlines()[number - 1] == line
-    assert raised.value.next_step
+    assert refused(load, GOOD.replace(*change, 1), word)[0] == line
 
 
 def test_a_letter_of_another_encoding_is_found(tmp_path):

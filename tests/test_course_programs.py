@@ -3,11 +3,10 @@
 import re
 
 import pytest
-from test_course import GOOD, load
+from test_course import GOOD, load, refused
 
 from deploylab import course as courses
 from deploylab.course.programs import PLACEHOLDERS
-from deploylab.errors import CourseError
 
 __all__ = ["load"]  # the fixture
 
@@ -108,12 +107,8 @@ def test_the_versions_of_the_report_are_those_that_programs_tell(load):
 ])
 def test_what_is_refused_is_named_with_its_line_and_the_cure(load, change, line, word, cure):
     assert change[0] in TEXT
-    text = TEXT.replace(*change, 1)
-    with pytest.raises(CourseError, match=word) as raised:
-        load(text)
-    number = int(re.search(r"line (\d+)", raised.value.what)[1])
-    assert text.splitlines()[number - 1] == line
-    assert re.search(cure, raised.value.next_step)
+    found, next_step = refused(load, TEXT.replace(*change, 1), word)
+    assert found == line and re.search(cure, next_step)
 
 
 COURSE = courses.load()
