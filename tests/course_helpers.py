@@ -1,4 +1,10 @@
-"""A small manifest that is right, for tests that spoil or extend it."""
+"""A small manifest that is right, for tests that spoil or extend it, and what a refusal says."""
+
+import re
+
+import pytest
+
+from deploylab.core.errors import CourseError
 
 GOOD = """
 [app]
@@ -22,7 +28,6 @@ title = "The first"
 lesson = "01"
 guide = "guide_I"
 changes = ["everything"]
-machines = ["web"]
 views = ["hello"]
 processes = ["python"]
 slots = 2
@@ -35,3 +40,11 @@ port = 8010
 title = "The other way"
 expect = { debug = true }
 """
+
+
+def refused(load, text, word):
+    """The line that the refusal of a manifest names, and the next step that it gives."""
+    with pytest.raises(CourseError, match=word) as raised:
+        load(text)
+    assert raised.value.next_step
+    return text.splitlines()[int(re.search(r"line (\d+)", raised.value.what)[1]) - 1], raised.value.next_step

@@ -27,8 +27,8 @@ MACHINE_BYTES = 2_500_000_000      # box, guest and environment, beside the bund
 BLOCK = 1 << 20
 
 # What a bundle's wheels and packages were chosen by: with other files here, some would be missing.
-INPUTS = ("pyproject.toml", "constraints.txt", "sample_app/requirements.txt", "sample_app/requirements-production.txt",
-          "provisioning/box/box.json", "provisioning/box/packages.txt")
+INPUTS = ("pyproject.toml", "constraints.txt", "sample_app/requirements*.txt", "provisioning/box/box.json",
+          "provisioning/box/packages.txt")
 
 
 def folder() -> Path:
@@ -93,7 +93,8 @@ def here() -> dict[str, str]:
 
 def inputs() -> dict[str, str]:
     """The digest of each of the files by which a bundle's parts are chosen."""
-    return {name: hashlib.sha256((paths.ROOT / name).read_bytes()).hexdigest()[:12] for name in INPUTS}
+    found = (path for pattern in INPUTS for path in sorted(paths.ROOT.glob(pattern)))
+    return {str(path.relative_to(paths.ROOT)): hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in found}
 
 
 def use(file: Path, again: str, tell: Callable[[int, int], None] = lambda done, of: None) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from deploylab.core import paths
 from deploylab.core.errors import CourseError
 from deploylab.course.model import App, Break, Contrast, Course, Lesson, Route, Stage, Target, View
+from deploylab.course.programs import Program, full, programs
 from deploylab.course.tables import Source, made, tables
 
 
@@ -71,12 +72,14 @@ def _build(data: dict, references: dict, source: Source) -> Course:
     kinds = (("contrast", Contrast), ("lesson", Lesson), ("break", Break), ("route", Route))
     contrasts, lessons, breaks, routes = (
         tuple(made(cls, one, source, kind, one["name"]) for one in tables(source, data, kind)) for kind, cls in kinds)
-    stages, others = (tuple(_stage(one, source) for one in tables(source, read, "stage"))
+    known = programs(source, data, references)
+    stages, others = (tuple(_stage(one, known, source) for one in tables(source, read, "stage"))
                       for read in (data, references))
     if not stages:
         raise CourseError(f"{source.at('app')}: the course has no [[stage]].", "write one, as CONTRIBUTING.md says")
     return Course(app=made(App, {**app, "views": views}, source, "app"), stages=stages, contrasts=contrasts,
-                  references=others, lessons=lessons, breaks=breaks, routes=routes)
+                  references=others, lessons=lessons, breaks=breaks, routes=routes,
+                  versions={name: one.version for name, one in known.items() if one.version})
 
 
 def _table(source: Source, data: dict, name: str) -> dict[str, Any]:
@@ -88,21 +91,21 @@ def _table(source: Source, data: dict, name: str) -> dict[str, Any]:
     return found
 
 
-def _stage(table: dict, source: Source) -> Stage:
+def _stage(table: dict, known: dict[str, Program], source: Source) -> Stage:
     name, variants = table.pop("name"), tables(source, table, "variant")
     table.pop("variant", None)
     plain = {"stage": name, "variant": None, "slots": None, "expect": {}} | table
-    stage = made(Stage, plain, source, "stage", name)
-    return replace(stage, variants=tuple(_variant(stage, one, source) for one in variants))
+    stage = made(Stage, full(plain, known, source), source, "stage", name)
+    return replace(stage, variants=tuple(_variant(plain, one, known, source) for one in variants))
 
 
-def _variant(stage: Stage, table: dict, source: Source) -> Target:
+def _variant(stage: dict, table: dict, known: dict[str, Program], source: Source) -> Target:
     """A variant is its stage, but for what its own table says. `unchecked`: checks of the stage that it has not."""
-    name, unchecked = table.pop("name"), table.pop("unchecked", [])
-    inherited = ("views", "more_views", "cached", "processes", "slots", "configuration")
-    expect = {key: value for key, value in {**stage.expect, **table.pop("expect", {})}.items() if key not in unchecked}
-    own = {"stage": stage.stage, "variant": name, "expect": expect, **table}
-    return made(Target, {key: getattr(stage, key) for key in inherited} | own, source, "stage", f"{stage.stage}:{name}")
+    name = table.pop("name")
+    inherited = ("views", "more_views", "cached", "programs", "processes", "slots", "configuration", "upon", "sleeps")
+    own = {"stage": stage["stage"], "variant": name, **table, "expect": {**stage["expect"], **table.get("expect", {})}}
+    whole = {key: stage[key] for key in inherited if key in stage} | own
+    return made(Target, full(whole, known, source), source, "stage", f"{stage['stage']}:{name}")
 
 
 def _verify(course: Course, source: Source) -> None:

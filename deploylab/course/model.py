@@ -85,7 +85,7 @@ class Target:
     configuration: tuple[str, ...] = ()  # files on the machine that make it what it is
     environment: dict[str, str] = field(default_factory=dict)  # of the application, beside its stage's
     upon: str = ""                     # the stage whose application server it stands in front of, where it has none
-    start: str = ""                    # a command for the machine; without one it always stands
+    start: str = ""                    # a command for the machine, and so is `stop`; "": it always stands
     stop: str = ""
 
     @property
@@ -109,7 +109,6 @@ class Stage(Target):
     lesson: str
     guide: str
     changes: tuple[str, ...]
-    machines: tuple[str, ...]
     deploy: str = ""                   # the module that brings a machine there; "": provisioning.deploys.NAME
     ladder: bool = True                # whether it is a step from the stage before
     variants: tuple[Target, ...] = field(default=())
@@ -201,6 +200,7 @@ class Course:
 
     Attributes:
         references: what others teach, to compare a stage with: found by name as stages are, but no part of the road.
+        versions: by a program's name, the command by which it tells its version on the machine.
     """
 
     app: App
@@ -210,6 +210,7 @@ class Course:
     lessons: tuple[Lesson, ...] = ()
     breaks: tuple[Break, ...] = ()
     routes: tuple[Route, ...] = ()
+    versions: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def lesson(self, name: str) -> Lesson:
         """The lesson of that name.
@@ -253,9 +254,8 @@ class Course:
         Raises:
             CourseError: there is none; the message lists those there are.
         """
-        for stage in (*self.stages, *self.references):
-            if stage.name == name:
-                return stage
+        if found := [stage for stage in (*self.stages, *self.references) if stage.name == name]:
+            return found[0]
         names = ", ".join(s.name for s in self.stages)
         others = f" The references are: {', '.join(s.name for s in self.references)}." if self.references else ""
         raise CourseError(f"There is no stage '{name}'. The stages are: {names}.{others}", "./lab status")

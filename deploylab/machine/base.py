@@ -1,12 +1,15 @@
 """What every machine can do, whatever kind it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from deploylab.course import Target
 
 OnLine = Callable[[str], None]
+Versions = Mapping[str, Sequence[str]]  # by a program's name, the command by which it tells its version
+NO_VERSIONS: Versions = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,12 @@ class Machine(Protocol):
     def put(self, content: bytes, path: str, *, mode: str = "0644", owner: str = "root:root") -> None:
         """Write a file on the machine, whole or not at all."""
 
-    def facts(self) -> dict[str, Any]:
-        """What the machine is: kind provider cpu n_cpu memory_bytes kernel distro cpus_allowed versions{}."""
+    def facts(self, versions: Versions = NO_VERSIONS) -> dict[str, Any]:
+        """What the machine is: kind provider cpu n_cpu memory_bytes kernel distro cpus_allowed versions{}.
+
+        Args:
+            versions: whose versions to ask for: `Course.versions`. What is not there is left out.
+        """
 
     def inventory(self) -> tuple[str, dict[str, Any]]:
         """How pyinfra reaches it: a host name and its data."""

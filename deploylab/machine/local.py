@@ -4,7 +4,6 @@ The same deploys put the same servers into the real `/etc`. What was there befor
 is not the first process, a small `systemctl` of ours does its words with the scripts in `/etc/init.d`.
 """
 
-import json
 import os
 import platform
 import shlex
@@ -18,8 +17,8 @@ from deploylab.core import paths
 from deploylab.core.errors import HostError, MachineError
 from deploylab.core.progress import Progress
 from deploylab.course import Target
-from deploylab.machine import apt, owned, shell
-from deploylab.machine.base import Completed, OnLine
+from deploylab.machine import apt, guest, owned, shell
+from deploylab.machine.base import NO_VERSIONS, Completed, OnLine, Versions
 from deploylab.machine.guest import facts as guest_facts
 from deploylab.machine.reach import Reach
 
@@ -153,9 +152,9 @@ class LocalMachine(Reach):
     def inventory(self) -> tuple[str, dict[str, Any]]:
         return "@local", {"_sudo": os.geteuid() != 0, "address": self.address, "cpus": server_cpus()}
 
-    def facts(self) -> dict[str, Any]:
-        source = Path(guest_facts.__file__).read_bytes()
-        return {"kind": self.kind, "provider": self.provider, **json.loads(self.run("python3 -", stdin=source).out)}
+    def facts(self, versions: Versions = NO_VERSIONS) -> dict[str, Any]:
+        return {"kind": self.kind, "provider": self.provider,
+                **guest.ask(self, guest_facts, f"facts({dict(versions)!r})")}
 
     def _arrive(self) -> None:
         if not SYSTEMD.exists():

@@ -15,8 +15,8 @@ from deploylab.core import paths
 from deploylab.core.errors import HostError, MachineError
 from deploylab.core.progress import Progress
 from deploylab.course import Target
-from deploylab.machine import box, copies, lxc, owned
-from deploylab.machine.base import Completed, OnLine
+from deploylab.machine import box, copies, guest, lxc, owned
+from deploylab.machine.base import NO_VERSIONS, Completed, OnLine, Versions
 from deploylab.machine.bindings import Vagrant, environment, forget_home, make_file_cm
 from deploylab.machine.guest import facts as guest_facts
 from deploylab.machine.ssh import Ssh, remove_control_dir
@@ -165,10 +165,9 @@ class VagrantMachine:
     def inventory(self) -> tuple[str, dict[str, Any]]:
         return self.ssh.inventory()
 
-    def facts(self) -> dict[str, Any]:
-        source = Path(guest_facts.__file__).read_bytes()
+    def facts(self, versions: Versions = NO_VERSIONS) -> dict[str, Any]:
         return {"kind": self.kind, "provider": self.provider,
-                **json.loads(self.run("python3 -", stdin=source).out)}
+                **guest.ask(self, guest_facts, f"facts({dict(versions)!r})")}
 
     def answers(self) -> bool:
         """Whether its sshd greets, asked in a fraction of a second."""

@@ -94,7 +94,7 @@ class Bench:
     @classmethod
     def of(cls, machine: Machine, course: Course, session: Session, how: LoadSettings) -> "Bench":
         """A bench on this machine; its facts and the deployed revision are read once, now."""
-        facts = machine.facts()
+        facts = machine.facts(course.versions)
         return cls(machine=machine, course=course, session=session, facts=facts,
                    app_rev=converge.app_revision(course), how=replace(how, cpus=free_cpus(facts)))
 

@@ -182,7 +182,7 @@ def unlisted(result: LoadResult, course: Course, machine: Machine | None) -> Run
         **asdict(result), run_id=uuid.uuid4().hex[:12], session_id="", purpose="measure", round=None, pair_id=None,
         stage=target.stage if target else "", variant=target.variant if target else None, view=view,
         server_cpu_s=None, server_runq_wait_s=None, server_rss_bytes=None, server_pss_bytes=None,
-        machine=machine_fields(machine.facts()) if ours else {},
+        machine=machine_fields(machine.facts(course.versions)) if ours else {},
         config_hash=converge.config_hash(course, target.stage) if target else "",
         app_rev=converge.app_revision(course) if target else "",
     )

@@ -4,6 +4,7 @@ pyinfra does the work, in a process of its own (`deploylab.provision.worker`): i
 process can be ended. The spec goes in as one JSON line, events come out as JSON lines.
 """
 
+import ast
 import hashlib
 import json
 import os
@@ -145,7 +146,7 @@ def app_revision(course: Course) -> str:
 def config_hash(course: Course, stage_name: str) -> str:
     """Twelve hexadecimal digits over the stage's table, its deploy and its configuration files.
 
-    A file that is other stages' alone is left out, and so is another stage's deploy that this one does not import.
+    A file that is other stages' alone is left out, and so is a deploy that this one does not import.
     """
     stage = course.stage(stage_name)
     sha = hashlib.sha256(json.dumps(asdict(stage), sort_keys=True).encode())
@@ -165,34 +166,39 @@ def _deploy_of(course: Course, stage_name: str) -> str:
 
 
 def _files_of(course: Course, stage_name: str) -> list[Path]:
-    """The deploys and files that make a stage."""
+    """The deploys and files that make a stage: its deploy with all that it imports, and its configuration.
+
+    A file that targets list as `configuration` is of their stages; one that none lists is everybody's.
+    """
     own = deploy_path(course, stage_name)
-    imported = " ".join(re.findall(r"^(?:from|import) .*$", own.read_text(encoding="utf-8"), re.MULTILINE))
-    stages = [*NO_STAGE, *(s.name for s in (*course.stages, *course.references))]
-    borrowed = {name for name in stages if re.search(rf"\b{name}\b", imported)}
-    folders = (paths.PROVISIONING / "deploys", paths.PROVISIONING / "files", own.parent / "files")
-    found = (path for folder in folders for path in folder.rglob("*")
-             if path.is_file() and "__pycache__" not in path.parts)
-
-    def is_ours(path: Path) -> bool:
-        owners = _owners(course, path)
-        return not owners or stage_name in owners or path.parent.name == "deploys" and bool(owners & borrowed)
-
-    return sorted(path for path in {own, *found, *paths.PROVISIONING.glob("*.py"),
-                                   *(paths.PROVISIONING / "operations").glob("*.py")} if is_ours(path))
+    found = {(path, "/" + path.relative_to(folder).as_posix().removesuffix(".j2"))
+             for folder in (paths.PROVISIONING / "files", own.parent / "files") for path in folder.rglob("*")
+             if path.is_file() and "__pycache__" not in path.parts}
+    listed: dict[str, set[str]] = {}
+    for target in course.all_targets:
+        for on_guest in target.configuration:
+            listed.setdefault(on_guest, set()).add(target.stage)
+    files = {path for path, on_guest in found if stage_name in listed.get(on_guest, {stage_name})}
+    return sorted(files | _with_imports(own))
 
 
-def _owners(course: Course, path: Path) -> set[str]:
-    """The stages whose file it is: one bears its name, or lists it as `configuration`. Nobody's is everybody's."""
-    slugs = {target.slug: target.stage for target in course.all_targets} | {name: name for name in NO_STAGE}
-    if path.parent.name == "deploys":
-        return {path.stem} & set(slugs.values())
-    on_guest = "/" + path.as_posix().partition("/files/")[2].removesuffix(".j2")
-    # The longest first: `one-static` is a variant of `one`, and no file of `static`.
-    bears = (stage for slug, stage in sorted(slugs.items(), key=lambda item: -len(item[0]))
-             if re.search(rf"[-/]{slug}(\.\w+)?$|^/srv/deploylab/{stage}/", on_guest))
-    named = {stage for stage in [next(bears, None)] if stage}
-    return named | {target.stage for target in course.all_targets if on_guest in target.configuration}
+def _with_imports(module: Path) -> set[Path]:
+    """The module's file, and those of all modules of `provisioning` that it imports, and they in turn."""
+    found: set[Path] = set()
+    to_read = [module]
+    while to_read:
+        path = to_read.pop()
+        if path in found or not path.is_file():
+            continue
+        found.add(path)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == paths.PROVISIONING.name:
+                folder = paths.PROVISIONING.parent.joinpath(*(node.module or "").split("."))
+                # What is imported from a package may be a module or a package of its own, or a name in its __init__.py.
+                names = ["__init__", *(one.name for one in node.names)]
+                to_read += [folder.with_suffix(".py"), *(folder / f"{name}.py" for name in names),
+                            *(folder / name / "__init__.py" for name in names)]
+    return found
 
 
 @contextmanager

@@ -76,7 +76,12 @@ def requirements(lab: Lab, production: bool) -> str:
 
 def records(lab: Lab, production: bool) -> str:
     """A shell expression for the list of files of each Python package: they change when a package does."""
-    return f"$({operations.VENV}/bin/python {operations.LIB}/requirements --records {requirements(lab, production)})"
+    return records_of(requirements(lab, production))
+
+
+def records_of(requirements: str) -> str:
+    """The same for the packages that this requirements file names."""
+    return f"$({operations.VENV}/bin/python {operations.LIB}/requirements --records {requirements})"
 
 
 def read_at_start(lab: Lab, production: bool) -> list[str]:

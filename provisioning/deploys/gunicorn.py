@@ -1,12 +1,42 @@
-"""gunicorn as the application server, kept by supervisord; shared by every stage that has it."""
+"""The application server, kept by supervisord: gunicorn, or another in its place. All stages that have one share it."""
+
+from dataclasses import dataclass
 
 from provisioning import operations
 from provisioning.deploys import app, common, variants
 from provisioning.lab import Lab
 
+BIN = f"{operations.VENV}/bin"
 
-def serve(lab: Lab, *slugs: str, reads: list[str] | None = None, behind_a_front: bool = True) -> None:
-    """gunicorn of each target, with its configuration, environment and supervisord's table.
+
+@dataclass(frozen=True)
+class Server:
+    """An application server. In its texts {} is the target's name as files bear it: `nginx-sync`.
+
+    Attributes:
+        name: for a person.
+        process: the whole command line (a regular expression) of its processes.
+        configuration: its file, "" where all is said in the environment or the command.
+        command: what supervisord runs instead of what the stage's table says; "" for that.
+        packages: of Debian, that it needs.
+        requirements: the file of `sample_app` with its Python packages, "" for those that every stage has.
+    """
+
+    name: str
+    process: str
+    configuration: str = ""
+    command: str = ""
+    packages: tuple[str, ...] = ()
+    requirements: str = ""
+
+
+GUNICORN = Server("gunicorn", f"{BIN}/python[0-9.]* {BIN}/gunicorn .*--name deploylab-{{}} .*",
+                  "/etc/deploylab/gunicorn-{}.py")
+
+
+def serve(lab: Lab, *slugs: str, server: Server = GUNICORN, reads: list[str] | None = None,
+          behind_a_front: bool = True) -> None:
+    """The application server of each target, with its configuration, environment and supervisord's table.
 
     A target that sleeps is made ready and not started.
 
@@ -18,16 +48,24 @@ def serve(lab: Lab, *slugs: str, reads: list[str] | None = None, behind_a_front:
     if behind_a_front:
         common.sockets()
     supervisor(lab)
+    if server.packages:
+        operations.packages(list(server.packages))
+    reads = reads or app.read_at_start(lab, production=True)
+    if server.requirements:
+        requirements = f"{lab.folder}/app/{server.requirements}"
+        operations.virtualenv(requirements)
+        reads = [*reads, app.records_of(requirements)]
     for slug in slugs:
-        files = {**variants.file(lab, slug, "/etc/deploylab/gunicorn-{}.py"), **variants.environment(lab, slug)}
-        table = variants.file(lab, slug, "/etc/supervisor/conf.d/deploylab-{}.conf")
-        operations.placed(name=f"Files of gunicorn for {lab.name_of(slug)}", files={**files, **table})
+        own = variants.file(lab, slug, server.configuration) if server.configuration else {}
+        files = {**own, **variants.environment(lab, slug)}
+        table = variants.table(lab, slug, server.command.format(slug))
+        operations.placed(name=f"Files of {server.name} for {lab.name_of(slug)}", files={**files, **table})
         url = f"--unix-socket /run/deploylab/{slug}.sock http://localhost/"
         if not behind_a_front:
             port = lab.ports[lab.name_of(slug)]
             operations.port_for("gunicorn", port)
             url = f"http://127.0.0.1:{port}/"
-        running(lab, slug, [*files, *(reads or app.read_at_start(lab, production=True))], url)
+        running(lab, slug, server.process.format(slug), [*files, *reads], url)
 
 
 def supervisor(lab: Lab) -> None:
@@ -37,10 +75,9 @@ def supervisor(lab: Lab) -> None:
     operations.only("/etc/supervisor/conf.d", [f"deploylab-{slug}.conf" for slug in lab.slugs])
 
 
-def running(lab: Lab, slug: str, files: list[str], url: str) -> None:
+def running(lab: Lab, slug: str, process: str, files: list[str], url: str) -> None:
     """The program runs with these files as they are now, and answers."""
-    program, bin_ = f"deploylab-{slug}", f"{operations.VENV}/bin"
-    process = f"{bin_}/python[0-9.]* {bin_}/gunicorn .*--name {program} .*"
+    program = f"deploylab-{slug}"
     if lab.name_of(slug) in lab.sleepers:
         operations.asleep(program, process, files)
         return

@@ -5,16 +5,37 @@ from provisioning.deploys import app, common, front, gunicorn, mariadb
 from provisioning.lab import Lab
 
 BARE = "nginx-bare"  # the variant without nginx in front
+LIGHTTPD, CONF = "nginx-lighttpd", "/etc/lighttpd/lighttpd.conf"  # lighttpd there, before the same gunicorn
+SERVERS = {  # the variants with another application server
+    "nginx-granian": gunicorn.Server(
+        "granian", f"{gunicorn.BIN}/python[0-9.]* {gunicorn.BIN}/granian .*/{{}}.sock .*",
+        command=f"{gunicorn.BIN}/granian --uds /run/deploylab/{{}}.sock programme.wsgi:application",
+        requirements="requirements-granian.txt"),
+    "nginx-uwsgi": gunicorn.Server(
+        "uWSGI", "/usr/bin/uwsgi .*/{}.sock .*", packages=("uwsgi-core", "uwsgi-plugin-python3"),
+        # The numbers are gunicorn's. Each process loads the application itself, as there; TERM ends it, else it would
+        # mean "load again"; the head of a request may be as long as nginx lets it be. nginx writes the log.
+        command="/usr/bin/uwsgi --socket /run/deploylab/{}.sock --chmod-socket=777 --plugins python3 "
+                f"--virtualenv {operations.VENV} --module programme.wsgi:application --master --processes 2 "
+                "--threads 8 --lazy-apps --die-on-term --harakiri 30 --buffer-size 16384 --disable-logging"),
+}
 
 
 def deploy(lab: Lab) -> None:
     application(lab)
     app.static(lab)
     # The variants: the same in everything but gunicorn's file (sync, bare) or the environment (reconnect, debug).
-    gunicorn.serve(lab, *lab.wanted)
-    front.nginx(lab, *(slug for slug in lab.wanted if slug != BARE), reads=(f"{lab.folder}/static/",))
+    gunicorn.serve(lab, *(slug for slug in lab.wanted if slug not in (*SERVERS, LIGHTTPD)))
+    for slug in [slug for slug in lab.wanted if slug in SERVERS]:
+        gunicorn.serve(lab, slug, server=SERVERS[slug])
+    front.nginx(lab, *(slug for slug in lab.wanted if slug not in (BARE, LIGHTTPD)), reads=(f"{lab.folder}/static/",))
     if BARE in lab.wanted:
         operations.port_for("gunicorn", lab.port_of("bare"))
+    if LIGHTTPD in lab.wanted:
+        operations.packages(["lighttpd"])
+        common.place(CONF)
+        operations.port_for("lighttpd", lab.port_of("lighttpd"))
+        operations.dormant("lighttpd", [CONF], pids="pgrep -d, -x lighttpd", test=f"lighttpd -tt -f {CONF}")
 
 
 def application(lab: Lab) -> None:

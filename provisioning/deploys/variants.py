@@ -9,10 +9,6 @@ import shlex
 from provisioning.deploys.common import File, rendered
 from provisioning.lab import FILES, Lab
 
-AT_BOOT = "; Started with supervisord, at boot.\nautostart=true"
-ASLEEP = ("; Asleep: it stands only while it is needed, and leaves the memory to others. To wake it:\n"
-          ";   sudo supervisorctl start deploylab-{slug}\nautostart=false")
-
 
 def file(lab: Lab, slug: str, pattern: str) -> dict[str, File]:
     """A configuration file of one target, for `operations.placed`.
@@ -22,6 +18,19 @@ def file(lab: Lab, slug: str, pattern: str) -> dict[str, File]:
         pattern: the path on the machine, with {} where the slug stands.
     """
     return {pattern.format(slug): (content(lab, slug, pattern).encode(), "644", "root")}
+
+
+def table(lab: Lab, slug: str, command: str = "") -> dict[str, File]:
+    """supervisord's table of one target.
+
+    Args:
+        command: the program that it runs instead of what the stage's table says, "" for that.
+    """
+    pattern = "/etc/supervisor/conf.d/deploylab-{}.conf"
+    text = content(lab, slug, pattern)
+    if command:
+        text = re.sub(r'^(command=.*\bexec )[^"]*', lambda found: found[1] + command, text, flags=re.MULTILINE)
+    return {pattern.format(slug): (text.encode(), "644", "root")}
 
 
 def content(lab: Lab, slug: str, pattern: str) -> str:
@@ -36,6 +45,7 @@ def renamed(lab: Lab, slug: str, text: str) -> str:
     """A stage's file for one of its variants: program, upstream, socket, log and port are the variant's.
 
     Code, static files and data stay the stage's; so does the environment, if the variant has none of its own.
+    A variant that sleeps is not started with supervisord.
     """
     stage, name = re.escape(lab.stage), lab.name_of(slug)
     environment = "" if lab.environments[name] else r"\.env\b|"
@@ -43,8 +53,8 @@ def renamed(lab: Lab, slug: str, text: str) -> str:
     text = re.sub(rf"\bdeploylab_{stage}\b", f"deploylab_{slug.replace('-', '_')}", text)
     # nginx's `listen 0.0.0.0:8003;`, Apache's `Listen 0.0.0.0:8002` and `<VirtualHost *:8002>`.
     text = re.sub(rf"(\b[lL]isten 0\.0\.0\.0:|\*:){lab.port}\b", rf"\g<1>{lab.ports[name]}", text)
-    if name in lab.sleepers:
-        text = text.replace(AT_BOOT, ASLEEP.format(slug=slug))
+    if name in lab.sleepers:  # the manifest says so; supervisord's directive follows
+        text = re.sub("^autostart=.*$", "autostart=false", text, flags=re.MULTILINE)
     return text.replace(f"stage `{lab.stage}`", f"variant `{name}`")
 
 

@@ -1,24 +1,14 @@
 """The manifest: what it refuses, and that it agrees with the files beside it."""
 
-import re
 
 import pytest
-from course_helpers import GOOD
+from course_helpers import GOOD, refused
 
 from deploylab import course as courses
 from deploylab.core import paths
 from deploylab.core.errors import CourseError
 from deploylab.provision import checks, converge
-
-
-@pytest.fixture
-def load(tmp_path):
-    def load(text):
-        path = tmp_path / "course.toml"
-        path.write_text(text)
-        return courses.load(path)
-
-    return load
+from tests import course_snapshot
 
 
 def test_a_good_course(load):
@@ -71,12 +61,7 @@ parts = []
 ])
 def test_what_is_refused_is_named_with_its_line_and_the_cure(load, change, line, word):
     assert change[0] in GOOD
-    text = GOOD.replace(*change, 1)
-    with pytest.raises(CourseError, match=word) as raised:
-        load(text)
-    number = int(re.search(r"line (\d+)", raised.value.what)[1])
-    assert text.splitlines()[number - 1] == line
-    assert raised.value.next_step
+    assert refused(load, GOOD.replace(*change, 1), word)[0] == line
 
 
 def test_a_letter_of_another_encoding_is_found(tmp_path):
@@ -162,6 +147,13 @@ def test_an_unknown_name_lists_those_there_are(load, name):
 COURSE = courses.load()
 STAGES = pytest.mark.parametrize("stage", COURSE.stages, ids=lambda stage: stage.name)
 TARGETS = pytest.mark.parametrize("target", COURSE.targets, ids=lambda target: target.name)
+
+
+def test_the_course_comes_to_what_was_last_looked_at():
+    """A change of the manifest shows in full what it does to every stage and variant, before it is committed."""
+    assert course_snapshot.text(COURSE) == course_snapshot.SNAPSHOT.read_text(encoding="utf-8"), (
+        f"The manifest comes to another course than {course_snapshot.SNAPSHOT.name} has. If that is meant: "
+        f"{course_snapshot.RENEW}, and look at `git diff tests/course.json`.")
 
 
 @STAGES

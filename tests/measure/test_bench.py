@@ -14,7 +14,7 @@ from deploylab.measure.bench import Bench, LoadSettings, opened
 
 COURSE = courses.load()
 NGINX = COURSE.target("nginx")
-MACHINE = SimpleNamespace(facts=lambda: {"kind": "vagrant", "provider": "virtualbox"})
+MACHINE = SimpleNamespace(facts=lambda versions: {"kind": "vagrant", "provider": "virtualbox"})
 
 
 @pytest.fixture

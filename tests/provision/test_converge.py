@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
 
@@ -155,16 +156,32 @@ def test_the_hash_is_of_those_that_list_the_file(stage, hash_after):
 
 def test_a_deploy_is_of_its_stage_and_of_those_that_import_it_and_what_is_shared_is_of_all(hash_after):
     assert hash_after("deploys/runserver.py") == ["runserver"]
-    assert set(hash_after("deploys/nginx.py")) >= {"apache", "nginx"}
+    assert set(hash_after("deploys/nginx.py")) == {"apache", "nginx"}
+    assert "runserver" not in hash_after("deploys/gunicorn.py")
     assert hash_after("deploys/common.py") == STAGES
-    assert hash_after("files/etc/deploylab/calibration.conf") == []
+    assert hash_after("operations/base.py") == STAGES
+    assert hash_after("deploys/ground.py") == []
 
 
-def test_a_variant_named_like_a_stage_is_no_file_of_that_stage(hash_after):
-    first, *others = COURSE.stages
-    variant = dataclasses.replace(first.variants[0], variant=others[0].name)
-    course = dataclasses.replace(COURSE, stages=(dataclasses.replace(first, variants=(variant,)), *others))
-    assert hash_after(f"files/etc/deploylab/one-{first.name}-{others[0].name}.conf", course) == [first.name]
+def test_a_file_that_no_target_lists_is_of_all(hash_after):
+    assert hash_after("files/etc/deploylab/of-nobody.conf") == STAGES
+
+
+def test_a_file_is_of_those_that_list_it_whatever_its_name_is(hash_after):
+    first, second, *others = COURSE.stages
+    variant = dataclasses.replace(first.variants[0], configuration=(f"/etc/deploylab/{second.name}.conf",))
+    course = dataclasses.replace(COURSE, stages=(dataclasses.replace(first, variants=(variant,)), second, *others))
+    assert hash_after(f"files/etc/deploylab/{second.name}.conf", course) == [first.name]
+
+
+def test_a_file_that_bears_a_target_s_name_is_listed_by_it():
+    """Else a change of it would be a change of every stage. A variant's may be its stage's, with the names changed."""
+    folder = paths.PROVISIONING / "files"
+    files = {"/" + path.relative_to(folder).as_posix().removesuffix(".j2") for path in folder.rglob("*")
+             if path.is_file() and path.suffix != ".pyc"}
+    listed = {path for target in COURSE.all_targets for path in target.configuration}
+    named = re.compile(rf"deploylab.*\b({'|'.join(target.slug for target in COURSE.targets)})\b")
+    assert not sorted(path for path in files - listed if named.search(path))
 
 
 @pytest.fixture(scope="module")

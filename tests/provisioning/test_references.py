@@ -31,7 +31,6 @@ title = "As they do it"
 lesson = "10"
 guide = "references"
 changes = ["everything"]
-machines = ["web"]
 deploy = "tests.benchmarks.references.deploy"
 views = ["hello"]
 processes = ["python"]

@@ -45,6 +45,17 @@ def test_a_variant_s_file_differs_from_its_stage_s_in_names_alone():
     assert "/etc/deploylab/nginx-debug.env;" in variants.content(lab, "nginx-debug", TABLE)
 
 
+def test_another_application_server_takes_the_place_of_the_stage_s_in_its_table_alone():
+    lab = lab_of("nginx")
+    [(path, (stage, _, _))] = variants.table(lab, "nginx-sync").items()
+    [(same, (other, _, _))] = variants.table(lab, "nginx-sync", "/usr/bin/other --name 'x'").items()
+    assert path == same == TABLE.format("nginx-sync")
+    apart = [lines for lines in zip(stage.decode().splitlines(), other.decode().splitlines(), strict=True)
+             if lines[0] != lines[1]]
+    assert [other for _, other in apart] == [
+        "command=/bin/sh -c \"set -a; . /etc/deploylab/nginx.env; exec /usr/bin/other --name 'x'\""]
+
+
 SLEEPERS = [target for target in COURSE.targets if target.start]
 
 
@@ -52,13 +63,15 @@ SLEEPERS = [target for target in COURSE.targets if target.start]
 def test_a_sleeper_is_not_started_at_boot(target):
     table = variants.content(lab_of(target.stage), target.slug, TABLE)
     assert "\nautostart=false\n" in table and "\nautostart=true\n" not in table
+    whatever = variants.renamed(lab_of(target.stage), target.slug, "[program:x]\nautostart=true   ; said otherwise\n")
+    assert whatever == "[program:x]\nautostart=false\n", "the manifest decides, and no comment does"
     assert (target.start, target.stop) == tuple(f"supervisorctl {verb} deploylab-{target.slug}" for verb in
                                                 ("start", "stop"))
 
 
 @pytest.mark.parametrize("target", [t for t in SLEEPERS if "systemctl" in t.start], ids=lambda t: t.name)
 def test_a_service_that_sleeps_is_woken_and_put_to_sleep_by_its_name(target):
-    unit = f"apache2@{target.variant}"
+    unit = target.start.split()[-1]
     assert (target.start, target.stop) == (f"systemctl start {unit}", f"systemctl stop {unit}")
     assert unit in target.expect["services"]
 

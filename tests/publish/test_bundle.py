@@ -36,7 +36,7 @@ PARTS = {"begin.sh": b"#!/bin/sh\n", "project.tar.gz": b"project", "host-package
 @pytest.fixture
 def clone(tmp_path, monkeypatch) -> Path:
     """A clone of the project of one's own, as far as a bundle cares."""
-    for name in bundle.INPUTS:
+    for name in bundle.inputs():
         (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(paths.ROOT / name, tmp_path / "clone" / name)
     monkeypatch.setattr(paths, "ROOT", tmp_path / "clone")

@@ -9,6 +9,7 @@ import pytest
 import synthetic
 from synthetic import run
 
+from deploylab import course as courses
 from deploylab.core import units
 from deploylab.load import Progress
 from deploylab.report import plots
@@ -75,6 +76,24 @@ def test_the_text_of_an_svg_keeps_its_figures():
     runs = [run(rps=11_530, round=i, view="asset") for i in (1, 2, 3)]
     plot = plots.latency(runs, COURSE)
     assert units.ms(next(iter(stats.summarise(runs).values())).latency_ns["p50"]) in plot.svg
+
+
+def test_any_number_of_stages_are_told_apart():
+    course = courses.load()
+    many = replace(course, stages=tuple(replace(course.stages[0], stage=f"s{n}") for n in range(30)))
+    looks = [plots.style(many, stage.stage) for stage in many.stages]
+    assert len(set(looks)) == 30
+    assert {plots.style(many, one.stage) for one in course.references}.isdisjoint(looks)
+    assert plots.style(many, "of-another-course") not in looks
+    colours, markers = zip(*looks[:7], strict=True)
+    assert len(set(colours)) == len(set(markers)) == 7, "neither comes again before it must"
+
+
+def test_the_stages_look_as_in_every_report_before():
+    course = courses.load()
+    assert [plots.style(course, stage.stage) for stage in course.stages[:7]] == [
+        ("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"),
+        ("#8C8C8C", "X")]
 
 
 def test_a_stage_has_the_same_colour_and_marker_whatever_was_measured():

@@ -1,25 +1,10 @@
-"""Prints what this machine is, as JSON. Runs on the guest."""
+"""What this machine is. Runs on the guest."""
 
-import json
 import os
 import platform
 import subprocess
 from pathlib import Path
 
-# How each program tells its version. Those that are not there are left out.
-PROGRAMS = {
-    "python": ["python3", "-V"],
-    "nginx": ["/usr/sbin/nginx", "-v"],
-    "apache": ["/usr/sbin/apache2", "-v"],
-    "mod_wsgi": ["dpkg-query", "-W", "-f", "${Version}", "libapache2-mod-wsgi-py3"],
-    "mariadb": ["/usr/sbin/mariadbd", "--version"],
-    "supervisor": ["supervisord", "--version"],
-    "gunicorn": ["/srv/deploylab/venv/bin/gunicorn", "--version"],
-    "django": ["/srv/deploylab/venv/bin/python", "-m", "django", "--version"],
-    "memcached": ["memcached", "--version"],
-    "redis": ["redis-server", "--version"],
-    "varnish": ["/usr/sbin/varnishd", "-V"],
-}
 # Where the kernel keeps the memory limit of a container: version 2 and version 1 of control groups.
 MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -53,9 +38,13 @@ def cpu_model():
     return platform.machine()
 
 
-def facts():
-    """All of it, in one dictionary."""
-    found = {name: version(command) for name, command in PROGRAMS.items()}
+def facts(programs):
+    """All of it, in one dictionary.
+
+    Args:
+        programs: the command by which each program tells its version, by name. Those that are not there are left out.
+    """
+    found = {name: version(command) for name, command in programs.items()}
     allowed = sorted(os.sched_getaffinity(0))
     return {
         "cpu": cpu_model(),
@@ -66,7 +55,3 @@ def facts():
         "distro": platform.freedesktop_os_release()["PRETTY_NAME"],
         "versions": {name: v for name, v in found.items() if v},
     }
-
-
-if __name__ == "__main__":
-    print(json.dumps(facts()))

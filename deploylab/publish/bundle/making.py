@@ -110,9 +110,8 @@ def _collect(course: Course, work: Path, progress: Progress) -> None:
     with progress.phase("host wheels", "Python packages for hosts"):
         wheels.for_host(work / bundle.HOST_WHEELS, progress)
     with progress.phase("guest wheels", "Python packages for guests"):
-        folder = paths.ROOT / course.app.source
-        wheels.for_guest(work / bundle.GUEST_WHEELS, work / bundle.GUEST_PACKAGES, packages,
-                         [folder / course.app.requirements, folder / course.app.production_requirements], progress)
+        requirements = sorted((paths.ROOT / course.app.source).glob("requirements*.txt"))
+        wheels.for_guest(work / bundle.GUEST_WHEELS, work / bundle.GUEST_PACKAGES, packages, requirements, progress)
 
 
 def _manifest(target: str, commit: str, work: Path) -> dict[str, Any]:

@@ -31,10 +31,13 @@ LOOK = {
     "grid.color": GRID, "grid.linewidth": 0.6, "text.color": INK, "xtick.color": INK, "ytick.color": INK,
     "axes.facecolor": "none", "legend.frameon": False, "svg.fonttype": "none", "figure.dpi": 100,
 }
-# Okabe and Ito's colours, told apart by people who see red and green alike; each with a marker of its own.
+# Okabe and Ito's colours, told apart by people who see red and green alike.
 # Source: M. Okabe, K. Ito, "Color Universal Design", 2008. Their yellow and black vanish on white or on dark.
-STYLES = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"),
-          ("#56B4E9", "P"), ("#8C8C8C", "X"))
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C")
+# The lengths of the two have no common divisor: 7 x 13 = 91 pairs before one comes again.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", "p", ">", "d", "h")
+STYLES = tuple(zip(COLOURS, MARKERS, strict=False))  # for what has no more than seven of its kind
+UNKNOWN = (COLOURS[-1], ".")                          # a stage that this course does not have
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,15 @@ class Plot:
 
 
 def style(course: Course, stage: str) -> tuple[str, str]:
-    """The colour and the marker of a stage: by its place in the course, so they never depend on the data."""
-    names = [one.stage for one in course.stages]
-    return STYLES[names.index(stage) % len(STYLES)] if stage in names else STYLES[-1]
+    """The colour and the marker of a stage: by its place in the course, so they never depend on the data.
+
+    No other of the first 91 stages and references has the same two.
+    """
+    names = [one.stage for one in (*course.stages, *course.references)]
+    if stage not in names:
+        return UNKNOWN
+    place = names.index(stage)
+    return COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
 
 
 def panels(n: int, n_rows: Sequence[int], columns: int, extra_in: float = 0.95) -> tuple[Figure, list[Axes]]:
