@@ -27,7 +27,8 @@ from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_host, ctx_state
 
 LAST_LINES = 15
-LEFTOVERS = "/usr/local/lib/deploylab/leftovers"
+LIB = "/usr/local/lib/deploylab"
+LEFTOVERS, APT_CONFIG = f"{LIB}/leftovers", f"{LIB}/apt.conf"
 
 
 class Report(BaseStateCallback):
@@ -81,15 +82,16 @@ def main() -> int:
 
 
 def _state(spec: dict[str, Any]) -> State:
-    name, data = spec["inventory"]["name"], dict(spec["inventory"]["data"])
-    # The mark by which a cancelled converge finds its commands on the machine again.
-    data["_env"] = {"DEPLOYLAB_CONVERGE": spec["lab"]["mark"]}
+    name, data = spec["inventory"]["name"], spec["inventory"]["data"]
+    # The mark by which a cancelled converge finds its commands on the machine again, and what apt does otherwise.
+    env = {"DEPLOYLAB_CONVERGE": spec["lab"]["mark"], "APT_CONFIG": APT_CONFIG}
+    os.umask(0o022)  # what is made on this computer is for everybody to read, whoever begins it
     if cpus := data.get("cpus"):  # what we start on this computer inherits them: the load has others
         os.sched_setaffinity(0, cpus)
     inventory = Inventory(([(name, data)], {}))
     # Each operation is evaluated when its turn comes, and never before: on a bare machine most
     # questions make no sense until the operations before have run.
-    state = State(inventory, Config(CONNECT_TIMEOUT=15), check_for_changes=False)
+    state = State(inventory, Config(CONNECT_TIMEOUT=15, ENV=env), check_for_changes=False)
     state.print_input = state.print_output = True
     return state
 

@@ -2,10 +2,13 @@
 
 import shlex
 
+from pyinfra.operations import apt, files, pip
+
 from provisioning import operations
 from provisioning.deploys.common import place, text
 from provisioning.lab import Lab
 
+LIB, VENV = operations.LIB, operations.VENV
 BUNDLE = "/srv/deploylab/app.bundle"
 # What pip needs to build the database driver.
 BUILD = ["gcc", "libc6-dev", "libmariadb-dev", "pkg-config", "python3-dev"]
@@ -18,12 +21,20 @@ def packages(lab: Lab, *, production: bool, writable: bool = False) -> None:
         production: with the database driver and the application server.
         writable: the application may make files of its own in the stage's folder (SQLite).
     """
-    operations.packages(["git", "python3-venv", *(BUILD if production else [])])
+    packages = ["git", "python3-venv", *(BUILD if production else [])]
+    apt.packages(name=f"Packages: {' '.join(packages)}", packages=packages, update=True,
+                 _if=operations.missing(packages))
     bundle(lab)
     # The sticky bit: the application may add files, but not move away those of root.
-    operations.folder(lab.folder, *(("1775", "root:deploylab") if writable else ()))
+    files.directory(name=f"Folder {lab.folder}", path=lab.folder, user="root",
+                    group="deploylab" if writable else "root", mode="1775" if writable else "755")
     operations.checkout(f"{lab.folder}/app", lab.revision, BUNDLE)
-    operations.virtualenv(requirements(lab, production))
+    pinned = requirements(lab, production)
+    # pip.packages runs pip each time for a requirements file; `_if` compares what is installed with it.
+    pip.packages(name="Python packages", requirements=pinned, virtualenv=VENV,
+                 virtualenv_kwargs={"venv": True, "python": "python3"},
+                 extra_install_args="--no-input --disable-pip-version-check --progress-bar off",
+                 _if=operations.unless(f"{VENV}/bin/python {LIB}/requirements {pinned}"))
 
 
 def code(lab: Lab, *, production: bool, writable: bool = False) -> None:
@@ -41,7 +52,9 @@ def code(lab: Lab, *, production: bool, writable: bool = False) -> None:
 
 def bundle(lab: Lab) -> None:
     """The code in one file, a repository that git clones from."""
-    operations.bundle(name="The code has arrived", source=lab.bundle, revision=lab.revision, path=BUNDLE)
+    # Two bundles of one revision may differ in their bytes. It stands in the second line.
+    files.put(name="The code has arrived", src=lab.bundle, dest=BUNDLE, user="root", group="root", mode="644",
+              _if=operations.unless(f"sed -n '2s/ .*//p; 2q' {BUNDLE} | grep -qx {lab.revision}"))
 
 
 def data(lab: Lab, start_over: str, variant: str = "") -> None:
@@ -64,7 +77,7 @@ def static(lab: Lab, hashed: bool = False) -> None:
         hashed: what DJANGO_STATIC_FILES=hashed in the stage's environment needs, and compressed copies.
     """
     folder = f"{lab.folder}/static"
-    operations.folder(folder, "755", "deploylab:deploylab")
+    files.directory(name=f"Folder {folder}", path=folder, user="deploylab", group="deploylab", mode="755")
     operations.collected(lab.stage, folder, hashed)
 
 
@@ -76,7 +89,7 @@ def requirements(lab: Lab, production: bool) -> str:
 
 def records(lab: Lab, production: bool) -> str:
     """A shell expression for the list of files of each Python package: they change when a package does."""
-    return f"$({operations.VENV}/bin/python {operations.LIB}/requirements --records {requirements(lab, production)})"
+    return f"$({VENV}/bin/python {LIB}/requirements --records {requirements(lab, production)})"
 
 
 def read_at_start(lab: Lab, production: bool) -> list[str]:

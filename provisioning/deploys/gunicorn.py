@@ -1,5 +1,7 @@
 """gunicorn as the application server, kept by supervisord; shared by every stage that has it."""
 
+from pyinfra.operations import apt, systemd
+
 from provisioning import operations
 from provisioning.deploys import app, common, variants
 from provisioning.lab import Lab
@@ -32,8 +34,9 @@ def serve(lab: Lab, *slugs: str, reads: list[str] | None = None, behind_a_front:
 
 def supervisor(lab: Lab) -> None:
     """supervisord runs, with the tables of the lab alone."""
-    operations.packages(["supervisor"])
-    operations.service("supervisor", "/usr/bin/python3 /usr/bin/supervisord.*", [])
+    apt.packages(name="Packages: supervisor", packages=["supervisor"], update=True,
+                 _if=operations.missing(["supervisor"]))
+    systemd.service(name="Service supervisor", service="supervisor", running=True, enabled=True)
     operations.only("/etc/supervisor/conf.d", [f"deploylab-{slug}.conf" for slug in lab.slugs])
 
 
