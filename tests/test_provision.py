@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import subprocess
+import sys
 
 import pytest
 from plan_helpers import plans
@@ -11,6 +12,7 @@ from deploylab import course as courses
 from deploylab import network, paths, provision, source
 from deploylab.errors import ConvergeError, CourseError, HostError
 from deploylab.machine.ssh import Ssh
+from provisioning import operations
 
 COURSE = courses.load()
 LIB = paths.PROVISIONING / "files/usr/local/lib/deploylab"
@@ -160,6 +162,12 @@ def test_a_plan_is_made_without_asking_the_machine(stage, planned):
     assert isinstance(names, list), names
     assert len(names) > 10 or stage == provision.GROUND
     assert not [name for name in names if "operations." in name], "every operation has a name for a person"
+
+
+def test_our_own_operations_say_what_pyinfra_lacks():
+    own = [getattr(operations, name) for name in operations.__all__ if callable(getattr(operations, name))]
+    silent = [of.__name__ for of in own if "pyinfra" not in f"{of.__doc__} {sys.modules[of.__module__].__doc__}"]
+    assert len(own) > 10 and silent == ["heard"], "heard changes a text, and is no operation"
 
 
 def test_a_stage_without_a_deploy_is_refused(monkeypatch, tmp_path):

@@ -30,7 +30,7 @@ def unless(test: str) -> Callable[[], bool]:
 
 
 def missing(packages: list[str]) -> Callable[[], bool]:
-    """For `_if` of `apt.packages`: not all of these Debian packages are installed.
+    """For `_if` of pyinfra's `apt.packages`: not all of these Debian packages are installed.
 
     With `update=True` alone apt would fetch its lists each time, and report a change.
     """
