@@ -49,7 +49,10 @@ def running(reads: list[str]) -> None:
 
 
 def processes() -> None:
-    """As many nginx processes as this machine has processors: `nproc` knows what a container may use."""
+    """As many nginx processes as this machine has processors: `nproc` knows what a container may use.
+
+    The machine alone can tell: pyinfra makes a file of what is known before.
+    """
     line = "worker_processes $(nproc);"
     operations.ensure(name="nginx: one process for each processor", holds=f'[ "$(cat {PROCESSES})" = "{line}" ]',
                       otherwise=f'echo "{line}" > {PROCESSES}')

