@@ -21,9 +21,8 @@ def packages(lab: Lab, *, production: bool, writable: bool = False) -> None:
         production: with the database driver and the application server.
         writable: the application may make files of its own in the stage's folder (SQLite).
     """
-    packages = ["git", "python3-venv", *(BUILD if production else [])]
-    apt.packages(name=f"Packages: {' '.join(packages)}", packages=packages, update=True,
-                 _if=operations.missing(packages))
+    names = ["git", "python3-venv", *(BUILD if production else [])]
+    apt.packages(name=f"Packages: {' '.join(names)}", packages=names, update=True, _if=operations.missing(names))
     bundle(lab)
     # The sticky bit: the application may add files, but not move away those of root.
     files.directory(name=f"Folder {lab.folder}", path=lab.folder, user="root",
