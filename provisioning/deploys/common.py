@@ -33,7 +33,6 @@ def rendered(path: str, root: Path = FILES, **values) -> bytes:
 def machine(lab: Lab) -> None:
     """The ground: helpers, trust, folders, a user without a shell."""
     helpers()
-    files.directory(name="Folder for what had to make room", path=operations.BACKUPS, mode="700")
     operations.ensure(name="Nothing of an interrupted converge still runs",
                       holds=f"{LIB}/leftovers --check {lab.mark}", otherwise=f"{LIB}/leftovers {lab.mark}")
     operations.ensure(name="No package is half-installed", holds=f"{LIB}/install --check", otherwise=f"{LIB}/install")

@@ -37,9 +37,9 @@ def nginx(lab: Lab, *slugs: str, reads: tuple[str, ...] = ()) -> None:
 
 
 def enable(site: str) -> None:
-    """nginx reads the site's file. A copy of it in the link's place makes room."""
+    """nginx reads the site's file. A copy of it in the link's place goes."""
     files.link(name=f"Link {ENABLED}/{site}", path=f"{ENABLED}/{site}", target=f"{AVAILABLE}/{site}",
-               force=True, force_backup_dir=operations.BACKUPS)
+               force=True, force_backup=False)
 
 
 def running(reads: list[str]) -> None:

@@ -87,7 +87,7 @@ def linked(instance: Instance) -> None:
     if instance.variant:
         for path in SHARED:
             link = f"{folder}/{path.rpartition('/')[2]}"
-            files.link(name=f"Link {link}", path=link, target=path, force=True, force_backup_dir=operations.BACKUPS)
+            files.link(name=f"Link {link}", path=link, target=path, force=True, force_backup=False)
 
 
 def logs(instance: Instance) -> None:

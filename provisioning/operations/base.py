@@ -12,6 +12,7 @@ from provisioning.facts import FilesAre, Holds
 LIB = "/usr/local/lib/deploylab"   # our helper programs on the machine
 VENV = "/srv/deploylab/venv"
 BACKUPS = "/var/backups/deploylab"
+BACKUPS_THERE = f"install -d -m 700 {BACKUPS}"  # made with the first thing that goes there
 
 
 def heard(text: str) -> str:

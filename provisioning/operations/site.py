@@ -1,6 +1,6 @@
 """The site: its code, its secrets, its database and its static files. Of Django pyinfra knows nothing."""
 
-from provisioning.operations.base import LIB, VENV, ensure
+from provisioning.operations.base import BACKUPS_THERE, LIB, VENV, ensure
 
 
 def checkout(folder: str, revision: str, bundle_path: str):
@@ -42,7 +42,7 @@ def migrated(stage: str, start_over: str):
     half_made = "already exists|doesn.t exist|no such table|Duplicate column|not a database|malformed"
     return ensure(
         name="Migrations", holds=f"deploylab-manage {stage} migrate --check",
-        otherwise=f"said=$({migrate} 2>&1) && exit 0; printf '%s\\n' \"$said\";"
+        otherwise=f"{BACKUPS_THERE}; said=$({migrate} 2>&1) && exit 0; printf '%s\\n' \"$said\";"
                   f" printf '%s' \"$said\" | grep -qE \"{half_made}\" || exit 1; {start_over} && {migrate}",
     )
 

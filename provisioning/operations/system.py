@@ -1,6 +1,6 @@
 """Folders with nothing else in them, owners, certificates."""
 
-from provisioning.operations.base import BACKUPS, ensure
+from provisioning.operations.base import BACKUPS, BACKUPS_THERE, ensure
 
 
 def owned(folder: str, owner: str):
@@ -28,7 +28,7 @@ def links(folder: str, targets: dict[str, str]):
     return ensure(
         name=f"Links in {folder}",
         holds=f"[ \"$(find {folder} -mindepth 1 -maxdepth 1 -printf '%f %l\\n' | LC_ALL=C sort)\" = '{wanted}' ]",
-        otherwise=f"set -e; mkdir -p {folder} {backup};"
+        otherwise=f"set -e; {BACKUPS_THERE}; mkdir -p {folder} {backup};"
                   f" find {folder} -mindepth 1 -maxdepth 1 {others} -exec mv -f -t {backup} {{}} +; {made}",
     )
 
@@ -42,7 +42,7 @@ def only(folder: str, names: list[str]):
     others = f"find {folder} -mindepth 1 -maxdepth 1 " + " ".join(f"! -name {name}" for name in names)
     backup = f"{BACKUPS}{folder}"
     return ensure(name=f"Nothing else in {folder}", holds=f'[ -z "$({others})" ]',
-                  otherwise=f"mkdir -p {backup} && {others} -exec mv -f -t {backup} {{}} +")
+                  otherwise=f"{BACKUPS_THERE}; mkdir -p {backup} && {others} -exec mv -f -t {backup} {{}} +")
 
 
 def certificates(names: list[str]):
