@@ -17,16 +17,6 @@ class Holds(FactBase):
         return list(output) == ["yes"]
 
 
-class BundleRevision(FactBase):
-    """The revision in a git bundle, or None. It stands in the file's second line: no git needed."""
-
-    def command(self, path: str) -> str:
-        return f"sed -n '2s/ .*//p; 2q' {path} 2>/dev/null || true"
-
-    def process(self, output) -> str | None:
-        return output[0] if output else None
-
-
 class FilesAre(FactBase):
     """By path: the content's SHA-256, the mode and the owner, as one text. A missing file is not there."""
 

@@ -27,7 +27,8 @@ from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_host, ctx_state
 
 LAST_LINES = 15
-LEFTOVERS = "/usr/local/lib/deploylab/leftovers"
+LIB = "/usr/local/lib/deploylab"
+LEFTOVERS, APT_CONFIG = f"{LIB}/leftovers", f"{LIB}/apt.conf"
 
 
 class Report(BaseStateCallback):
@@ -37,11 +38,13 @@ class Report(BaseStateCallback):
         self.emit = emit
         self.changed = 0
         self.i = 0
+        self.name = "converge"  # of the operation that runs
 
     def operation_start(self, state, op_hash):
         self.i += 1
-        print(f"\n--> {_name(state, op_hash)}", file=sys.stderr, flush=True)
-        self.emit(event="start", name=_name(state, op_hash), i=self.i, n=len(state.op_meta))
+        self.name = _name(state, op_hash)
+        print(f"\n--> {self.name}", file=sys.stderr, flush=True)
+        self.emit(event="start", name=self.name, i=self.i, n=len(state.op_meta))
 
     def operation_end(self, state, op_hash):
         done = _meta(state, op_hash)
@@ -72,7 +75,7 @@ def main() -> int:
         _converge(state, spec, emit)
     except Exception as error:  # whatever it is, the parent shows it as one message
         logging.exception("not converged")
-        name, lines = _why(state, error)
+        name, lines = _why(state, report, error)
         emit(event="failed", name=name, lines=lines)
         return 1
     emit(event="end", n=len(state.op_meta), changed=report.changed, failed=0,
@@ -81,15 +84,16 @@ def main() -> int:
 
 
 def _state(spec: dict[str, Any]) -> State:
-    name, data = spec["inventory"]["name"], dict(spec["inventory"]["data"])
-    # The mark by which a cancelled converge finds its commands on the machine again.
-    data["_env"] = {"DEPLOYLAB_CONVERGE": spec["lab"]["mark"]}
+    name, data = spec["inventory"]["name"], spec["inventory"]["data"]
+    # The mark by which a cancelled converge finds its commands on the machine again, and what apt does otherwise.
+    env = {"DEPLOYLAB_CONVERGE": spec["lab"]["mark"], "APT_CONFIG": APT_CONFIG}
+    os.umask(0o022)  # what is made on this computer is for everybody to read, whoever begins it
     if cpus := data.get("cpus"):  # what we start on this computer inherits them: the load has others
         os.sched_setaffinity(0, cpus)
     inventory = Inventory(([(name, data)], {}))
     # Each operation is evaluated when its turn comes, and never before: on a bare machine most
     # questions make no sense until the operations before have run.
-    state = State(inventory, Config(CONNECT_TIMEOUT=15), check_for_changes=False)
+    state = State(inventory, Config(CONNECT_TIMEOUT=15, ENV=env), check_for_changes=False)
     state.print_input = state.print_output = True
     return state
 
@@ -126,7 +130,7 @@ def _stop_at_end_of_input(state: State) -> None:
         os._exit(130)
 
 
-def _why(state: State, error: Exception) -> tuple[str, list[str]]:
+def _why(state: State, report: Report, error: Exception) -> tuple[str, list[str]]:
     """The name of what failed, and the last lines that it said."""
     for op_hash in state.get_op_order():
         done = _meta(state, op_hash)
@@ -135,7 +139,7 @@ def _why(state: State, error: Exception) -> tuple[str, list[str]]:
             return _name(state, op_hash), [line for line in lines if line.strip()][-LAST_LINES:]
     if isinstance(error, PyinfraError) and state.current_stage == StateStage.Connect:
         return "connect", ["The machine does not answer over ssh."]
-    return "converge", [f"{type(error).__name__}: {error}"]
+    return report.name, [f"{type(error).__name__}: {error}"]
 
 
 def _meta(state: State, op_hash: str):

@@ -1,5 +1,7 @@
 """Stage `apache`: Apache with mod_wsgi's daemons; MariaDB; static files by Apache."""
 
+from pyinfra.operations import files
+
 from provisioning import operations
 from provisioning.deploys import app, common, gunicorn, httpd, mariadb, nginx, variants
 from provisioning.lab import Lab
@@ -32,10 +34,10 @@ def mod_wsgi(lab: Lab, variant: str = "", conf: str = "apache") -> None:
         conf: the slug of the target with whose processes and threads it runs.
     """
     slug = f"{lab.stage}-{variant}" if variant else lab.stage
-    files = {**variants.file(lab, slug, WSGI), **variants.environment(lab, slug)}
-    operations.placed(name=f"Files of mod_wsgi for {lab.name_of(slug)}", files=files)
+    own = {**variants.file(lab, slug, WSGI), **variants.environment(lab, slug)}
+    operations.placed(name=f"Files of mod_wsgi for {lab.name_of(slug)}", files=own)
     httpd.apache(lab, httpd.Instance(slug, variant, ("wsgi",), conf),
-                 [*files, *app.read_at_start(lab, production=True)])
+                 [*own, *app.read_at_start(lab, production=True)])
 
 
 def proxy(lab: Lab) -> None:
@@ -49,6 +51,6 @@ def proxy(lab: Lab) -> None:
 def sqlite(lab: Lab) -> None:
     """A database in a file, with the same rows. Its folder is the application's: SQLite keeps its journal there."""
     folder = f"{lab.folder}/sqlite"
-    operations.folder(folder, "750", "deploylab:deploylab")
+    files.directory(name=f"Folder {folder}", path=folder, user="deploylab", group="deploylab", mode="750")
     operations.owned(folder, "deploylab")
     app.data(lab, f"mv -f {folder}/db.sqlite3* /var/backups/deploylab/", "sqlite")

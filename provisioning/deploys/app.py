@@ -2,10 +2,13 @@
 
 import shlex
 
+from pyinfra.operations import apt, files, pip
+
 from provisioning import operations
 from provisioning.deploys.common import place, text
 from provisioning.lab import Lab
 
+LIB, VENV = operations.LIB, operations.VENV
 BUNDLE = "/srv/deploylab/app.bundle"
 # What pip needs to build the database driver.
 BUILD = ["gcc", "libc6-dev", "libmariadb-dev", "pkg-config", "python3-dev"]
@@ -18,12 +21,23 @@ def packages(lab: Lab, *, production: bool, writable: bool = False) -> None:
         production: with the database driver and the application server.
         writable: the application may make files of its own in the stage's folder (SQLite).
     """
-    operations.packages(["git", "python3-venv", *(BUILD if production else [])])
+    names = ["git", "python3-venv", *(BUILD if production else [])]
+    apt.packages(name=f"Packages: {' '.join(names)}", packages=names, update=True, _if=operations.missing(names))
     bundle(lab)
     # The sticky bit: the application may add files, but not move away those of root.
-    operations.folder(lab.folder, *(("1775", "root:deploylab") if writable else ()))
+    files.directory(name=f"Folder {lab.folder}", path=lab.folder, user="root",
+                    group="deploylab" if writable else "root", mode="1775" if writable else "755")
     operations.checkout(f"{lab.folder}/app", lab.revision, BUNDLE)
-    operations.virtualenv(requirements(lab, production))
+    python_packages(requirements(lab, production))
+
+
+def python_packages(pinned: str) -> None:
+    """The lab's one virtual environment has what this requirements file on the machine pins."""
+    # pip.packages runs pip each time for a requirements file; `_if` compares what is installed with it.
+    pip.packages(name=f"Python packages of {pinned.rpartition('/')[2]}", requirements=pinned, virtualenv=VENV,
+                 virtualenv_kwargs={"venv": True, "python": "python3"},
+                 extra_install_args="--no-input --disable-pip-version-check --progress-bar off",
+                 _if=operations.unless(f"{VENV}/bin/python {LIB}/requirements {pinned}"))
 
 
 def code(lab: Lab, *, production: bool, writable: bool = False) -> None:
@@ -41,7 +55,9 @@ def code(lab: Lab, *, production: bool, writable: bool = False) -> None:
 
 def bundle(lab: Lab) -> None:
     """The code in one file, a repository that git clones from."""
-    operations.bundle(name="The code has arrived", source=lab.bundle, revision=lab.revision, path=BUNDLE)
+    # Two bundles of one revision may differ in their bytes. It stands in the second line.
+    files.put(name="The code has arrived", src=lab.bundle, dest=BUNDLE, user="root", group="root", mode="644",
+              _if=operations.unless(f"sed -n '2s/ .*//p; 2q' {BUNDLE} | grep -qx {lab.revision}"))
 
 
 def data(lab: Lab, start_over: str, variant: str = "") -> None:
@@ -64,7 +80,7 @@ def static(lab: Lab, hashed: bool = False) -> None:
         hashed: what DJANGO_STATIC_FILES=hashed in the stage's environment needs, and compressed copies.
     """
     folder = f"{lab.folder}/static"
-    operations.folder(folder, "755", "deploylab:deploylab")
+    files.directory(name=f"Folder {folder}", path=folder, user="deploylab", group="deploylab", mode="755")
     operations.collected(lab.stage, folder, hashed)
 
 
@@ -81,7 +97,7 @@ def records(lab: Lab, production: bool) -> str:
 
 def records_of(requirements: str) -> str:
     """The same for the packages that this requirements file names."""
-    return f"$({operations.VENV}/bin/python {operations.LIB}/requirements --records {requirements})"
+    return f"$({VENV}/bin/python {LIB}/requirements --records {requirements})"
 
 
 def read_at_start(lab: Lab, production: bool) -> list[str]:

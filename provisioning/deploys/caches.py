@@ -1,23 +1,28 @@
 """Cache servers that the application asks: memcached and Redis. Both forget, and neither has a port."""
 
+from pyinfra.operations import apt, server
+
 from provisioning import operations
 from provisioning.deploys.common import place
 
 
 def memcached() -> None:
     """memcached on a socket file, for its group and the application."""
-    operations.packages(["memcached"])
+    apt.packages(name="Packages: memcached", packages=["memcached"], update=True, _if=operations.missing(["memcached"]))
     place("/etc/memcached.conf")
-    operations.service("memcached", "/usr/bin/memcached .*", ["/etc/memcached.conf"],
+    operations.service(name="Service memcached", unit="memcached", process="/usr/bin/memcached .*",
+                       files=["/etc/memcached.conf"],
                        ready=open_to("memcache", "/run/memcached/memcached.sock"))
     member("memcache")
 
 
 def redis() -> None:
     """Redis on a socket file, for its group and the application."""
-    operations.packages(["redis-server"])
+    apt.packages(name="Packages: redis-server", packages=["redis-server"], update=True,
+                 _if=operations.missing(["redis-server"]))
     place("/etc/redis/redis.conf", mode="640", group="redis")
-    operations.service("redis-server", "/usr/bin/redis-server .*", ["/etc/redis/redis.conf"],
+    operations.service(name="Service redis-server", unit="redis-server", process="/usr/bin/redis-server .*",
+                       files=["/etc/redis/redis.conf"],
                        ready=open_to("redis", "/run/redis/redis-server.sock"))
     member("redis")
 
@@ -29,6 +34,5 @@ def open_to(group: str, socket: str) -> str:
 
 def member(group: str) -> None:
     """The application's user is in a group. A process learns of it when it starts."""
-    operations.ensure(name=f"User deploylab is in the group {group}",
-                      holds=f"id -nG deploylab | tr ' ' '\\n' | grep -qx {group}",
-                      otherwise=f"usermod --append --groups {group} deploylab")
+    server.user(name=f"User deploylab is in the group {group}", user="deploylab", groups=[group], append=True,
+                ensure_home=False, _if=operations.unless(f"id -nG deploylab | tr ' ' '\\n' | grep -qx {group}"))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import jinja2
+from pyinfra.operations import files, server
 
 from provisioning import operations
 from provisioning.lab import FILES, Lab
@@ -34,10 +35,14 @@ def machine(lab: Lab) -> None:
     helpers()
     operations.ensure(name="Nothing of an interrupted converge still runs",
                       holds=f"{LIB}/leftovers --check {lab.mark}", otherwise=f"{LIB}/leftovers {lab.mark}")
+    operations.ensure(name="No package is half-installed", holds=f"{LIB}/install --check", otherwise=f"{LIB}/install")
     network(lab)
-    operations.account("deploylab", "/srv/deploylab")
+    # server.user asks about all users of the machine, for most of a second; `_if` about one.
+    there = "getent passwd deploylab | grep -q ':/srv/deploylab:/usr/sbin/nologin$'"
+    server.user(name="User deploylab", user="deploylab", home="/srv/deploylab", system=True,  # noqa: S604
+                shell="/usr/sbin/nologin", ensure_home=False, _if=operations.unless(there))
     for path in ("/etc/deploylab", "/srv/deploylab", "/var/log/deploylab"):
-        operations.folder(path)
+        files.directory(name=f"Folder {path}", path=path, user="root", group="root", mode="755")
 
 
 def helpers() -> None:
@@ -50,7 +55,7 @@ def helpers() -> None:
 def sockets() -> None:
     """The folder for sockets and pid files, now and after every boot."""
     place("/etc/tmpfiles.d/deploylab.conf")
-    operations.folder("/run/deploylab", "750", "deploylab:www-data")
+    files.directory(name="Folder /run/deploylab", path="/run/deploylab", user="deploylab", group="www-data", mode="750")
 
 
 def network(lab: Lab) -> None:
@@ -67,7 +72,7 @@ def network(lab: Lab) -> None:
     if lab.apt_proxy:
         text(proxy, "".join(f'Acquire::{scheme}::Proxy "{lab.apt_proxy}";\n' for scheme in ("http", "https")))
     else:
-        operations.link(proxy, None)
+        files.file(name="No proxy for packages", path=proxy, present=False)
 
 
 def text(path: str, content: str) -> None:

@@ -1,5 +1,7 @@
 """Stage `edge`: a cache in front of the stage `static`, nginx's own or Varnish."""
 
+from pyinfra.operations import apt, files
+
 from provisioning import operations
 from provisioning.deploys import front, static
 from provisioning.deploys.common import place
@@ -16,9 +18,9 @@ def deploy(lab: Lab) -> None:
     behind = lab.of("static")
     static.deploy(behind)
     # It has no application of its own; by this name `deploylab-manage edge` finds the one behind.
-    operations.link(lab.folder, behind.folder)
+    files.link(name=f"Link {lab.folder}", path=lab.folder, target=behind.folder)
     place(f"/etc/deploylab/{lab.stage}.env", mode="640", group="deploylab")
-    operations.folder("/var/cache/nginx")
+    files.directory(name="Folder /var/cache/nginx", path="/var/cache/nginx", user="root", group="root", mode="755")
     front.nginx(lab, lab.stage, reads=(f"{behind.folder}/static/",))
     by_older_rules()
     if VARNISH in lab.wanted:
@@ -34,11 +36,12 @@ def by_older_rules() -> None:
 
 def varnish(lab: Lab) -> None:
     """Varnish with our rules, its memory and threads bounded."""
-    operations.packages(["varnish"])
+    apt.packages(name="Packages: varnish", packages=["varnish"], update=True, _if=operations.missing(["varnish"]))
     place(RULES)
     place(START)
     port = lab.port_of("varnish")
     operations.port_for("varnishd", port, child="cache-main")
     # It makes a program of its rules before it listens: a second or two.
-    operations.service("varnish", "/usr/sbin/varnishd .*", [RULES, START], test=f"varnishd -C -f {RULES} >/dev/null",
+    operations.service(name="Service varnish", unit="varnish", process="/usr/sbin/varnishd .*", files=[RULES, START],
+                       test=f"varnishd -C -f {RULES} >/dev/null",
                        ready=f"ss -Hltn 'sport = :{port}' | grep -q .")

@@ -1,5 +1,7 @@
 """nginx as the server in front, shared by every stage that has it."""
 
+from pyinfra.operations import apt, files
+
 from provisioning import operations
 from provisioning.deploys import variants
 from provisioning.deploys.common import place
@@ -17,26 +19,40 @@ def nginx(lab: Lab, *slugs: str, reads: tuple[str, ...] = ()) -> None:
         reads: what else it keeps in mind while it runs: folders of static files, because of
             `open_file_cache`. After a change it is reloaded.
     """
-    operations.packages(["nginx-light"])
+    apt.packages(name="Packages: nginx-light", packages=["nginx-light"], update=True,
+                 _if=operations.missing(["nginx-light"]))
     # Among others Debian's welcome page goes: it has port 80, which no stage uses and Apache wants too.
     operations.only(ENABLED, [f"deploylab-{slug}" for slug in lab.slugs])
     operations.only("/etc/nginx/conf.d", [])
     place("/etc/nginx/nginx.conf")
     processes()
-    files = {}
+    sites = {}
     for slug in slugs:
-        files |= variants.file(lab, slug, AVAILABLE + "/deploylab-{}")
-    operations.placed(name=f"Sites of nginx: {', '.join(slugs)}", files=files)
+        sites |= variants.file(lab, slug, AVAILABLE + "/deploylab-{}")
+    operations.placed(name=f"Sites of nginx: {', '.join(slugs)}", files=sites)
     for slug in slugs:
-        operations.link(f"{ENABLED}/deploylab-{slug}", f"{AVAILABLE}/deploylab-{slug}")
+        enable(f"deploylab-{slug}")
         operations.port_for("nginx", lab.ports[lab.name_of(slug)])
-    operations.service("nginx", "nginx: worker process",
-                       ["/etc/nginx/nginx.conf", PROCESSES, f"{ENABLED}/", *files, *reads],
-                       test="nginx -t", act="reload-or-restart")
+    running(["/etc/nginx/nginx.conf", PROCESSES, *sites, *reads])
+
+
+def enable(site: str) -> None:
+    """nginx reads the site's file. A copy of it in the link's place goes."""
+    files.link(name=f"Link {ENABLED}/{site}", path=f"{ENABLED}/{site}", target=f"{AVAILABLE}/{site}",
+               force=True, force_backup=False)
+
+
+def running(reads: list[str]) -> None:
+    """nginx runs with these files, and with the list of its sites, as they are now."""
+    operations.service(name="Service nginx", unit="nginx", process="nginx: worker process",
+                       files=[f"{ENABLED}/", *reads], test="nginx -t", reload_if="true")
 
 
 def processes() -> None:
-    """As many nginx processes as this machine has processors: `nproc` knows what a container may use."""
+    """As many nginx processes as this machine has processors: `nproc` knows what a container may use.
+
+    The machine alone can tell: pyinfra makes a file of what is known before.
+    """
     line = "worker_processes $(nproc);"
     operations.ensure(name="nginx: one process for each processor", holds=f'[ "$(cat {PROCESSES})" = "{line}" ]',
                       otherwise=f'echo "{line}" > {PROCESSES}')

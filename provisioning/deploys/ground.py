@@ -6,6 +6,8 @@ Nothing of it is installed or configured yet: that is what the lessons do.
 import io
 import tarfile
 
+from pyinfra.operations import files
+
 from provisioning import operations
 from provisioning.deploys import app, common
 from provisioning.lab import FILES, Lab
@@ -16,10 +18,12 @@ ARCHIVE, FOLDER = "/srv/deploylab/files.tar", "/srv/deploylab/files"
 def deploy(lab: Lab) -> None:
     common.helpers()
     common.network(lab)
-    operations.folder("/srv/deploylab")
+    for path in ("/srv/deploylab", FOLDER):
+        files.directory(name=f"Folder {path}", path=path, user="root", group="root", mode="755")
     app.bundle(lab)
     operations.placed(name="The configuration files have arrived", files={ARCHIVE: (archive(), "644", "root")})
-    operations.unpacked(ARCHIVE, FOLDER)
+    files.unarchive(name=f"Files in {FOLDER}", src=ARCHIVE, dest=FOLDER, remote_src=True,
+                    extra_opts=["--no-same-owner"], _if=operations.unless(f"tar --compare -f {ARCHIVE} -C {FOLDER}"))
 
 
 def archive() -> bytes:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pyinfra.operations import apt, systemd
+
 from provisioning import operations
 from provisioning.deploys import app, common, variants
 from provisioning.lab import Lab
@@ -49,11 +51,12 @@ def serve(lab: Lab, *slugs: str, server: Server = GUNICORN, reads: list[str] | N
         common.sockets()
     supervisor(lab)
     if server.packages:
-        operations.packages(list(server.packages))
+        names = list(server.packages)
+        apt.packages(name=f"Packages: {' '.join(names)}", packages=names, update=True, _if=operations.missing(names))
     reads = reads or app.read_at_start(lab, production=True)
     if server.requirements:
         requirements = f"{lab.folder}/app/{server.requirements}"
-        operations.virtualenv(requirements)
+        app.python_packages(requirements)
         reads = [*reads, app.records_of(requirements)]
     for slug in slugs:
         own = variants.file(lab, slug, server.configuration) if server.configuration else {}
@@ -70,8 +73,9 @@ def serve(lab: Lab, *slugs: str, server: Server = GUNICORN, reads: list[str] | N
 
 def supervisor(lab: Lab) -> None:
     """supervisord runs, with the tables of the lab alone."""
-    operations.packages(["supervisor"])
-    operations.service("supervisor", "/usr/bin/python3 /usr/bin/supervisord.*", [])
+    apt.packages(name="Packages: supervisor", packages=["supervisor"], update=True,
+                 _if=operations.missing(["supervisor"]))
+    systemd.service(name="Service supervisor", service="supervisor", running=True, enabled=True)
     operations.only("/etc/supervisor/conf.d", [f"deploylab-{slug}.conf" for slug in lab.slugs])
 
 

@@ -6,6 +6,8 @@ interpreter belong to a whole server.
 
 from dataclasses import dataclass
 
+from pyinfra.operations import apt, files
+
 from provisioning import operations
 from provisioning.deploys import variants
 from provisioning.deploys.common import place
@@ -59,16 +61,18 @@ def apache(lab: Lab, instance: Instance, reads: list[str]) -> None:
     Args:
         reads: what the application in it reads when it starts.
     """
-    operations.packages(["apache2", "libapache2-mod-wsgi-py3"])
+    packages = ["apache2", "libapache2-mod-wsgi-py3"]
+    apt.packages(name=f"Packages: {' '.join(packages)}", packages=packages, update=True,
+                 _if=operations.missing(packages))
     for path in SHARED:
         place(path)
     name = lab.name_of(instance.slug)
-    files = {**variants.file(lab, instance.conf, CONF), **variants.file(lab, instance.slug, SITE)}
-    operations.placed(name=f"Files of Apache for {name}", files=files)
+    own = {**variants.file(lab, instance.conf, CONF), **variants.file(lab, instance.slug, SITE)}
+    operations.placed(name=f"Files of Apache for {name}", files=own)
     linked(instance)
-    operations.folder(instance.logs, "750", "root:adm")
+    logs(instance)
     operations.port_for("apache2", lab.ports[name])
-    running(instance, [*files, *reads], sleeps=name in lab.sleepers)
+    running(instance, [*own, *reads], sleeps=name in lab.sleepers)
 
 
 def linked(instance: Instance) -> None:
@@ -82,20 +86,27 @@ def linked(instance: Instance) -> None:
     operations.links(f"{folder}/sites-enabled", {site.rpartition("/")[2]: site})
     if instance.variant:
         for path in SHARED:
-            operations.link(f"{folder}/{path.rpartition('/')[2]}", path)
+            link = f"{folder}/{path.rpartition('/')[2]}"
+            files.link(name=f"Link {link}", path=link, target=path, force=True, force_backup=False)
 
 
-def running(instance: Instance, files: list[str], sleeps: bool) -> None:
+def logs(instance: Instance) -> None:
+    """The folder of its logs."""
+    files.directory(name=f"Folder {instance.logs}", path=instance.logs, user="root", group="adm", mode="750")
+
+
+def running(instance: Instance, reads: list[str], sleeps: bool) -> None:
     """The service runs with these files as they are now, or is ready to."""
     # What a reload does not take up: the most processes and threads there may be, and the variables of envvars.
     once = [*SHARED, CONF.format(instance.conf), *(f"{instance.folder}/{kind}-enabled/" for kind in ("mods", "conf"))]
-    files = [*once, f"{instance.folder}/sites-enabled/", *files]
+    reads = [*once, f"{instance.folder}/sites-enabled/", *reads]
     master = f"{operations.LIB}/fresh \"$(cat {instance.pid_file})\" {' '.join(once)}"
     test = f"APACHE_CONFDIR={instance.folder} apache2ctl configtest"
     # The main process stays over a reload. Its children, mod_wsgi's daemons among them, have read everything.
     children = f'pgrep -d, -P "$(cat {instance.pid_file})"'
     if sleeps:
-        operations.dormant(instance.unit, files, pids=children, test=test)
+        operations.dormant(name=f"Service {instance.unit}, asleep", unit=instance.unit, files=reads, pids=children,
+                           test=test)
         return
-    operations.service(instance.unit, "", files, pids=children, ready=master, test=test,
-                       act=f"$({master} && echo reload-or-restart || echo restart)")
+    operations.service(name=f"Service {instance.unit}", unit=instance.unit, process="", files=reads, pids=children,
+                       ready=master, test=test, reload_if=master)

@@ -1,5 +1,7 @@
 """Stage `nginx`: nginx in front of gunicorn, kept by supervisord; MariaDB; static files by nginx."""
 
+from pyinfra.operations import apt
+
 from provisioning import operations
 from provisioning.deploys import app, common, front, gunicorn, mariadb
 from provisioning.lab import Lab
@@ -32,7 +34,8 @@ def deploy(lab: Lab) -> None:
     if BARE in lab.wanted:
         operations.port_for("gunicorn", lab.port_of("bare"))
     if LIGHTTPD in lab.wanted:
-        operations.packages(["lighttpd"])
+        apt.packages(name="Packages: lighttpd", packages=["lighttpd"], update=True,
+                     _if=operations.missing(["lighttpd"]))
         common.place(CONF)
         operations.port_for("lighttpd", lab.port_of("lighttpd"))
         operations.dormant("lighttpd", [CONF], pids="pgrep -d, -x lighttpd", test=f"lighttpd -tt -f {CONF}")

@@ -1,48 +1,62 @@
 """Servers run with their files as they are now, or sleep, or make room for another on their port."""
 
-from provisioning.operations.base import LIB, ensure, heard
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+from pyinfra.operations import systemd
+
+from provisioning.facts import Holds
+from provisioning.operations.base import LIB, ensure, heard, until
 
 
+@operation()
 def service(unit: str, process: str, files: list[str], *, pids: str = "", ready: str = "true", test: str = "true",
-            act: str = "restart"):
+            reload_if: str = "false"):
     """A service is enabled and runs with its files as they are now.
+
+    pyinfra's `systemd.service` does it; it cannot know whether the files changed since the service started, tries no
+    configuration before it is taken up, and does not wait until the service is ready.
 
     Args:
         process: the whole command line (a regular expression) of the processes that read the files.
         pids: a command that prints their ids, commas between, where the command line does not tell them.
         ready: a further test that must hold.
         test: a command that refuses bad configuration before it is taken up.
-        act: `restart`, or `reload-or-restart` where reading the files again is enough.
+        reload_if: a test: reading the files again is enough.
     """
-    return ensure(
-        name=f"Service {unit}",
-        holds=f"systemctl -q is-enabled {unit} && systemctl -q is-active {unit} && {_fresh(process, files, pids)}"
-              f" && [ $(systemctl show -P NeedDaemonReload {unit}) = no ] && {ready}",
-        otherwise=f"set -e; systemctl daemon-reload; {test}; systemctl -q enable {unit}; systemctl {act} {unit}",
-        within_s=10,  # a reloaded server lets its old processes finish first
-        evidence=f"journalctl -q --no-pager -o cat -u {unit} -n 8",
-    )
+    holds = (f"systemctl -q is-enabled {unit} && systemctl -q is-active {unit} && {_fresh(process, files, pids)}"
+             f" && [ $(systemctl show -P NeedDaemonReload {unit}) = no ] && {ready}")
+    if host.get_fact(Holds, test=holds):
+        return
+    reload = host.get_fact(Holds, test=reload_if)
+    yield StringCommand(test)
+    yield from systemd.service._inner(service=unit, enabled=True, reloaded=reload, restarted=not reload,
+                                      daemon_reload=True)
+    # A reloaded server lets its old processes finish first.
+    yield until(holds, 10, f"journalctl -q --no-pager -o cat -u {unit} -n 8")
 
 
+@operation()
 def dormant(unit: str, files: list[str], *, pids: str, test: str):
     """A service can start with its files as they are now, and does not start by itself.
 
-    Somebody may have woken it: see `asleep`, which is the same for a program of supervisord.
+    Somebody may have woken it: see `asleep`, which is the same for a program of supervisord. pyinfra's
+    `systemd.service` stops it; with the same lacks as for `service`.
 
     Args:
         pids, test: as for `service`.
     """
-    return ensure(
-        name=f"Service {unit}, asleep",
-        holds=f"! systemctl -q is-enabled {unit} && {test}"
-              f" && {{ ! systemctl -q is-active {unit} || {_fresh('', files, pids)}; }}",
-        otherwise=f"systemctl -q disable {unit}; systemctl stop {unit}",
-        evidence=test,
-    )
+    holds = (f"! systemctl -q is-enabled {unit} && {test}"
+             f" && {{ ! systemctl -q is-active {unit} || {_fresh('', files, pids)}; }}")
+    if host.get_fact(Holds, test=holds):
+        return
+    yield from systemd.service._inner(service=unit, running=False, enabled=False)
+    yield until(holds, 0, test)
 
 
 def supervised(program: str, process: str, files: list[str], ready: str):
     """supervisord runs a program with its files, and with its own table, as they are now.
+
+    pyinfra knows nothing of supervisord.
 
     Args:
         process: a regular expression on the command line, as for `service`.
@@ -67,7 +81,7 @@ def asleep(program: str, process: str, files: list[str]):
     """supervisord has a program's table as it is now, and does not run it by itself.
 
     Somebody may have woken it: then it may go on if it runs with its files as they are, else it is
-    stopped. Whoever needs it wakes it again.
+    stopped. Whoever needs it wakes it again. pyinfra knows nothing of supervisord.
 
     Args:
         process: a regular expression on the command line, as for `service`.
@@ -87,6 +101,8 @@ def asleep(program: str, process: str, files: list[str]):
 def kept(name: str, port: int, command: str, process: str, files: list[str]):
     """A server runs in the background, kept by nobody: see the program `keep`.
 
+    pyinfra's operations for servers all ask a supervisor, systemd or another.
+
     Args:
         process: its whole command line (a regular expression), and the only one on the port.
         files: what it read when it started.
@@ -100,6 +116,8 @@ def kept(name: str, port: int, command: str, process: str, files: list[str]):
 
 def port_for(program: str, port: int, *, child: str = ""):
     """Nobody but this program listens on the port; a server started by hand there is ended.
+
+    pyinfra's `server.kill` ends a process whose number is known before.
 
     Args:
         child: what its own children call themselves, where that is another name.

@@ -1,10 +1,13 @@
-"""The site: its code, its Python packages, its secrets, its database and its static files."""
+"""The site: its code, its secrets, its database and its static files. Of Django pyinfra knows nothing."""
 
-from provisioning.operations.base import BACKUPS, LIB, VENV, ensure
+from provisioning.operations.base import BACKUPS_THERE, LIB, VENV, ensure
 
 
 def checkout(folder: str, revision: str, bundle_path: str):
-    """The code of one revision, and nothing else, in a folder that only root may change."""
+    """The code of one revision, and nothing else, in a folder that only root may change.
+
+    pyinfra's `git.repo` follows a branch. It cannot go to a revision, and leaves what was changed or added by hand.
+    """
     git = f"git -C {folder}"
     return ensure(
         name=f"Code at revision {revision[:10]}",
@@ -16,19 +19,11 @@ def checkout(folder: str, revision: str, bundle_path: str):
     )
 
 
-def virtualenv(requirements: str):
-    """The one virtual environment of the lab, with what a requirements file pins."""
-    python = f"{VENV}/bin/python"
-    made = f"{python} -m pip --version >/dev/null 2>&1 || {{ rm -rf {VENV}; python3 -m venv {VENV}; }}"
-    return ensure(
-        name="Virtual environment", holds=f"{python} {LIB}/requirements {requirements}",
-        otherwise=f"set -e; umask 022; {made}; {python} -m pip install --no-input --disable-pip-version-check"
-                  f" --progress-bar off -r {requirements}",
-    )
-
-
 def secret(path: str, variable: str):
-    """A secret of the application, made on the machine, for root and the application alone."""
+    """A secret of the application, made on the machine, for root and the application alone.
+
+    pyinfra writes files whose content it knows: here that is nobody but the machine.
+    """
     words = f"{path} {variable} deploylab"
     return ensure(name=f"Secret {variable}", holds=f"{LIB}/secret --check {words}", otherwise=f"{LIB}/secret {words}")
 
@@ -47,7 +42,7 @@ def migrated(stage: str, start_over: str):
     half_made = "already exists|doesn.t exist|no such table|Duplicate column|not a database|malformed"
     return ensure(
         name="Migrations", holds=f"deploylab-manage {stage} migrate --check",
-        otherwise=f"{BACKUPS}; said=$({migrate} 2>&1) && exit 0; printf '%s\\n' \"$said\";"
+        otherwise=f"{BACKUPS_THERE}; said=$({migrate} 2>&1) && exit 0; printf '%s\\n' \"$said\";"
                   f" printf '%s' \"$said\" | grep -qE \"{half_made}\" || exit 1; {start_over} && {migrate}",
     )
 
@@ -74,21 +69,21 @@ def collected(stage: str, folder: str, hashed: bool = False):
                   otherwise=f"umask 022; {' && '.join(commands)}")
 
 
-def database(name: str, user: str, password_file: str):
-    """A MariaDB database in UTF-8, and a user with a password who owns it and nothing else.
+def database_user(name: str, user: str, password_file: str):
+    """A MariaDB user with a password that the machine alone knows, and a database in UTF-8 whoever made it.
 
-    SQL goes in on standard input: what stands on a command line, everybody can read.
+    pyinfra's `mysql.user` writes the password onto a command line, where everybody can read it, and neither it nor
+    `mysql.database` changes what is there. Here SQL goes in on standard input.
     """
     secret = f". {password_file}"
-    login = f'MYSQL_PWD="$DJANGO_MYSQL_PASSWORD" mariadb -u {user} -N {name}'
+    login = f'MYSQL_PWD="$DJANGO_MYSQL_PASSWORD" mariadb -u {user}'
+    charset = f'echo "SELECT @@character_set_database" | mariadb -N {name}'
     return ensure(
-        name=f"Database {name} and its user",
-        holds=f'{secret} && [ "$(echo "SELECT @@character_set_database" | {login})" = utf8mb4 ]',
+        name=f"User {user} of the database",
+        holds=f'{secret} && echo "SELECT 1" | {login} && [ "$({charset})" = utf8mb4 ]',
         otherwise=f"""set -e; {secret}; mariadb <<SQL
-CREATE DATABASE IF NOT EXISTS {name};
 ALTER DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
 CREATE USER IF NOT EXISTS {user}@localhost;
 ALTER USER {user}@localhost IDENTIFIED BY '$DJANGO_MYSQL_PASSWORD';
-GRANT ALL ON {name}.* TO {user}@localhost;
 SQL""",
     )

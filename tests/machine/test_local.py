@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pyinfra.facts.systemd import SystemdEnabled, SystemdStatus
 
 from deploylab import course as courses
 from deploylab.core import paths
@@ -111,6 +112,15 @@ def test_the_load_gets_a_processor_that_the_servers_have_not(monkeypatch, tmp_pa
     monkeypatch.setattr(local, "SYSTEMD", tmp_path)
     monkeypatch.setattr(local.os, "sched_getaffinity", lambda _: {0, 1})
     assert local.server_cpus() == ()  # systemd starts them, on whatever processor
+
+
+def test_our_systemctl_tells_pyinfra_what_it_asks():
+    for fact in (SystemdStatus(), SystemdEnabled()):
+        asked = str(fact.command(services=["nobodys.service", "nobodys@one.service"])).split()
+        lines = subprocess.run([local.PROGRAMS / "systemctl", *asked[1:]], capture_output=True, text=True).stdout
+        assert fact.process(lines.splitlines()) == {"nobodys.service": False, "nobodys@one.service": False}
+    asked = [local.PROGRAMS / "systemctl", "show", "-P", "NeedDaemonReload", "nobodys"]
+    assert subprocess.run(asked, capture_output=True, text=True).stdout == "no\n"
 
 
 def test_the_saved_kind_wins_and_another_one_is_refused(monkeypatch, tmp_path):

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 from plan_helpers import plans
@@ -15,6 +16,7 @@ from deploylab.core.errors import ConvergeError, CourseError, HostError
 from deploylab.machine import network
 from deploylab.machine.ssh import Ssh
 from deploylab.provision import app_code, converge
+from provisioning import operations
 
 COURSE = courses.load()
 LIB = paths.PROVISIONING / "files/usr/local/lib/deploylab"
@@ -198,6 +200,12 @@ def test_a_plan_is_made_without_asking_the_machine(stage, planned):
     assert isinstance(names, list), names
     assert len(names) > 10 or stage == converge.GROUND
     assert not [name for name in names if "operations." in name], "every operation has a name for a person"
+
+
+def test_our_own_operations_say_what_pyinfra_lacks():
+    own = [getattr(operations, name) for name in operations.__all__ if callable(getattr(operations, name))]
+    silent = [of.__name__ for of in own if "pyinfra" not in f"{of.__doc__} {sys.modules[of.__module__].__doc__}"]
+    assert len(own) > 10 and silent == ["heard"], "heard changes a text, and is no operation"
 
 
 def test_a_stage_without_a_deploy_is_refused(monkeypatch, tmp_path):

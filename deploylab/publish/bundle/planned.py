@@ -1,8 +1,7 @@
 """Which Debian packages the stages install: `python -m deploylab.publish.bundle.planned`, a process of its own.
 
 Standard input: a JSON list of specs for `deploylab.provision.worker`. Standard output: a JSON list of names. The
-deploys are run as for a converge, and the operations that they ask for are read instead of done: no second list to
-keep.
+deploys are run as for a converge, and what they ask of `apt.packages` is noted instead of done: no second list to keep.
 """
 
 import importlib
@@ -13,22 +12,26 @@ from typing import Any
 from pyinfra.api import Config, Inventory, State
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_host, ctx_state
-
-PREFIX = "Packages: "  # how `operations.packages` calls itself
+from pyinfra.operations import apt
 
 
 def packages(spec: dict[str, Any]) -> set[str]:
     """The packages that a converge by this spec would have installed."""
     from provisioning.lab import Lab
 
+    asked: set[str] = set()
+
+    def note(packages: list[str], **_: Any) -> None:
+        asked.update(packages)
+
+    apt.packages = note  # this process does nothing else
     state = State(Inventory(([("nowhere", {})], {})), Config(), check_for_changes=False)
     state.set_stage(StateStage.Prepare)
     host = next(iter(state.inventory))
     state.activate_host(host)
     with ctx_state.use(state), ctx_host.use(host):
         importlib.import_module(spec["deploy"]).deploy(Lab(**spec["lab"]))
-    names = [name for one in state.get_op_order() for name in state.get_op_meta(one).names]
-    return {word for name in names if name.startswith(PREFIX) for word in name.removeprefix(PREFIX).split()}
+    return asked
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from pyinfra.operations import files
+
 from provisioning import operations
 from provisioning.deploys import apache, app, front, httpd, nginx
 from provisioning.deploys.common import File, rendered
@@ -94,19 +96,26 @@ def bases(lab: Lab) -> list[ModuleType]:
 def application(form: Form) -> None:
     """The stage's own code under this reference's name, an environment, and the static files."""
     root, folder = f"/srv/deploylab/{form.base}", form.folder
-    files = form.file(f"/etc/deploylab/{form.slug}.env", "/etc/deploylab/reference.env", "640", "deploylab")
+    own = form.file(f"/etc/deploylab/{form.slug}.env", "/etc/deploylab/reference.env", "640", "deploylab")
     for path in (FILES / f"srv/deploylab/{form.lab.stage}").rglob("*.py"):
-        files[f"/{path.relative_to(FILES)}"] = (path.read_bytes(), "644", "root")
-    operations.placed(name=f"Environment of {form.name}", files=files)
-    operations.folder(folder)
-    operations.link(f"{folder}/app", f"{root}/app")
+        own[f"/{path.relative_to(FILES)}"] = (path.read_bytes(), "644", "root")
+    operations.placed(name=f"Environment of {form.name}", files=own)
+    files.directory(name=f"Folder {folder}", path=folder, user="root", group="root", mode="755")
+    link(f"{folder}/app", f"{root}/app")
+    static = f"{folder}/static"
     if form.whitenoise:
-        operations.folder(f"{folder}/static", "755", "deploylab:deploylab")
-        operations.collected(form.slug, f"{folder}/static")
+        files.directory(name=f"Folder {static}", path=static, user="deploylab", group="deploylab", mode="755")
+        operations.collected(form.slug, static)
     else:
-        operations.link(f"{folder}/static", f"{root}/static")
-        operations.folder(f"{folder}/public")  # for who serves a whole folder: the code is not in it
-        operations.link(f"{folder}/public/static", f"{root}/static")
+        link(static, f"{root}/static")
+        public = f"{folder}/public"  # for who serves a whole folder: the code is not in it
+        files.directory(name=f"Folder {public}", path=public, user="root", group="root", mode="755")
+        link(f"{public}/static", f"{root}/static")
+
+
+def link(path: str, target: str) -> None:
+    """A symbolic link to what the stage has."""
+    files.link(name=f"Link {path}", path=path, target=target)
 
 
 def with_gunicorn(form: Form) -> None:
@@ -122,24 +131,23 @@ def with_gunicorn(form: Form) -> None:
 def with_apache(form: Form) -> None:
     """An Apache of its own with the application in it, asleep."""
     instance = httpd.Instance(form.slug, form.slug, ("wsgi",), form.slug)
-    files = form.file(f"{form.folder}/deploylab-{form.slug}.wsgi", "/srv/deploylab/reference.wsgi")
+    own = form.file(f"{form.folder}/deploylab-{form.slug}.wsgi", "/srv/deploylab/reference.wsgi")
     for path in (httpd.CONF, httpd.SITE):
-        files |= form.file(path.format(form.slug))
-    operations.placed(name=f"Apache of {form.name}", files=files)
+        own |= form.file(path.format(form.slug))
+    operations.placed(name=f"Apache of {form.name}", files=own)
     httpd.linked(instance)
-    operations.folder(instance.logs, "750", "root:adm")
-    httpd.running(instance, [*files, *read_at_start(form)], sleeps=True)
+    httpd.logs(instance)
+    httpd.running(instance, [*own, *read_at_start(form)], sleeps=True)
 
 
 def behind_nginx(form: Form) -> None:
     """The server block in front of the application server."""
     site = f"deploylab-{form.slug}"
-    files = form.file(f"{front.AVAILABLE}/{site}")
-    operations.placed(name=f"Site of {form.name}", files=files)
-    operations.link(f"{front.ENABLED}/{site}", f"{front.AVAILABLE}/{site}")
+    own = form.file(f"{front.AVAILABLE}/{site}")
+    operations.placed(name=f"Site of {form.name}", files=own)
+    front.enable(site)
     operations.port_for("nginx", form.port)
-    operations.service("nginx", "nginx: worker process", [f"{front.ENABLED}/", *files],
-                       test="nginx -t", act="reload-or-restart")
+    front.running(list(own))
 
 
 def read_at_start(form: Form) -> list[str]:
