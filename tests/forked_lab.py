@@ -45,7 +45,7 @@ def ended(pid: int, timeout_s: float) -> int | None:
 
 
 if __name__ == "__main__":
-    cli.with_verbs()
+    cli.with_commands()
     for name in HEAVY:
         importlib.import_module(f"deploylab.{name}")
     for line in sys.stdin:

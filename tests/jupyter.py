@@ -35,7 +35,7 @@ def opened(folder: Path, *arguments: str, **environment: str) -> Iterator[str]:
 
     Args:
         folder: for its settings and its log.
-        arguments: more of the verb's own.
+        arguments: more of the command's own.
     """
     config = folder / "config"
     config.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """From a bare Python to the command line: is `.venv` ready? Then hand over to it.
 
-This runs before every verb, so it imports next to nothing: the work of building
+This runs before every command, so it imports next to nothing: the work of building
 the environment is in `environment`, loaded only when there is work.
 """
 
@@ -13,37 +13,54 @@ from deploylab.core.errors import DeployLabError, HostError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-# Verbs that need more than the core: the extras of pyproject.toml, where it has them.
+# Commands that need more than the core: the extras of pyproject.toml, where it has them.
 EXTRAS = {"test": ("test",), "open": ("notebooks",), "record": ("notebooks",), "site": ("site",)}
 
+COMPLETING = "_LAB_COMPLETE"  # in the environment where a shell asks how to complete what is typed: see `completion`
+
+# The groups of `deploylab.cli`, and their commands in the same order.
 HELP = """\
-Usage: ./lab VERB [OPTIONS]
+Usage: ./lab COMMAND [OPTIONS]
 
 Learn how a Django site is deployed by measuring every step on your own machine.
 
-  run [STAGE …]      every stage: converge, check, measure; a report at the end
-  open [LESSON]      the lessons in JupyterLab
-  up, halt, destroy  start, stop, remove the machine
-  status             what is there
-  doctor             is this computer ready? a cure for each thing that is missing
-  goto STAGE         bring the machine to a stage and check it
-  reset STAGE        the machine as it was before that stage
-  check [STAGE]      is it really so? cause and cure for each 'no'
-  measure [STAGE …]  load a stage and keep its numbers
-  compare A B        two sides raced in pairs, and all that differs between them
-  sweep STAGE        how much it carries: more and more clients, then arrival rates
-  ab URL             a familiar load test with honest numbers
+Machine
+  doctor             check this computer, and how to get what is missing
+  up                 start the machine; create it if there is none
+  status             which stages are running, and their addresses
+  halt               shut the machine down
+  destroy            remove the machine
+
+Stages
+  run [STAGE …]      set up, check and measure every stage, and write a report
+  goto STAGE         set the machine up for a stage and check it
+  check [STAGE]      check that a stage is set up as it should be
+  reset STAGE        put the machine back to just before a stage
+
+Measuring
+  measure [STAGE …]  run load tests and keep the results
+  compare A B        compare two setups, and list everything that differs
+  sweep STAGE        find out how much load a stage can handle
+  ab URL             run a load test with the options of ab
   report             write the report of a session again
-  slides             the talk in English and Spanish, its figures from a session
-  record [LESSON …]  run the lessons and keep every answer, for readers without a machine
-  site               guides and lessons as pages to read, in English and Spanish
-  bundle             one file that brings all of it to a computer without a network
-  test               the test suite
+
+Lessons
+  open [LESSON]      open the lessons in JupyterLab
+  record [LESSON …]  run the lessons and keep every answer
+
+Publishing
+  slides             write the talk as slides
+  site               write guides and lessons as a website
+  bundle             write everything into one file, for a room without network
+
+The kit itself
+  completion SHELL   let TAB complete commands and names in bash, zsh or fish
+  test               run the tests
 
 ./lab --help prints this, ./lab --version the version.
 
-Nothing is installed yet. The first verb makes .venv/ in this folder, about a minute
-with a good network; then `./lab --help` and `./lab VERB --help` know every option.
+Nothing is installed yet. The first command makes .venv/ in this folder: about a
+minute with a good network. Then `./lab COMMAND --help` shows every option.
 From a bundle, without a network: ./lab run --bundle FILE
 
 Next: ./lab run
@@ -64,10 +81,18 @@ def start(args: list[str]) -> int:
 
 
 def main(args: list[str]) -> int:
-    """Show version or help, or make sure of the environment and become deploylab's command line."""
+    """Show version, help or a completion script; or make sure of the environment and become the command line."""
     if args[:1] == ["--version"]:
         print(f"deploylab {version()}")
         return 0
+    if args[:1] == ["completion"] and len(args) == 2:
+        from deploylab.bootstrap import completion
+
+        if args[1] in completion.SHELLS:  # at once: a shell reads it whenever it starts
+            print(completion.script(args[1]), end="")
+            return 0
+    if COMPLETING in os.environ and not is_ready("core"):
+        return 1  # pressing TAB installs nothing
     helping = wants_help(args)
     group = "core" if helping else group_of(args)
     if (file := bundle_of(args)) and not helping:
@@ -94,7 +119,7 @@ def command(args: list[str]) -> str:
 
 
 def wants_help(args: list[str]) -> bool:
-    """True for `./lab` alone and for a question about any verb: neither may install anything."""
+    """True for `./lab` alone and for a question about any command: neither may install anything."""
     return not args or "--help" in args or "-h" in args
 
 
@@ -106,10 +131,10 @@ def version() -> str:
 
 
 def group_of(args: list[str]) -> str:
-    """The verb, if it needs more than the core packages, else `core`."""
+    """The command, if it needs more than the core packages, else `core`."""
     words = [word for word, before in zip(args, ["", *args], strict=False) if before not in ("--machine", "--bundle")]
-    verb = next((word for word in words if not word.startswith("-")), "")
-    return verb if verb in EXTRAS else "core"
+    name = next((word for word in words if not word.startswith("-")), "")
+    return name if name in EXTRAS else "core"
 
 
 def bundle_of(args: list[str]) -> str:

@@ -66,7 +66,7 @@ def prepare(group: str, args: list[str]) -> None:
     """Make `.venv` hold what the group needs.
 
     Args:
-        group: `core`, or a verb that needs more.
+        group: `core`, or a command that needs more.
         args: what was typed; shown to whoever waits for us, and in the next step.
 
     Raises:

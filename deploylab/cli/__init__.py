@@ -1,4 +1,4 @@
-"""The command line: `./lab VERB`. Each module holds the verbs of one matter."""
+"""The command line: `./lab COMMAND`. Each module of `GROUPS` holds the commands of one group."""
 
 import importlib
 import json
@@ -11,6 +11,7 @@ import warnings
 from typing import Annotated
 
 import typer
+from typer.completion import completion_init
 from typer.core import TyperCommand, TyperGroup
 
 from deploylab import bootstrap
@@ -25,9 +26,9 @@ class _Switches:
 
     def get_params(self, ctx):
         params = super().get_params(ctx)
-        for one in params:
-            if getattr(one, "is_flag", False):
-                one.metavar = ""
+        for param in params:
+            if getattr(param, "is_flag", False):
+                param.metavar = ""
         return params
 
 
@@ -35,15 +36,18 @@ class _Group(_Switches, TyperGroup):
     pass
 
 
-class _Verb(_Switches, TyperCommand):
-    pass
+class _Command(_Switches, TyperCommand):
+    def shell_complete(self, ctx, incomplete):
+        """Its options also for an empty word: where no other word may follow, they are what is left to type."""
+        return super().shell_complete(ctx, incomplete or "-")
 
 
 app = typer.Typer(
     name="lab", cls=_Group, no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Learn how a Django site is deployed by measuring every step on your own machine.",
-    epilog="Begin with `./lab run`: it makes a machine, takes it down the road and leaves a report.",
+    epilog="Begin with `./lab run`: it makes a machine, sets up and measures every stage, and writes a report. "
+           "`./lab COMMAND --help` shows every option of a command and an example.",
 )
 
 
@@ -61,17 +65,26 @@ def _options(
     pass
 
 
-# The modules of the verbs, in the order of the help.
-VERBS = ("road", "lesson", "stage", "load", "compare", "sweep", "slides", "site", "bundle", "machine", "doctor", "test")
+# {module: the title of its commands}, in the order of the help. `deploylab.bootstrap.HELP` has the same.
+GROUPS = {"machine": "Machine", "stages": "Stages", "measuring": "Measuring", "lessons": "Lessons",
+          "publishing": "Publishing", "kit": "The kit itself"}
 
 
-def with_verbs() -> typer.Typer:
-    """The command line with every verb."""
-    for name in VERBS:
-        importlib.import_module(f"deploylab.cli.{name}_verbs")
-    for verb in app.registered_commands:
-        verb.cls = _Verb
+def with_commands() -> typer.Typer:
+    """The command line with every command, each in the panel of its group."""
+    for module in GROUPS:
+        importlib.import_module(f"deploylab.cli.{module}")
+    for command in app.registered_commands:
+        command.cls = _Command
+        command.rich_help_panel = GROUPS[_module(command)]
+    # Whoever imported one of the modules alone registered its commands first.
+    app.registered_commands.sort(key=lambda command: [*GROUPS].index(_module(command)))
     return app
+
+
+def _module(command: typer.models.CommandInfo) -> str:
+    """The name of the module in `GROUPS` that has the command."""
+    return command.callback.__module__.rpartition(".")[2]
 
 
 def main() -> int:
@@ -81,13 +94,15 @@ def main() -> int:
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # `./lab` held it back until now
         warnings.formatwarning = _warning
-        with_verbs()(prog_name="./lab")
+        if bootstrap.COMPLETING in os.environ:
+            completion_init()
+        with_commands()(prog_name="./lab", complete_var=bootstrap.COMPLETING)
     except DeployLabError as error:
         _say(error.what, error.next_step)
         return error.exit_status
     except SystemExit as ended:
         return _stopped() if ended.code == INTERRUPTED else ended.code if isinstance(ended.code, int) else 0
-    except KeyboardInterrupt:  # before the verb began
+    except KeyboardInterrupt:  # before the command began
         return _stopped()
     except OSError as error:  # a full disk, a folder one may not write
         _say(f"{error.strerror or error}: {error.filename or 'on this computer'}", f"mend that, then {_again()}")

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and how a verb gets at the machine."""
+"""Arguments and options that several commands share, and how a command gets at the machine."""
 
 import json
 import os
@@ -9,31 +9,33 @@ from typing import Annotated, Any
 
 import typer
 
+from deploylab.cli import values
 from deploylab.core.errors import CourseError, HostError
 
+# A stage, or one of its variants. The metavar is what the help calls the argument.
+StageOrVariant = Annotated[str, typer.Argument(
+    metavar="STAGE[:VARIANT]", autocompletion=values.targets, help="A stage, or a variant such as nginx:sync.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before something is installed or removed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Bundle = Annotated[Path | None, typer.Option("--bundle", metavar="FILE", callback=lambda file: file and _use(file),
-                                             help="From a bundle, without a network: see ./lab bundle.")]
+                                             help="Install from a bundle, without a network: see ./lab bundle.")]
 # A load ends by itself: an hour is the longest, and no lab answers a million requests a second.
 HOUR_S, MOST_PER_S = 3600, 1_000_000
-Seconds = Annotated[float, typer.Option(min=0.2, max=HOUR_S, help="The window of one run.")]
-Rate = Annotated[float | None, typer.Option(min=0.1, max=MOST_PER_S, help="Requests a second: an open loop.")]
-
-KINDS = ("auto", "vagrant", "local")
+Seconds = Annotated[float, typer.Option(min=0.2, max=HOUR_S, help="How long each run is measured.")]
+Rate = Annotated[float | None, typer.Option(min=0.1, max=MOST_PER_S, help="Requests per second: an open loop.")]
 
 
 def _kind(kind: str | None) -> str | None:
     """The machine that this command makes, also for what it starts."""
-    if kind and kind not in KINDS:
-        raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}.")
+    if kind and kind not in values.KINDS:
+        raise typer.BadParameter(f"{kind!r} is none of {', '.join(values.KINDS)}.")
     if kind:
         os.environ["DEPLOYLAB_MACHINE"] = kind
     return kind
 
 
 Kind = Annotated[str | None, typer.Option(
-    "--machine", metavar="KIND", callback=_kind,
+    "--machine", metavar="KIND", callback=_kind, autocompletion=values.kinds,
     help="auto, vagrant, or local: this computer itself becomes the server, a container or one to throw away.")]
 
 
@@ -58,7 +60,7 @@ def views() -> str:
 
     try:
         return ", ".join(courses.load().app.views)
-    except CourseError:  # the verb itself will say it
+    except CourseError:  # the command itself will say it
         return "a view of provisioning/course.toml"
 
 

@@ -14,14 +14,14 @@ from deploylab.core.errors import Busy
 
 
 @contextmanager
-def held(verb: str) -> Iterator[None]:
+def held(command: str) -> Iterator[None]:
     """Hold the machine's lock while the block runs.
 
     The kernel releases the lock when the process ends, however it ends: there is no stale lock. A child process does
     not hold it.
 
     Args:
-        verb: what the holder does, for the message that others get: of the command line, or `lab.…` of a notebook.
+        command: what the holder does, for the message that others get: of the command line, or `lab.…` of a notebook.
 
     Raises:
         Busy: somebody else holds it, or this process itself does already; the message names the holder.
@@ -33,7 +33,7 @@ def held(verb: str) -> Iterator[None]:
     except Timeout:
         raise Busy(_holder(path), "wait for it, or stop it where it runs") from None
     with lock:
-        path.write_text(json.dumps({"verb": verb, "pid": os.getpid(), "since": f"{datetime.now():%H:%M}"}))
+        path.write_text(json.dumps({"command": command, "pid": os.getpid(), "since": f"{datetime.now():%H:%M}"}))
         yield
         path.write_text("")
 
@@ -42,7 +42,8 @@ def _holder(path: Path) -> str:
     """Who holds the lock, in words."""
     try:
         holder = json.loads(path.read_text())
-        name = holder["verb"] if holder["verb"].startswith("lab.") else f"./lab {holder['verb']}"
+        command = holder["command"]
+        name = command if command.startswith("lab.") else f"./lab {command}"
         return f"`{name}` has been using the machine since {holder['since']} (pid {holder['pid']})."
     except (ValueError, KeyError):
         return "Another `./lab` command is using the machine."

@@ -7,7 +7,6 @@ import importlib.machinery
 import importlib.util
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -19,8 +18,6 @@ from pathlib import Path
 import pytest
 from lab_helpers import ROOT, STUB_CLI, copy_bootstrap, environ, lab, make_clone, serving, write_pyproject
 from waiting import until
-
-from deploylab import bootstrap
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +45,7 @@ def bare(tmp_path) -> Path:
 def test_help_on_a_fresh_clone_installs_nothing(bare, args):
     done = lab(bare, *args)
     assert done.returncode == 0
-    assert "./lab VERB" in done.stdout
+    assert "./lab COMMAND" in done.stdout
     assert "Nothing is installed yet" in done.stdout
     assert not (bare / ".venv").exists()
     assert not (bare / ".lab").exists()
@@ -68,15 +65,18 @@ def test_help_on_a_terminal_that_is_not_utf_8(bare):
     assert done.returncode == 0 and "run [STAGE ?]" in done.stdout
 
 
-def test_help_knows_the_verbs_of_the_command_line():
-    command = [sys.executable, "-P", "-m", "deploylab.cli", "--help"]
-    places = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "100"}
-    done = subprocess.run(command, env=places, capture_output=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    lines = bootstrap.HELP.partition("\n\n")[2].splitlines()
-    told = " ".join(line[:21] for line in lines if line.startswith("  "))
-    shown = re.findall(r"(?m)^[│|] ([a-z]+) ", done.stdout)
-    assert sorted(re.findall(r"\b[a-z]+\b", told)) == sorted(shown)
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script_is_printed_where_nothing_is_installed(bare, shell):
+    """A shell reads it whenever it starts: that must neither wait nor install."""
+    done = lab(bare, "completion", shell)
+    assert (done.returncode, done.stderr) == (0, "") and str(bare / "lab") in done.stdout
+    assert not (bare / ".venv").exists() and not (bare / ".lab").exists()
+
+
+def test_tab_installs_nothing(bare):
+    done = lab(bare, _LAB_COMPLETE="complete_fish", _TYPER_COMPLETE_ARGS="./lab go")
+    assert (done.stdout, done.stderr) == ("", "")
+    assert not (bare / ".venv").exists() and not (bare / ".lab").exists()
 
 
 def load_lab():
@@ -108,9 +108,9 @@ def test_the_warm_path_imports_next_to_nothing():
 # --- a whole run
 
 
-def test_the_first_verb_makes_the_environment_and_says_so(clone):
+def test_the_first_command_makes_the_environment_and_says_so(clone):
     stdout, stderr = json.loads((clone / "first.json").read_text())
-    seen = json.loads(stdout)  # stdout carries the verb's one document and nothing else
+    seen = json.loads(stdout)  # stdout carries the command's one document and nothing else
     assert seen["args"] == ["status", "--json"]
     assert seen["prefix"] == str(clone / ".venv")
     assert seen["package"] == str(clone / "deploylab" / "__init__.py")
@@ -132,7 +132,7 @@ def test_a_warm_start_does_no_work(clone, tmp_path):
     assert json.loads(lab(clone).stdout)["args"] == ["--help"]
 
 
-def test_another_verb_adds_its_packages(clone):
+def test_another_command_adds_its_packages(clone):
     assert not list(clone.glob(".venv/lib/*/site-packages/tinytest.py"))
     assert lab(clone, "test", "--fast").returncode == 0
     assert list(clone.glob(".venv/lib/*/site-packages/tinytest.py"))

@@ -46,8 +46,8 @@ def one_message(done: subprocess.CompletedProcess, what: str, next_step: str, st
 
 def mounted(how: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     """`./lab ARGUMENTS` where something else is mounted, for it alone."""
-    verb = [sys.executable, "-m", "deploylab.cli", *arguments]
-    return subprocess.run(["unshare", "-m", "sh", "-c", f'{how} && exec "$@"', "sh", *verb], cwd=paths.ROOT,
+    command = [sys.executable, "-m", "deploylab.cli", *arguments]
+    return subprocess.run(["unshare", "-m", "sh", "-c", f'{how} && exec "$@"', "sh", *command], cwd=paths.ROOT,
                           capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300,
                           env={**os.environ, "PYTHONPATH": str(paths.ROOT), **environment})
 
@@ -64,8 +64,8 @@ def test_without_vagrant_in_path_it_says_so(lab, tmp_path):
     state = tmp_path / "state"
     state.mkdir()
     (state / "machine.json").write_text('{"kind": "vagrant", "provider": "virtualbox"}')
-    for verb in (("halt",), ("status", "--deep"), ("destroy", "--yes"), ("up", "--yes")):
-        done = lab(*verb, PATH=str(programs), DEPLOYLAB_STATE=str(state))
+    for words in (("halt",), ("status", "--deep"), ("destroy", "--yes"), ("up", "--yes")):
+        done = lab(*words, PATH=str(programs), DEPLOYLAB_STATE=str(state))
         one_message(done, "no `vagrant` command in PATH", "./lab up --yes .*PATH")
 
 
@@ -87,10 +87,10 @@ def test_ctrl_c_in_the_report_does_not_send_anybody_to_measure_again(tmp_path, m
         raise KeyboardInterrupt
 
     monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path))
-    monkeypatch.setattr("deploylab.cli.road_verbs.ensure_machine", lambda *_: None)
+    monkeypatch.setattr("deploylab.cli.stages.ensure_machine", lambda *_: None)
     monkeypatch.setattr(full_run, "run", lambda *_, **__: (None, []))
     monkeypatch.setattr(report, "write", broken_off)
-    stopped = CliRunner().invoke(cli.with_verbs(), ["run", "--yes"]).exception
+    stopped = CliRunner().invoke(cli.with_commands(), ["run", "--yes"]).exception
     assert (stopped.next_step, stopped.exit_status) == ("./lab report", 130)
 
 

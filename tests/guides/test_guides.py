@@ -13,9 +13,10 @@ from guide_helpers import COURSE, FENCE, NOTEBOOKS, PAGES, each_page, text_of
 from typer.main import get_command
 
 from deploylab import cli
+from deploylab.bootstrap import completion
 from deploylab.core import paths
 
-NAMES_ANYTHING = r"STAGE|VARIANT|NAME|LESSON|VERB|URL|MACHINE|A|B|…"
+NAMES_ANYTHING = r"STAGE|VARIANT|NAME|LESSON|COMMAND|SHELL|URL|MACHINE|A|B|…"
 
 
 # ------------------------------------------------------------------ links
@@ -54,21 +55,21 @@ def test_a_link_that_leads_nowhere_is_found():
 def commands(text: str) -> list[list[str]]:
     """The words of each `./lab …` in a page's code, without what the shell takes for itself."""
     code = [*(block.group() for block in FENCE.finditer(text)), *re.findall(r"`([^`]+)`", FENCE.sub("", text))]
-    found = re.findall(r"\.{1,2}/lab\b([^\n#;&|>]*)", "\n".join(code))
+    found = re.findall(r"\.{1,2}/lab\b([^\n#;&|>)]*)", "\n".join(code))
     return [words for one in found if (words := shlex.split(one.replace("'", " ").replace('"', " ")))]
 
 
 def wrong_commands(text: str) -> list[str]:
-    """Verbs and options that the command line has not; stages, views and lessons that the course has not."""
-    known, wrong = get_command(cli.with_verbs()).commands, []
-    for verb, *words in commands(text):
-        verb = verb.strip(".,")
-        if re.fullmatch(rf"{NAMES_ANYTHING}|--help|-h|--version", verb):
+    """Commands and options that the command line has not; stages, views and lessons that the course has not."""
+    known, wrong = get_command(cli.with_commands()).commands, []
+    for name, *words in commands(text):
+        name = name.strip(".,")
+        if re.fullmatch(rf"{NAMES_ANYTHING}|--help|-h|--version", name):
             continue
-        if verb not in known:
-            wrong.append(verb)
-        elif not known[verb].context_settings.get("ignore_unknown_options"):
-            wrong += [f"{verb} {one}" for one in _wrong_words(known[verb], words)]
+        if name not in known:
+            wrong.append(name)
+        elif not known[name].context_settings.get("ignore_unknown_options"):
+            wrong += [f"{name} {one}" for one in _wrong_words(known[name], words)]
     return wrong
 
 
@@ -93,6 +94,8 @@ def _wrong_words(command, words: list[str]) -> list[str]:
 def _is_there(places: list[str], word: str) -> bool:
     if "url" in places:
         return True
+    if "shell" in places:
+        return word in completion.SHELLS
     if set(places) & {"lesson", "lessons"}:
         return word in [one.name for one in COURSE.lessons]
     return word in [target.name for target in COURSE.all_targets]
@@ -104,11 +107,12 @@ def test_every_command_is_one(page):
 
 
 def test_a_command_that_is_none_is_found():
-    text = ("`./lab goto nginx:sync` `./lab goto STAGE` `./lab VERB --help` `./lab gotto nginx` `./lab goto ngins`\n"
+    text = ("`./lab goto nginx:sync` `./lab goto STAGE` `./lab COMMAND --help` `./lab gotto nginx` `./lab goto ngins`\n"
             "```console\n$ ./lab measure nginx --view wait -c 32  # why\n$ ../lab measure nginx --views wait; ls -a\n"
-            "$ ./lab compare nginx:sync nginx --view waiting\n$ ./lab open 05_nginx\n$ ./lab test --fast -k a\n```\n")
-    assert wrong_commands(text) == ["measure --views", "measure wait", "compare waiting", "open 05_nginx", "gotto",
-                                    "goto ngins"]
+            "$ ./lab compare nginx:sync nginx --view waiting\n$ ./lab open 05_nginx\n$ ./lab test --fast -k a\n"
+            "$ eval \"$(./lab completion bash)\"; ./lab completion tcsh\n```\n")
+    assert wrong_commands(text) == ["measure --views", "measure wait", "compare waiting", "open 05_nginx",
+                                    "completion tcsh", "gotto", "goto ngins"]
 
 
 # ------------------------------------------------------------------ files, contrasts

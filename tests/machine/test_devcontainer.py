@@ -19,10 +19,10 @@ COMMANDS = {name: shlex.split(line) for name, line in CONTAINER.items() if name.
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_each_command_is_one_of_the_lab_with_the_machine_local(name):
-    entry, verb, *options = COMMANDS[name]
+    entry, command, *options = COMMANDS[name]
     assert (paths.ROOT / entry).exists()
     assert options[options.index("--machine") + 1] == "local"
-    known = re.sub(r"\x1b\[[0-9;]*m", "", CliRunner().invoke(cli.with_verbs(), [verb, "--help"]).output)
+    known = re.sub(r"\x1b\[[0-9;]*m", "", CliRunner().invoke(cli.with_commands(), [command, "--help"]).output)
     assert all(option in known for option in options if option.startswith("--"))
 
 

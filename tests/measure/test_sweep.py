@@ -11,7 +11,7 @@ from load_helpers import FaultyServer
 from synthetic import run
 
 from deploylab import course as courses
-from deploylab.cli.sweep_verbs import _rates
+from deploylab.cli.measuring import _rates
 from deploylab.core.progress import Progress
 from deploylab.core.units import NS_PER_MS
 from deploylab.machine import shell

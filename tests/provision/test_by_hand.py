@@ -26,7 +26,7 @@ RELEASE, REBUILD = "guide_VI", "./lab reset runserver --yes"
 
 # Loads are short here, and of several in a row only the first is typed: these tests are about what stands on the
 # machine, not about the figures.
-LOAD = re.compile(r"\./lab (?P<verb>compare|measure) (?P<targets>[^-]+) --view (?P<view>\w+)")
+LOAD = re.compile(r"\./lab (?P<command>compare|measure) (?P<targets>[^-]+) --view (?P<view>\w+)")
 SHORT = {"compare": "--pairs 1 --seconds 0.5", "measure": "--repeats 1 --seconds 0.5"}
 
 # What may differ, and why. A kind of snapshot, a regular expression on the whole name, and the reason.
@@ -139,8 +139,8 @@ def by_hand(machine, found: list[tuple[str, str]]) -> str:
 
 def here(machine, body: str) -> str:
     """A line for this computer, for the tests' own machine, and with a short load."""
-    for verb, less in SHORT.items():
-        body = re.sub(rf"^(\./lab {verb} .*)$", rf"\1 {less}", body, flags=re.MULTILINE)
+    for command, less in SHORT.items():
+        body = re.sub(rf"^(\./lab {command} .*)$", rf"\1 {less}", body, flags=re.MULTILINE)
     return re.sub(r"(\.\./)*\.lab/ssh_config", str(machine.ssh_config), body)
 
 

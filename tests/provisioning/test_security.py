@@ -159,9 +159,9 @@ def test_what_we_start_here_listens_on_loopback_alone(anew):
 @pytest.mark.machine
 def test_no_log_and_no_result_has_a_secret(machine, anew, lab, tmp_path):
     """All that this clone wrote, and what is told to whoever helps. test_full_run.py asks it of a whole run."""
-    verbs = [("measure", STAGE, "--view", "page", "--seconds", "1", "--repeats", "1"), ("check", STAGE, "--json"),
-             ("status", "--deep"), ("doctor", "--json")]
-    told = [lab(*words, DEPLOYLAB_RESULTS=str(tmp_path)) for words in verbs]
+    commands = [("measure", STAGE, "--view", "page", "--seconds", "1", "--repeats", "1"), ("check", STAGE, "--json"),
+                ("status", "--deep"), ("doctor", "--json")]
+    told = [lab(*words, DEPLOYLAB_RESULTS=str(tmp_path)) for words in commands]
     assert [one.returncode for one in told[:-1]] == [0, 0, 0]
     missing = {one["name"] for one in json.loads(told[-1].stdout)["findings"] if one["state"] == PROBLEM}
     assert missing <= {"Python index", "packages"}  # each is asked once, and a busy network may be late

@@ -202,8 +202,8 @@ def test_what_cannot_be_made_here(monkeypatch, wanted, why):
 @pytest.mark.slow
 def test_the_command_line_says_it_in_one_message(lab, tmp_path):
     (tmp_path / "bad.tar").write_bytes(b"x" * 100)
-    for verb in ("run", "up", "open"):
-        done = lab(verb, "--bundle", str(tmp_path / "bad.tar"))
+    for command in ("run", "up", "open"):
+        done = lab(command, "--bundle", str(tmp_path / "bad.tar"))
         assert done.returncode == 1 and "no bundle, or was cut short" in done.stderr and "Next:" in done.stderr
         assert "Traceback" not in done.stderr
     done = lab("bundle", "--for", "floppy/z80")

@@ -12,7 +12,7 @@ import synthetic
 from typer.testing import CliRunner
 
 from deploylab import course as courses
-from deploylab.cli import slides_verbs, with_verbs
+from deploylab.cli import publishing, with_commands
 from deploylab.core import paths, units
 from deploylab.core.errors import DeckError, ResultsError
 from deploylab.publish import slides
@@ -109,7 +109,7 @@ def decks(own_results, said):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Language, "say", say)
-        return json.loads(CliRunner().invoke(with_verbs(), ["slides", "--json"]).stdout)
+        return json.loads(CliRunner().invoke(with_commands(), ["slides", "--json"]).stdout)
 
 
 @pytest.fixture(scope="module")
@@ -242,10 +242,10 @@ def test_the_newest_session_is_asked_for_by_a_word(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
     Session.create(kind="measure")
     with pytest.raises(ResultsError, match="No `./lab run` has left results yet"):
-        slides_verbs.slides("newest")
+        publishing.slides("newest")
     session = Session.create(kind="run")
     Session.create(kind="compare")
-    slides_verbs.slides("newest")
+    publishing.slides("newest")
     assert {path.parent.name for path in (session.folder / "slides").glob("*/index.html")} == set(slides.LANGUAGES)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deploylab.cli import app
+from deploylab.cli import app, values
 from deploylab.cli.options import Bundle, Kind, Yes, ensure_machine
 
 # As `python -m jupyterlab`, but Ctrl-C while it still imports is no traceback.
@@ -22,18 +22,23 @@ except KeyboardInterrupt:
 
 
 @app.command("open")
-def open_verb(
-    lesson: Annotated[str | None, typer.Argument(help="The lesson to open; the list of them if none.")] = None,
-    port: Annotated[int, typer.Option(min=1, help="Where it listens; the next free one if taken.")] = 8888,
+def open_lessons(
+    lesson: Annotated[str | None, typer.Argument(metavar="LESSON", autocompletion=values.lessons,
+                                                 help="The lesson to open; the list of them if none is named.")] = None,
+    port: Annotated[int, typer.Option(min=1, help="Where JupyterLab listens; the next free port if taken.")] = 8888,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
-    recorded: Annotated[bool, typer.Option("--recorded", help="No machine: recorded answers, marked so.")] = False,
-    brief: Annotated[bool, typer.Option("--brief", help="Short loads: to rehearse, not to believe.")] = False,
-    language: Annotated[str, typer.Option(help="Of the lessons: en or es. What programs print is English.")] = "en",
+    recorded: Annotated[bool, typer.Option(
+        "--recorded", help="Without a machine: show recorded answers, marked as such.")] = False,
+    brief: Annotated[bool, typer.Option(
+        "--brief", help="Short load tests, to rehearse: their numbers mean little.")] = False,
+    language: Annotated[str, typer.Option(
+        autocompletion=values.languages,
+        help="The language of the lessons: en or es. What programs print stays English.")] = "en",
     yes: Yes = False,
     machine: Kind = None,
     bundle: Bundle = None,
 ) -> None:
-    """Open the lessons in JupyterLab, the machine ready. It stays until Ctrl-C.
+    """Open the lessons in JupyterLab, with the machine running. Ctrl-C ends it.
 
     Example: `./lab open 00_the_lab`, or without a machine `./lab open --recorded`
     """
@@ -67,7 +72,8 @@ def open_verb(
 
 @app.command()
 def record(
-    lessons: Annotated[list[str] | None, typer.Argument(help="The lessons to record; all if none.")] = None,
+    lessons: Annotated[list[str] | None, typer.Argument(metavar="LESSON", autocompletion=values.lessons,
+                                                        help="The lessons to record; all if none is named.")] = None,
     yes: Yes = False,
 ) -> None:
     """Run the lessons on the machine and keep every answer, for readers without a machine.
@@ -86,7 +92,7 @@ def record(
     with lock.held("record"):
         ensure_machine(yes, progress)
     bad = []
-    for path in files:  # each verb in it takes the lock for itself
+    for path in files:  # each command in it takes the lock for itself
         with progress.phase(path.stem, path.stem):
             done = notebooks.execute(path, environment={"DEPLOYLAB_RECORD": str(recording.folder())},
                                      on_cell=lambda number, of: progress.update(f"cell {number}", number, of))

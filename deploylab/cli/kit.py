@@ -1,4 +1,4 @@
-"""test: the whole test suite."""
+"""completion, test: what is about the kit itself."""
 
 import os
 import subprocess
@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from deploylab.cli import app
+from deploylab.bootstrap import completion as scripts
+from deploylab.cli import app, values
 from deploylab.cli.options import Yes
 from deploylab.core import paths
 
@@ -20,14 +21,34 @@ BESIDE = ["-n", "1", "-q"]  # beside the machines, which wait much of their time
 INTERRUPTED, NO_TESTS = 2, 5  # pytest's own status: after Ctrl-C, and where -k leaves none
 
 
+@app.command()
+def completion(
+    shell: Annotated[str, typer.Argument(metavar="SHELL", autocompletion=values.shells,
+                                         help=f"{', '.join(scripts.SHELLS[:-1])}, or {scripts.SHELLS[-1]}.")],
+) -> None:
+    """Print a script that lets TAB complete commands, options and names in your shell.
+
+    The script completes `lab` of this clone, as `./lab` or as `lab`, from any folder. Printing it changes nothing. To
+    have it in every new shell, add the line of your shell to ~/.bashrc or ~/.zshrc, with the full path of `lab`. In
+    fish: `./lab completion fish | source`, in ~/.config/fish/config.fish.
+
+    TAB installs nothing: before the first command has made .venv/, it offers nothing either.
+
+    Example: `./lab completion bash`, to be used as `eval "$(./lab completion bash)"`
+    """
+    if shell not in scripts.SHELLS:
+        raise typer.BadParameter(f"{shell!r} is none of {', '.join(scripts.SHELLS)}.")
+    print(scripts.script(shell), end="")
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def test(
     context: typer.Context,
-    fast: Annotated[bool, typer.Option("--fast", help="Leave out the slow ones, and those with a machine.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="The thorough ones too: an hour.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Leave out slow tests, and those that need a machine.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Run the thorough tests too, which takes an hour.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Run the tests, on two real machines of their own; 20 minutes on two processors. More arguments go to pytest.
+    """Run the tests, on two real machines of their own: 20 minutes on two processors. Other arguments go to pytest.
 
     Example: `./lab test --fast -k stats`
     """

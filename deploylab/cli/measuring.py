@@ -1,0 +1,274 @@
+"""measure, compare, sweep, ab, report: load tests, and what came out of them."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deploylab.cli import INTERRUPTED, app, values
+from deploylab.cli.options import (
+    HOUR_S,
+    MOST_PER_S,
+    Json,
+    Rate,
+    Seconds,
+    StageOrVariant,
+    not_one_good_answer,
+    print_json,
+    views,
+)
+from deploylab.core import units
+
+if TYPE_CHECKING:
+    from deploylab.results.record import Comparison
+    from deploylab.results.stats import Raced
+
+HALF_WIDTHS = (0.10, 0.05)  # that a person may want
+Concurrency = Annotated[int | None, typer.Option("--concurrency", "-c", min=1,
+                                                  help="Clients at a time; if none is named, the view's own.")]
+View = Annotated[str, typer.Option(autocompletion=values.views, help=f"The page to request: {views()}.")]
+
+
+@app.command()
+def measure(
+    targets: Annotated[list[str] | None, typer.Argument(
+        metavar="STAGE[:VARIANT]", autocompletion=values.targets,
+        help="Stages or variants; all that are running if none is named.")] = None,
+    view: View = "page",
+    concurrency: Concurrency = None,
+    seconds: Seconds = 3.0,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of each stage or variant, in turns.")] = 3,
+    rate: Rate = None,
+    as_json: Json = False,
+) -> None:
+    """Run load tests on one or more stages and keep the results. Several stages take turns.
+
+    Example: `./lab measure runserver nginx --view wait -c 32`
+    """
+    from deploylab import course as courses
+    from deploylab.core.progress import Progress
+    from deploylab.machine import current, lock
+    from deploylab.measure.measure import measure as measure_targets
+    from deploylab.results import describe, lines
+
+    course, machine = courses.load(), current()
+    with lock.held("measure"):
+        session, runs = measure_targets(machine, course, targets or [], view, Progress("measure"), seconds=seconds,
+                                        concurrency=concurrency, repeats=repeats, rate_per_s=rate)
+    if as_json:
+        print_json([asdict(run) for run in runs])
+    else:
+        print("\n".join([*lines.summed(runs), f"Kept in {session.folder}"]))
+    answered = {(run.stage, run.variant) for run in runs if run.n_ok}
+    if silent := [run for run in runs if (run.stage, run.variant) not in answered]:
+        raise not_one_good_answer(describe.target(silent[0].stage, silent[0].variant), f"./lab check {silent[0].stage}")
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", autocompletion=values.targets,
+                                     help="A stage, or a variant such as nginx:sync.")],
+    b: Annotated[str, typer.Argument(metavar="B", autocompletion=values.targets,
+                                     help="The stage or variant to compare with; the ratio is B over A.")],
+    view: Annotated[str | None, typer.Option(
+        autocompletion=values.views,
+        help="The page to request; if none is named, the course's own load for these two.")] = None,
+    b_view: Annotated[str | None, typer.Option(
+        autocompletion=values.views, help="The page to request from B, if it is another one.")] = None,
+    concurrency: Concurrency = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Pairs of runs; more of them make the interval narrower.")] = 5,
+    seconds: Seconds = 3.0,
+    slow_clients: Annotated[int | None, typer.Option(
+        min=0, help="Half-sent requests held open during each run.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare two stages or variants, run by run in pairs, and list everything that differs between them.
+
+    Example: `./lab compare nginx:sync nginx --view wait -c 32`
+    """
+    from deploylab import course as courses
+    from deploylab.core.progress import Progress
+    from deploylab.machine import current, lock
+    from deploylab.measure import compare as pairs_of
+    from deploylab.results.stats import raced
+
+    course, machine = courses.load(), current()
+    contrast = pairs_of.named(course, a, b, view=view, b_view=b_view, concurrency=concurrency,
+                               slow_clients=slow_clients)
+    with lock.held("compare"):
+        session, found, stopped = pairs_of.compare(machine, course, contrast, Progress("compare"), pairs=pairs,
+                                                   seconds=seconds)
+    came_out = raced(contrast, found, session.runs("pair"))
+    if as_json:
+        print_json(_document(contrast, found, came_out, session.id))
+    elif came_out:
+        print("\n".join(_lines(came_out)))
+    if not as_json:
+        print(f"Kept in {session.folder}")
+    if stopped:
+        raise typer.Exit(INTERRUPTED)
+
+
+@app.command()
+def sweep(
+    target: StageOrVariant,
+    view: View = "page",
+    rates: Annotated[str | None, typer.Option(help="Requests due per second, such as 50,100,200; if none is named, "
+                                                   "chosen by what the clients reached.")] = None,
+    limit: Annotated[float, typer.Option(min=1, max=1000 * HOUR_S,
+                                         help="The highest p99 that is fast enough, in ms.")] = 200.0,
+    seconds: Annotated[float, typer.Option(min=0.2, max=HOUR_S, help="How long each run is measured, at least.")] = 3.0,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of each load; two or more give an interval.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """Find out how much load a stage can handle: 1 to 128 clients, then arrival rates until the latency explodes.
+
+    It says how many requests per second are answered with a p99 under the limit, and from how many clients on adding
+    more brings nothing. Run it again to continue where it stopped.
+
+    Example: `./lab sweep nginx --view wait`
+    """
+    from deploylab import course as courses
+    from deploylab.core.progress import Progress
+    from deploylab.machine import current, lock
+    from deploylab.measure.sweep import sweep as measure_sweep
+    from deploylab.report import sweep as pages  # matplotlib takes a second; nothing is measured beside its import
+
+    wanted, course, machine = _rates(rates), courses.load(), current()
+    with lock.held("sweep"):
+        session = measure_sweep(machine, course, target, view, Progress("sweep"), seconds=seconds, repeats=repeats,
+                                limit_ms=limit, rates=wanted)
+    result, page = pages.swept(session), pages.write(session, course)
+    if as_json:
+        print_json({**result.as_json(), "session": session.id, "page": str(page)})
+    else:
+        print("\n".join([*pages.lines(result), "", f"Its plots: {page}", f"Kept in {session.folder}"]))
+
+
+@app.command()
+def ab(
+    url: Annotated[str, typer.Argument(
+        metavar="URL", help="http://HOST:PORT/PATH, on this computer or the kit's machine.")],
+    n: Annotated[int | None, typer.Option("-n", min=1, help="Requests in total; with neither -n nor -t, one.")] = None,
+    c: Annotated[int | None, typer.Option(
+        "-c", min=1, help="Clients at a time; with --rate, the most connections.")] = None,
+    t: Annotated[float | None, typer.Option("-t", min=0.1, max=HOUR_S, help="Stop after this many seconds.")] = None,
+    k: Annotated[bool, typer.Option("-k", help="Keep connections open between requests.")] = False,
+    header: Annotated[list[str] | None, typer.Option("-H", help="A header, 'Name: value'.")] = None,
+    s: Annotated[float, typer.Option("-s", min=0.01, max=HOUR_S, help="Seconds until a request times out.")] = 30.0,
+    rate: Rate = None,
+    even: Annotated[bool, typer.Option("--even", help="With --rate: evenly spaced, not random arrivals.")] = False,
+    own_up: Annotated[bool, typer.Option("--own-up", help="This server is mine: load it although it is not the kit's.")]
+        = False,
+    as_json: Json = False,
+) -> None:
+    """Run a load test with the options of ab. No request is sent twice, and every failure is counted by its kind.
+
+    `./lab status` shows the address of each stage.
+
+    Example: `./lab ab -n 1000 -c 10 http://127.0.0.1:8000/test/`
+    """
+    from deploylab import course as courses
+    from deploylab import load
+    from deploylab.core.progress import Progress
+    from deploylab.load import ab as familiar
+    from deploylab.machine import standing
+    from deploylab.measure import load_test
+    from deploylab.measure.bench import free_cpus
+
+    machine, progress = standing(), Progress("ab")
+    spec = familiar.spec_from_ab_flags(
+        url, n=n, c=c, t=t, k=k, headers=header or (), s=s, rate=rate, even=even, own_up=own_up,
+        allowed_addresses=(machine.host,) if machine else (),
+        cpus=free_cpus(machine.facts()) if machine else None,
+    )
+    with progress.phase("load", f"Benchmarking {url}"):
+        result = load.run(spec, on_progress=load_test.on_load(progress, url, t or 0))
+    if as_json:
+        print_json(asdict(load_test.unlisted(result, courses.load(), machine)))
+    else:
+        print(familiar.printout(result))
+    if not result.n_ok:
+        raise not_one_good_answer(url, "./lab check")
+
+
+@app.command("report")
+def write_report(
+    session: Annotated[str | None, typer.Option(
+        autocompletion=values.sessions,
+        help="A session of results/; your newest `./lab run` if none is named.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the report of a session again.
+
+    Without results of your own, name the recorded session: it ships with the course, and its report says so.
+
+    Example: `./lab report`
+    """
+    from deploylab import course as courses
+    from deploylab import report, results
+    from deploylab.core.errors import ResultsError
+
+    wanted = results.Session.open(session) if session else results.latest_run()
+    if wanted is None:
+        shipped = [f", or for the recorded ones ./lab report --session {one.id}" for one in results.recorded()[-1:]]
+        raise ResultsError("There are no results yet.", "".join(["./lab run", *shipped]))
+    path = report.write(wanted, courses.load())
+    if as_json:
+        print_json({"session": wanted.id, "report": str(path)})
+    else:
+        print(path)
+        typer.echo("Open it in a browser.", err=True)
+
+
+def _document(contrast, found, came_out: "Raced | None", session_id: str) -> dict[str, Any]:
+    """What `--json` prints."""
+    rps = came_out.rps if came_out else None
+    return {
+        "a": contrast.a, "b": contrast.b, "view": contrast.view, "b_view": contrast.b_view,
+        "concurrency": contrast.concurrency, "pairs": rps.n_pairs if rps else 0,
+        "ratio": rps.ratio if rps else None, "ci95": rps.ci95 if rps else None,
+        "half_width": rps.half_width if rps else None, "pairs_needed": _needed(rps) if rps else {},
+        "differences": [asdict(one) for one in found], "one_thing": came_out.one_thing if came_out else None,
+        "verdict": rps.verdict if rps else "nothing was measured",
+        "warnings": came_out.warnings if came_out else [],
+        "metrics": {name: asdict(one) for name, one in came_out.ratios.items()} if came_out else {},
+        "sides": {side: asdict(getattr(came_out, side)) for side in ("a", "b")} if came_out else {},
+        "session": session_id,
+    }
+
+
+def _lines(one: "Raced") -> list[str]:
+    """What came out, for a person."""
+    from deploylab.report.contrasts import figures, shown
+    from deploylab.results.stats import differing
+
+    out = ["", one.rps.verdict, *_narrower(one.rps), ""]
+    out += [f"  {row.name:22} {f'{row.a} → {row.b}':28} {row.ratio}".rstrip() for row in figures(one)]
+    out += ["", differing(one.contrast, one.differences), *(f"  {shown(found)}" for found in one.differences)]
+    return out + [f"Beware: {text}" for text in one.warnings]
+
+
+def _needed(found: "Comparison") -> dict[str, int]:
+    """{half-width: pairs that would reach it}, for those narrower than what was reached."""
+    from deploylab.results.stats import pairs_needed
+
+    return {str(width): n for width in HALF_WIDTHS
+            if found.half_width and found.half_width > width and (n := pairs_needed(found, width))}
+
+
+def _narrower(found: "Comparison") -> list[str]:
+    """How many pairs it would take to say it more exactly, in words."""
+
+    needed = [f"{n:,} for {units.percent(float(width))}" for width, n in _needed(found).items()]
+    return [f"A narrower interval takes more pairs: about {', about '.join(needed)} (--pairs)."] if needed else []
+
+
+def _rates(text: str | None) -> list[float]:
+    try:
+        rates = [float(word) for word in (text or "").split(",") if word.strip()]
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a list of numbers such as 50,100,200.") from None
+    if any(not 0 < rate <= MOST_PER_S for rate in rates):
+        raise typer.BadParameter(f"{text!r}: a rate is a number above 0, and {MOST_PER_S:,} at most.")
+    return rates

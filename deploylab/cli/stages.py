@@ -1,0 +1,177 @@
+"""run, goto, check, reset: the stages on the machine, all of them or one at a time."""
+
+import os
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from deploylab.cli import app, values
+from deploylab.cli.options import (
+    Bundle,
+    Json,
+    Kind,
+    StageOrVariant,
+    Yes,
+    agreed,
+    choose_machine,
+    ensure_machine,
+    print_json,
+)
+
+
+@app.command()
+def run(
+    stages: Annotated[list[str] | None, typer.Argument(metavar="STAGE", autocompletion=values.stages,
+                                                       help="Only these stages; all if none is named.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Runs of one second, and fewer pairs.")] = False,
+    yes: Yes = False,
+    machine: Kind = None,
+    bundle: Bundle = None,
+    as_json: Json = False,
+) -> None:
+    """Set up, check and measure every stage, and write a report. Run it again to continue where it stopped.
+
+    After rounds over all stages it measures the contrasts: pairs of setups that differ in one thing. The rounds take
+    at most 15 minutes, the contrasts at most 15 more.
+
+    Example: `./lab run --yes`, or `./lab run runserver nginx --quick` for two stages
+    """
+    from deploylab import course as courses
+    from deploylab import report
+    from deploylab.core.errors import CourseError, Stopped
+    from deploylab.core.progress import Progress
+    from deploylab.machine import lock
+    from deploylab.measure import full_run
+
+    course, progress = courses.load(), Progress("run")
+    named = [course.stage(name) for name in stages or ()]
+    for one in named:
+        if one not in course.stages:
+            raise CourseError(f"{one.name} is no step of the road; it is there to compare with.",
+                              f"./lab goto {one.name}, then ./lab compare {course.stages[-1].name} {one.name}")
+    chosen = [stage for stage in course.stages if stage in named] or list(course.stages)
+    progress.seconds["environment"] = float(os.environ.get("DEPLOYLAB_ENVIRONMENT_S", 0))
+    with lock.held("run"):
+        there = ensure_machine(yes, progress)
+        session, ready = full_run.run(there, course, chosen, quick=quick, progress=progress)
+        try:
+            with progress.phase("report", "the report"):
+                path = report.write(session, course)
+        except KeyboardInterrupt:  # the session is finished: `./lab run` would begin another
+            raise Stopped("Stopped. All is measured, only the report is missing.", "./lab report") from None
+    if as_json:
+        print_json({"session": session.id, "machine": session.plan["machine"],
+                    "stages": [one.as_json() for one in ready], "report": str(path)})
+    for line in progress.spent():
+        progress.say(line)
+    progress.say(f"\nOpen {path} in a browser.")
+
+
+@app.command()
+def goto(
+    stage: StageOrVariant,
+    variants: Annotated[bool, typer.Option("--variants", help="Set up all variants of the stage too.")] = False,
+    yes: Yes = False,
+    machine: Kind = None,
+    as_json: Json = False,
+) -> None:
+    """Set the machine up for a stage, from any state, and check it. A second time nothing changes.
+
+    Example: `./lab goto nginx`, or with one of its variants `./lab goto nginx:sync`
+    """
+    from deploylab import course as courses
+    from deploylab.core.progress import Progress
+    from deploylab.machine import lock
+    from deploylab.provision import prepare
+
+    course = courses.load()
+    wanted = course.target(stage)
+    whole = course.stage(wanted.stage)
+    too = whole.variants if variants else [wanted] if wanted.variant else []
+    progress = Progress("goto")
+    with lock.held(f"goto {stage}"):
+        there = ensure_machine(yes, progress)
+        ready = prepare.to_stage(there, course, whole, progress, too)
+    if as_json:
+        print_json(ready.as_json())
+    if not ready.ok:
+        raise prepare.not_ready(ready)
+    progress.say(f"{wanted.title}: {there.url(wanted)}")
+    if wanted.start:
+        progress.say(f"It sleeps until it is measured. To wake it by hand, on the machine: sudo {wanted.start}")
+
+
+@app.command()
+def check(
+    stage: Annotated[str | None, typer.Argument(metavar="STAGE[:VARIANT]", autocompletion=values.targets,
+                                                help="A stage or a variant; all that are running if none is named.")
+                     ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check that a stage is set up as it should be; if not, show the cause and how to fix it.
+
+    Example: `./lab check nginx`
+    """
+    from deploylab import course as courses
+    from deploylab.cli import status
+    from deploylab.core.errors import CheckError
+    from deploylab.machine import current
+    from deploylab.provision import checks
+    from deploylab.provision.on_demand import awake
+
+    course, machine = courses.load(), current()
+    if stage:
+        targets = [course.target(stage)]
+    else:
+        standing = {s["name"] for s in status.look(course)["stages"] if s["open"]}
+        targets = [target for target in course.targets if target.name in standing]
+    if not targets:
+        raise CheckError("No stage stands on the machine yet.", f"./lab goto {course.stages[0].name}")
+    seen = {}
+    for target in targets:
+        with awake(machine, [target]):
+            seen[target.name] = checks.verify(machine, course, target)
+    if as_json:
+        print_json({"stages": {name: [asdict(one) for one in found] for name, found in seen.items()}})
+    else:
+        for name, found in seen.items():
+            print(f"{name}")
+            for one in found:
+                print(checks.line(one))
+    if not all(one.ok for found in seen.values() for one in found):
+        raise typer.Exit(1)
+
+
+@app.command("reset")
+def reset_machine(
+    stage: Annotated[str, typer.Argument(metavar="STAGE", autocompletion=values.stages,
+                                         help="The stage that you want to set up by hand.")],
+    yes: Yes = False,
+) -> None:
+    """Put the machine back to just before a stage, to take that step by hand. What is on it now is lost.
+
+    Example: `./lab reset nginx`
+    """
+    from deploylab import course as courses
+    from deploylab.core import units
+    from deploylab.core.progress import Progress
+    from deploylab.machine import choose, lock, open_machine
+    from deploylab.provision import reset
+
+    course, progress = courses.load(), Progress("reset")
+    wanted = course.stage(stage)
+    names = ", ".join(one.name for one in reset.earlier(course, wanted))
+    with lock.held(f"reset {stage}"):
+        if choose.saved() and not yes:
+            what = ("Take away all that the lab put on this computer" if choose.saved().kind == "local"
+                    else "Destroy the machine and all that is on it")
+            agreed(f"{what}, and make it what it was before {stage}?",
+                   f"./lab reset {stage} --yes")
+        choice = choose_machine(yes, progress)
+        choose.save(choice)
+        machine = open_machine(choice)
+        reset.reset(machine, course, wanted, progress)
+    progress.say(f"After {units.seconds(sum(progress.seconds.values()))} the machine is what it was before {stage}. "
+                 f"On it: {names or 'nothing'}.")
+    progress.say(f"By hand: {machine.login}\nOr: ./lab goto {stage}")
