@@ -4,7 +4,7 @@ import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from deploylab.core import units
 from deploylab.core.progress import Progress
@@ -42,6 +42,7 @@ from deploylab.results.record import Run
 
 OnLine = Callable[[str], None]
 OnPair = Callable[[Run, Run], object]
+T = TypeVar("T", bound=StageReady)
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Live:
             self.before = snapshot.take(self.machine)
             ready = prepare.to_stage(self.machine, self.course, stage, progress,
                                  [one for one in stage.variants if one.variant in names])
-        return StageReady(**_told(ready), seconds=ready.converged.seconds, url=self.machine.url(wanted))
+        return _told(StageReady, ready, seconds=ready.converged.seconds, url=self.machine.url(wanted))
 
     def reset(self, progress: Progress, stage: str) -> Reset:
         with lock.held(f"lab.reset {stage}"):
@@ -99,8 +100,8 @@ class Live:
             self.before = snapshot.take(self.machine)
             ready = prepare.to_stage(self.machine, self.course, self.course.stage(stage), progress)
         took = {name: round(seconds, 1) for name, seconds in progress.seconds.items()}
-        return Rebuilt(**_told(ready), took=took, seconds=round(sum(took.values()), 1),
-                       url=self.machine.url(self.course.stage(stage)))
+        return _told(Rebuilt, ready, took=took, seconds=round(sum(took.values()), 1),
+                     url=self.machine.url(self.course.stage(stage)))
 
     def check(self, progress: Progress, target: str) -> Checked:
         one = self.course.target(target)
@@ -195,7 +196,7 @@ class Live:
         with lock.held("lab.mend"):
             ready = faults.mend(self.machine, self.course, progress, list(self.course.lesson(self.lesson).needs))
         return Mended(broken=Fault(name=one.name, title=one.title, cause=one.cause) if one else None,
-                      stages=tuple(StageReady(**_told(each), seconds=each.converged.seconds) for each in ready))
+                      stages=tuple(_told(StageReady, each, seconds=each.converged.seconds) for each in ready))
 
     def show(self, progress: Progress, target: str, path: str) -> Page:
         return Page(url=self.machine.url(self.course.target(target), path))
@@ -212,10 +213,10 @@ class Live:
         return self.machine.run(f"ls -d {shlex.join(target.configuration)}", sudo=True).ok
 
 
-def _told(ready: Ready) -> dict[str, Any]:
-    """What an answer says of a stage that was made ready."""
+def _told(kind: type[T], ready: Ready, **more: Any) -> T:
+    """The answer of this kind about a stage that was made ready."""
     done = ready.converged
-    return {"stage": done.stage, "changed": done.changed, "failed": done.failed, "checks": tuple(ready.checks)}
+    return kind(stage=done.stage, changed=done.changed, failed=done.failed, checks=tuple(ready.checks), **more)
 
 
 def _noted(progress: Progress, on_line: OnLine | None) -> OnLine:

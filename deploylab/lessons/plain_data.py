@@ -9,6 +9,8 @@ from typing import Any, Self, get_args, get_origin, get_type_hints
 from deploylab.core.errors import ResultsError
 from deploylab.results.record import Run
 
+_types = cache(get_type_hints)  # of the fields of a dataclass, by name
+
 
 class Answer:
     """What one command of a lesson came to; each kind is a frozen dataclass of its own.
@@ -68,10 +70,3 @@ def _made(kind: Any, data: Any) -> Any:
     if outer is tuple:
         return tuple(_made(inner[0], each) for each in data)
     return {name: _made(inner[1], each) for name, each in data.items()} if outer is dict else data
-
-
-@cache
-def _types(kind: type) -> dict[str, Any]:
-    """The type of each field."""
-    hints = get_type_hints(kind)
-    return {field.name: hints[field.name] for field in fields(kind)}
