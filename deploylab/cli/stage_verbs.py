@@ -96,7 +96,7 @@ def check(
     if stage:
         targets = [course.target(stage)]
     else:
-        standing = {s["name"] for s in status.look(course)["stages"] if s["open"]}
+        standing = {seen.name for seen in status.look(course).stages if seen.open}
         targets = [target for target in course.targets if target.name in standing]
     if not targets:
         raise CheckError("No stage stands on the machine yet.", f"./lab goto {course.stages[0].name}")
