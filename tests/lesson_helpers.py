@@ -1,10 +1,8 @@
 """One comparison as a lesson asks for it, and what the machine would answer."""
 
-from dataclasses import asdict
-
 from deploylab import course as courses
+from deploylab.lessons.answers import Compared
 from deploylab.measure import compare
-from deploylab.measure.compare import as_plan
 from tests import synthetic
 
 COURSE = courses.load()
@@ -13,6 +11,5 @@ CONTRAST = compare.named(COURSE, **ASKED)
 QUESTION = {**ASKED, "b_view": None, "pairs": 5, "seconds": 3.0, "slow_clients": None}
 
 
-def answer(ratio: float) -> dict:
-    runs = synthetic.pairs(CONTRAST, ratio=ratio)
-    return {"session": "s", "contrast": as_plan(CONTRAST), "differences": [], "runs": [asdict(run) for run in runs]}
+def answer(ratio: float) -> Compared:
+    return Compared(session="s", contrast=CONTRAST, differences=(), runs=tuple(synthetic.pairs(CONTRAST, ratio=ratio)))

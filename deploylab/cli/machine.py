@@ -77,7 +77,7 @@ def status(
 
     seen = overview.look(courses.load(), deep=deep)
     if as_json:
-        print_json(seen)
+        print_json(seen.to_json())
         return
     for line in overview.lines(seen):
         print(line)

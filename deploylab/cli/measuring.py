@@ -140,7 +140,7 @@ def sweep(
                                 limit_ms=limit, rates=wanted)
     result, page = pages.swept(session), pages.write(session, course)
     if as_json:
-        print_json({**result.as_json(), "session": session.id, "page": str(page)})
+        print_json({**result.to_json(), "session": session.id, "page": str(page)})
     else:
         print("\n".join([*pages.lines(result), "", f"Its plots: {page}", f"Kept in {session.folder}"]))
 

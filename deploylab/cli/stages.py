@@ -62,7 +62,7 @@ def run(
             raise Stopped("Stopped. All is measured, only the report is missing.", "./lab report") from None
     if as_json:
         print_json({"session": session.id, "machine": session.plan["machine"],
-                    "stages": [one.as_json() for one in ready], "report": str(path)})
+                    "stages": [one.to_json() for one in ready], "report": str(path)})
     for line in progress.spent():
         progress.say(line)
     progress.say(f"\nOpen {path} in a browser.")
@@ -94,7 +94,7 @@ def goto(
         there = ensure_machine(yes, progress)
         ready = prepare.to_stage(there, course, whole, progress, too)
     if as_json:
-        print_json(ready.as_json())
+        print_json(ready.to_json())
     if not ready.ok:
         raise prepare.not_ready(ready)
     progress.say(f"{wanted.title}: {there.url(wanted)}")
@@ -124,7 +124,7 @@ def check(
     if stage:
         targets = [course.target(stage)]
     else:
-        standing = {s["name"] for s in status.look(course)["stages"] if s["open"]}
+        standing = {stage.name for stage in status.look(course).stages if stage.open}
         targets = [target for target in course.targets if target.name in standing]
     if not targets:
         raise CheckError("No stage stands on the machine yet.", f"./lab goto {course.stages[0].name}")

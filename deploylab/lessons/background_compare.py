@@ -12,7 +12,6 @@ from deploylab.lessons.display import measured, output
 from deploylab.lessons.display.output import Shown
 from deploylab.lessons.widgets import RacePanel
 from deploylab.measure import compare
-from deploylab.results.record import Run
 from deploylab.results.stats.contrasts import sides
 
 
@@ -34,7 +33,7 @@ class Racing:
         def work(told, on_pair):
             answer = desk.ask("compare", told, hear={"on_pair": on_pair}, **asked)
             if desk.recording:
-                for pair in zip(*sides(one, [Run(**run) for run in answer["runs"]]), strict=True):
+                for pair in zip(*sides(one, answer.runs), strict=True):
                     on_pair(*pair)
             return answer
 

@@ -55,10 +55,10 @@ class Lab(Practice, PlanB):
         one = self._course.lesson(lesson)
         self._lesson, self._desk = lesson, self._desk_for(lesson)
         answer = self._ask("begin")
-        made = "".join(f" {found['stage']} was brought up in {units.seconds(found['seconds'])}."
-                       for found in answer["made"])
-        text = (f"{one.title}. The machine: {answer['machine']}.{made}\n"
-                f"On it: {', '.join(answer['stands']) or 'nothing'}.")
+        made = "".join(f" {found.stage} was brought up in {units.seconds(found.seconds)}."
+                       for found in answer.made)
+        text = (f"{one.title}. The machine: {answer.machine}.{made}\n"
+                f"On it: {', '.join(answer.stands) or 'nothing'}.")
         if one.by_hand:
             text += f'\nThis lesson builds {one.by_hand} by hand. lab.reset("{one.by_hand}") makes room for it.'
         if self._desk.recording and not self._recorded:
@@ -87,8 +87,8 @@ class Lab(Practice, PlanB):
     def reset(self, stage: str) -> Shown:
         """Make the machine what it was before a stage. All that is on it goes."""
         answer = self._ask("reset", stage=stage)
-        return output.text(f"In {units.seconds(answer['seconds'])} the machine became what it was before {stage}. "
-                          f"On it: {', '.join(answer['before']) or 'nothing'}.", self.label, answer)
+        return output.text(f"In {units.seconds(answer.seconds)} the machine became what it was before {stage}. "
+                          f"On it: {', '.join(answer.before) or 'nothing'}.", self.label, answer)
 
     def rebuild(self, stage: str) -> Shown:
         """Destroy the machine, make a new one, and bring it to a stage. All that was on it is gone; nobody types."""
@@ -96,7 +96,8 @@ class Lab(Practice, PlanB):
 
     def check(self, target: str) -> Shown:
         """Ask whether a stage or variant really is what it claims to be."""
-        return output.checks(self._ask("check", target=target), self.label)
+        answer = self._ask("check", target=target)
+        return output.checks(answer.checks, self.label, answer)
 
     def measure(self, *targets: str, view: str = "page", concurrency: int | None = None, seconds: float = 3.0,
                 repeats: int = 3) -> Shown:
@@ -223,7 +224,7 @@ class Lab(Practice, PlanB):
         """The site in a pane beside the notebook, with a plain link."""
         answer = self._ask("show", target=target, path=path)
         if not self.label:
-            self._beside.show(answer["url"], f"{target} {path}")
+            self._beside.show(answer.url, f"{target} {path}")
         return output.site(answer, f"{target} {path}", self.label)
 
     def diff(self) -> Shown:

@@ -1,19 +1,20 @@
 """What a contrast came to where it was measured already: in this clone, or in the runs that ship with the course."""
 
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 from deploylab import results
 from deploylab.course import Contrast
+from deploylab.lessons.answers import PastContrast
 from deploylab.measure.compare import as_plan
 from deploylab.results import Session, describe
-from deploylab.results.record import Run
+from deploylab.results.record import Difference, Run
 
 LOAD = ("a", "b", "view", "b_view", "concurrency", "slow_clients")
 
 
-def newest(one: Contrast) -> dict[str, Any]:
-    """The contrast as it was last measured, one's own runs before those that ship; with none, its runs are [].
+def newest(one: Contrast) -> PastContrast:
+    """The contrast as it was last measured, one's own runs before those that ship; with none, it has no runs.
 
     The same two sides under the same load are the same contrast, whatever a session calls it.
     """
@@ -21,10 +22,10 @@ def newest(one: Contrast) -> dict[str, Any]:
         for table in session.plan.get("contrasts") or []:
             if _load(table) == _load(as_plan(one)) and (runs := _runs(session, table["name"])):
                 found = (session.plan.get("differences") or {}).get(table["name"], [])
-                return {"contrast": as_plan(one) | {"name": table["name"]}, "differences": found,
-                        "runs": [asdict(run) for run in runs], "session": session.id,
-                        "when": runs[-1].started_utc[:10], "label": _label(session, runs)}
-    return {"contrast": as_plan(one), "differences": [], "runs": [], "session": "", "when": "", "label": ""}
+                return PastContrast(contrast=replace(one, name=table["name"]), runs=tuple(runs), session=session.id,
+                                    differences=tuple(Difference(**each) for each in found),
+                                    when=runs[-1].started_utc[:10], label=_label(session, runs))
+    return PastContrast(contrast=one, differences=(), runs=(), session="", when="", label="")
 
 
 def _load(table: dict[str, Any]) -> tuple[Any, ...]:

@@ -57,7 +57,7 @@ class Practice:
             name: of a `[[break]]` in course.toml; without it, one of the lesson is drawn, and not named.
         """
         answer = self._ask("break_it", name=name)
-        self._broken, self._suspected = answer["name"], ""
+        self._broken, self._suspected = answer.name, ""
         return faults.broken(answer, self.label)
 
     def suspect(self, cause: str) -> Shown:

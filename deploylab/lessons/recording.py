@@ -13,10 +13,20 @@ from typing import Any
 
 from deploylab.core import files, paths
 from deploylab.core.errors import DeployLabError
+from deploylab.lessons import answers as kinds
+from deploylab.lessons.plain_data import Answer
+from deploylab.lessons.servers.result import Race
 
 SCHEMA = 1
 MIRROR = re.compile(r"((?:Get|Hit|Ign|Err):\d+ )https?://[^/\s]+")  # as apt names it in its lines
 HERE = "~/deploylab"  # stands in a recording for the folder of the project
+KINDS: dict[str, type[Answer]] = {  # of the answer to each verb of `Live`
+    "guest": kinds.Output, "host": kinds.Output, "stop": kinds.Output, "guestfile": kinds.WrittenFile,
+    "begin": kinds.Begun, "goto": kinds.StageReady, "reset": kinds.Reset, "rebuild": kinds.Rebuilt,
+    "check": kinds.Checked, "diff": kinds.Changes, "show": kinds.Page, "break_it": kinds.Broken, "mend": kinds.Mended,
+    "measure": kinds.Measured, "compare": kinds.Compared, "contrast": kinds.PastContrast,
+    "measure_during": kinds.MeasuredDuring, "visit": kinds.Visits, "servers": Race,
+}
 
 
 class NotRecorded(DeployLabError):
@@ -35,7 +45,7 @@ class Recording:
     Attributes:
         machine: what they come from, in words.
         recorded_utc: when.
-        answers: by question, in the order in which they were given.
+        answers: by question, in the order in which they were given; as plain data, until one is asked for.
     """
 
     machine: str
@@ -57,6 +67,7 @@ class Recording:
 
         Raises:
             NotRecorded: there is none; the message lists those there are.
+            ResultsError: it is from another version.
         """
         question = key(verb, arguments)
         if question not in self.answers:
@@ -66,13 +77,13 @@ class Recording:
         number = self._asked.get(question, 0)
         self._asked[question] = number + 1
         found = self.answers[question]
-        return found[min(number, len(found) - 1)]
+        return _as_answer(verb, found[min(number, len(found) - 1)])
 
     def all_of(self, verb: str) -> Iterator[Any]:
         """Every answer to a verb, the newest last."""
         for question, answers in self.answers.items():
             if json.loads(question)[0] == verb:
-                yield from answers
+                yield from (_as_answer(verb, answer) for answer in answers)
 
     def _of(self, verb: str) -> Iterator[str]:
         for question in self.answers:
@@ -97,12 +108,16 @@ class Writer:
         path.write_text(json.dumps(head) + "\n", encoding="utf-8")
         return cls(path)
 
-    def keep(self, verb: str, arguments: dict[str, Any], answer: Any) -> None:
+    def keep(self, verb: str, arguments: dict[str, Any], answer: Answer) -> None:
         """Append one question and its answer. Where the project lies on this computer is nobody's business, nor whence
         its packages come."""
-        line = json.dumps({"verb": verb, "arguments": arguments, "answer": answer})
+        line = json.dumps({"verb": verb, "arguments": arguments, "answer": answer.to_json()})
         line = MIRROR.sub(r"\1http://mirror", line.replace(json.dumps(str(paths.ROOT))[1:-1], HERE))
         files.append_line(self.path, f"{line}\n".encode())
+
+
+def _as_answer(verb: str, answer: Any) -> Answer:
+    return KINDS[verb].from_json(answer)
 
 
 def read(lesson: str, where: Path | None = None) -> Recording:

@@ -5,8 +5,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
 
 from deploylab.course import Target
 from deploylab.machine import Machine, guest
@@ -18,6 +19,24 @@ from deploylab.results.record import Difference
 SECRET = re.compile("passw|secret|token|requirepass", re.IGNORECASE)
 NO_PART = {"autostart"}  # says when a server starts; while it is measured, it runs
 INTERPRETERS = re.compile(r"(python|perl|sh|bash|env)[\d.]*")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configured:
+    """How one side is configured, as `guest.configured.read` saw it.
+
+    Attributes:
+        files: the text by path; None where there is no such file.
+        environment: the variables by `.env` file; None where it cannot be read.
+        commands: the command line of each process.
+        revision: of the application; None where its folder is missing.
+    """
+
+    files: dict[str, str | None]
+    environment: dict[str, dict[str, str] | None]
+    commands: list[str]
+    revision: str | None
 
 
 def differences(machine: Machine, a: Target, b: Target) -> list[Difference]:
@@ -35,32 +54,33 @@ def differences(machine: Machine, a: Target, b: Target) -> list[Difference]:
     return between(a, seen[0], b, seen[1])
 
 
-def between(a: Target, a_seen: dict[str, Any], b: Target, b_seen: dict[str, Any]) -> list[Difference]:
-    """The same from what `guest.configured.read` saw of each side.
+def between(a: Target, a_seen: Configured, b: Target, b_seen: Configured) -> list[Difference]:
+    """The same from what was seen of each side.
 
     What both share is no difference, whatever names it bears: one may stand in front of the other.
     """
-    a_files, b_files = _unshared(a_seen["files"], b_seen["files"])
+    a_files, b_files = _unshared(a_seen.files, b_seen.files)
     a_variables, b_variables = _unshared(_variables(a_seen), _variables(b_seen))
-    a_commands, b_commands = _unshared(Counter(a_seen["commands"]), Counter(b_seen["commands"]))
+    a_commands, b_commands = _unshared(Counter(a_seen.commands), Counter(b_seen.commands))
     return [
         *_in_files(_by_role(a, a_files), _by_role(b, b_files)),
         *_in_environment(_environment(a, a_variables), _environment(b, b_variables)),
         *_in_processes(_programs(a, a_commands), _programs(b, b_commands)),
-        *_one("revision of the application", a_seen["revision"], b_seen["revision"]),
+        *_one("revision of the application", a_seen.revision, b_seen.revision),
     ]
 
 
-def _unshared(a: dict[str, Any], b: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _unshared(a: Mapping[str, V], b: Mapping[str, V]) -> tuple[dict[str, V], dict[str, V]]:
     """Both without the items that are on both sides."""
     return ({key: value for key, value in a.items() if key not in b or b[key] != value},
             {key: value for key, value in b.items() if key not in a or a[key] != value})
 
 
-def _read(machine: Machine, targets: Iterable[Target]) -> list[dict[str, Any]]:
+def _read(machine: Machine, targets: Iterable[Target]) -> list[Configured]:
     """What each target looks like, all at one moment."""
     wanted = [(target.configuration, target.processes, f"/srv/deploylab/{target.stage}/app") for target in targets]
-    return guest.ask(machine, configured, f"[read(*one) for one in {wanted!r}]")
+    seen = guest.ask(machine, configured, f"[read(*one) for one in {wanted!r}]")
+    return [Configured(**each) for each in seen]
 
 
 def _by_role(target: Target, files: dict[str, str | None]) -> dict[str, str]:
@@ -87,10 +107,10 @@ def _in_files(a: dict[str, str], b: dict[str, str]) -> list[Difference]:
     return found
 
 
-def _variables(seen: dict[str, Any]) -> dict[str, str]:
+def _variables(seen: Configured) -> dict[str, str]:
     """The variables of all `.env` files of a target; a later file overrides an earlier one."""
     merged: dict[str, str] = {}
-    for path, variables in seen["environment"].items():
+    for path, variables in seen.environment.items():
         merged |= {"(cannot be read)": path} if variables is None else variables
     return merged
 

@@ -1,6 +1,7 @@
 """A load, and one act on the machine in the middle of it: what did those notice who asked meanwhile?"""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from deploylab.measure import load_test
 from deploylab.measure.bench import Cell, LoadSettings, opened
 from deploylab.measure.measure import chosen_targets
 from deploylab.results import Session
-from deploylab.results.record import Run
+from deploylab.results.bins import Bin
+from deploylab.results.record import OK, Run
 
 N_BINS = 40  # over the window
 T = TypeVar("T")
@@ -31,7 +33,7 @@ class During(Generic[T]):
     Attributes:
         done: what the act gave back.
         began_s, ended_s: when it ran, from the opening of the window.
-        bins: the load bit by bit: see `bins`.
+        bins: the load bit by bit.
     """
 
     session: Session
@@ -39,7 +41,7 @@ class During(Generic[T]):
     done: T
     began_s: float
     ended_s: float
-    bins: list[dict[str, Any]]
+    bins: list[Bin]
 
 
 def measure(machine: Machine, course: Course, name: str, act: Callable[[], T], progress: Progress, *, view: str,
@@ -98,10 +100,8 @@ class _Once:
         return done, round(began_s, 3), round(time.monotonic() - opened_s, 3)
 
 
-def bins(columns: Mapping[str, Sequence[int]], seconds: float, from_: str = "start_ns") -> list[dict[str, Any]]:
-    """A load bit by bit: {from_s, ok, failed {outcome: n}, longest_ms} of those who asked in each bit.
-
-    The longest wait is of good answers; None where there was none.
+def bins(columns: Mapping[str, Sequence[int]], seconds: float, from_: str = "start_ns") -> list[Bin]:
+    """A load bit by bit: what those met who asked in each bit.
 
     Args:
         columns: of every attempt, as `load.attempts.read` gives them; their clock begins with the window.
@@ -109,17 +109,15 @@ def bins(columns: Mapping[str, Sequence[int]], seconds: float, from_: str = "sta
         from_: the column that says when somebody asked: "due_ns" of an open loop.
     """
     width_s = seconds / N_BINS
-    out = [{"from_s": round(number * width_s, 3), "ok": 0, "failed": {}, "longest_ms": None}
-           for number in range(N_BINS)]
+    asked: list[list[tuple[str, float]]] = [[] for _ in range(N_BINS)]
     for asked_ns, end_ns, code in zip(columns[from_], columns["end_ns"], columns["outcome"], strict=True):
-        one = out[min(int(asked_ns / NS_PER_S / width_s), N_BINS - 1)]
-        _count(one, attempts.OUTCOMES[code], (end_ns - asked_ns) / 1e6)
-    return out
+        number = min(int(asked_ns / NS_PER_S / width_s), N_BINS - 1)
+        asked[number].append((attempts.OUTCOMES[code], (end_ns - asked_ns) / 1e6))
+    return [_bin(round(number * width_s, 3), some) for number, some in enumerate(asked)]
 
 
-def _count(one: dict[str, Any], outcome: str, took_ms: float) -> None:
-    if outcome == attempts.OUTCOMES[0]:
-        one["ok"] += 1
-        one["longest_ms"] = round(max(one["longest_ms"] or 0.0, took_ms), 3)
-    else:  # a refusal that came at once was no short wait
-        one["failed"][outcome] = one["failed"].get(outcome, 0) + 1
+def _bin(from_s: float, asked: Sequence[tuple[str, float]]) -> Bin:
+    """Args: asked: outcome and milliseconds of each attempt in it."""
+    good_ms = [ms for outcome, ms in asked if outcome == OK]  # a refusal that came at once was no short wait
+    return Bin(from_s=from_s, ok=len(good_ms), failed=dict(Counter(outcome for outcome, _ in asked if outcome != OK)),
+               longest_ms=round(max(good_ms), 3) if good_ms else None)

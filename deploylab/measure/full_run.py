@@ -98,4 +98,4 @@ def _note(session: Session, bench: Bench, ready: list[prepare.Ready]) -> None:
     """Write down what the machine was found to be, for the report."""
     name = "keepalive" if bench.how.keepalive else "no_keepalive"
     session.update(machine=machine_fields(bench.facts), ceiling={name: bench.how.ceiling_rps},
-                   converge=[{**one.as_json(), "seconds": one.converged.seconds} for one in ready])
+                   converge=[{**one.to_json(), "seconds": one.converged.seconds} for one in ready])

@@ -26,7 +26,7 @@ class Ready:
     def ok(self) -> bool:
         return all(check.ok for check in self.checks)
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {"stage": self.converged.stage, "changed": self.converged.changed,
                 "failed": self.converged.failed, "checks": [asdict(check) for check in self.checks]}
 

@@ -31,7 +31,7 @@ class Swept:
     knee: stats.Knee
     carried: stats.Carried
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """What `--json` prints of it."""
         at = self.carried.level
         return {

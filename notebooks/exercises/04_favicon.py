@@ -41,7 +41,7 @@ LOGO = "/static/programme/logo.svg"
 
 
 def check(lab, namespace) -> "str | Solved":
-    if "Syntax OK" not in (said := lab.guest(READABLE).answer["out"]):
+    if "Syntax OK" not in (said := lab.guest(READABLE).answer.out):
         return f"Apache cannot read this configuration. It says: {said.strip()}"
     icon, logo, page = (_head(lab, path) for path in ("/favicon.ico", LOGO, "/test/"))
     if page.get("status") != "200" or logo.get("status") != "200":
@@ -58,7 +58,7 @@ def check(lab, namespace) -> "str | Solved":
 
 def _head(lab, path: str) -> dict[str, str]:
     """The status and the header fields of an answer, their names in small letters."""
-    first, *rest = lab.guest(HEAD.format(path)).answer["out"].splitlines() or [""]
+    first, *rest = lab.guest(HEAD.format(path)).answer.out.splitlines() or [""]
     fields = dict(line.split(": ", 1) for line in rest if ": " in line)
     return {"status": first.split(" ")[1] if " " in first else "nothing"} | {
         name.lower(): value for name, value in fields.items()}

@@ -10,7 +10,6 @@ from deploylab.lessons import predictions, recording
 from deploylab.lessons.backend import Desk
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.predictions import Prediction
-from deploylab.results.record import Run
 from deploylab.results.stats import sides
 from tests.lesson_helpers import ASKED, CONTRAST, QUESTION, answer
 from tests.waiting import until
@@ -30,7 +29,7 @@ def lab_with(desk: Desk) -> Lab:
 
 
 def recorded(ratio: float) -> Lab:
-    kept = {recording.key("compare", QUESTION): [answer(ratio)]}
+    kept = {recording.key("compare", QUESTION): [answer(ratio).to_json()]}
     return lab_with(Desk(None, recording.Recording("a machine", "2026-01-02", kept)))
 
 
@@ -67,7 +66,7 @@ class Slow:
     described = "a machine"
 
     def compare(self, progress, on_pair, **_):
-        a, b = sides(CONTRAST, [Run(**run) for run in answer(2.0)["runs"]])
+        a, b = sides(CONTRAST, answer(2.0).runs)
         if a and self.pairs:
             on_pair(a[0], b[0])
         cancel.sleep(60)

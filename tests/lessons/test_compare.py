@@ -1,14 +1,12 @@
 """The end of the course: a whole session plot by plot, and all guesses beside what came out."""
 
-import json
-from dataclasses import asdict
-
 import pytest
 
 from deploylab import course as courses
 from deploylab.core import paths
 from deploylab.core.errors import ResultsError
 from deploylab.lessons import recording
+from deploylab.lessons.answers import Compared
 from deploylab.lessons.display import predictions
 from deploylab.lessons.display import session as findings
 from deploylab.lessons.predictions import Prediction
@@ -128,9 +126,8 @@ def test_without_a_race_of_ones_own_the_lessons_recording_answers(own_results):
     lesson = COURSE.lessons[5].name
     writer = recording.Writer.begin(lesson, "a machine", "abc", own_results / "lessons")
     for ratio in (2.0, 4.0):
-        answer = {"contrast": as_plan(SYNC), "differences": [],
-                  "runs": [asdict(run) for run in synthetic.pairs(SYNC, ratio)]}
-        writer.keep("compare", {"a": SYNC.a, "b": SYNC.b}, json.loads(json.dumps(answer)))
+        answer = Compared(session="s", contrast=SYNC, differences=(), runs=tuple(synthetic.pairs(SYNC, ratio)))
+        writer.keep("compare", {"a": SYNC.a, "b": SYNC.b}, answer)
     said = repr(predictions.told([guess()], COURSE))
     assert "4.0 times" in said and "RECORDED on 2" in said and "a machine" in said
     raced(7.0)

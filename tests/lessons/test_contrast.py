@@ -1,6 +1,6 @@
 """A contrast that was measured before: one's own first, what ships with the course second, never another one's."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 import synthetic
@@ -45,7 +45,7 @@ def test_the_newest_of_ones_own():
     newest = measured(2.0)
     answer = past_results.newest(ONE)
     said = figures.known(answer, COURSE)
-    assert answer["session"] == newest.id and "They differ in one thing" in said.text
+    assert answer.session == newest.id and "They differ in one thing" in said.text
     assert said.label == "" and ONE.title in repr(said)
 
 
@@ -62,21 +62,21 @@ def test_what_ships_is_marked_and_gives_way_to_ones_own(own_results):
 @pytest.mark.parametrize("other", [{"view": "hello"}, {"concurrency": 32}, {"a": "nginx:sync"}, {"slow_clients": 40}])
 def test_another_load_or_another_side_is_another_contrast(other):
     measured(2.0, **other)
-    assert past_results.newest(ONE)["runs"] == []
+    assert past_results.newest(ONE).runs == ()
 
 
 def test_one_that_was_begun_and_has_one_half_is_passed_over():
     whole = measured(2.0)
     half = Session.create(kind="compare", contrasts=[as_plan(ONE)])
     half.append(synthetic.pairs(ONE)[0])
-    assert past_results.newest(ONE)["session"] == whole.id
+    assert past_results.newest(ONE).session == whole.id
 
 
-def test_its_answer_is_plain_data_that_a_recording_keeps():
+def test_its_answer_has_the_name_and_the_runs_of_that_session():
     measured(2.0)
     answer = past_results.newest(ONE)
-    assert answer["contrast"] == as_plan(ONE) | {"name": "as-named-there"}
-    assert answer["runs"][0] == asdict(synthetic.pairs(replace(ONE, name="as-named-there"))[0])
+    assert answer.contrast == replace(ONE, name="as-named-there")
+    assert answer.runs[0] == synthetic.pairs(replace(ONE, name="as-named-there"))[0]
 
 
 def test_a_name_that_is_no_contrast_lists_those_there_are():

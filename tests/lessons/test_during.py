@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import synthetic
@@ -11,11 +12,13 @@ from deploylab import course as courses
 from deploylab import load
 from deploylab.core.errors import LoadError
 from deploylab.core.progress import Progress
+from deploylab.lessons.answers import MeasuredDuring, Output
 from deploylab.lessons.display import measured
 from deploylab.lessons.live import Live
 from deploylab.load.attempts import OUTCOMES
 from deploylab.measure import during
 from deploylab.report import plots
+from deploylab.results.bins import Bin
 
 MS = 1_000_000
 COURSE = courses.load()
@@ -61,18 +64,18 @@ def attempts(*rows: tuple[int, int, str]):
 
 def test_each_request_counts_where_it_was_asked():
     found = during.bins(attempts((0, 10, "ok"), (20, 4000, "ok"), (3999, 4100, "http_5xx"), (4000, 9000, "timeout")), 4)
-    assert len(found) == during.N_BINS and found[0] == {"from_s": 0, "ok": 2, "failed": {}, "longest_ms": 3980}
-    assert found[-1]["failed"] == {"http_5xx": 1, "timeout": 1}
-    assert found[-1]["longest_ms"] is found[1]["longest_ms"] is None  # a refusal is no short wait
-    assert sum(one["ok"] + sum(one["failed"].values()) for one in found) == 4
+    assert len(found) == during.N_BINS and found[0] == Bin(from_s=0, ok=2, failed={}, longest_ms=3980)
+    assert found[-1].failed == {"http_5xx": 1, "timeout": 1}
+    assert found[-1].longest_ms is found[1].longest_ms is None  # a refusal is no short wait
+    assert sum(one.ok + one.n_failed for one in found) == 4
 
 
 @pytest.fixture
 def answer():
     run = synthetic.run(view="hello", errors={"http_5xx": 2}, n_sent=302, n_ok=300, n_unsent=4, n_due=306)
-    return {"run": vars(run), "command": "kill -9 <7>", "done": {"out": "<gone>\n", "status": 0, "seconds": 0.1},
-            "began_s": 1.0, "ended_s": 1.1, "session": "s1",
-            "bins": during.bins(attempts((0, 10, "ok"), (1000, 1100, "http_5xx"), (1200, 3700, "ok")), 3)}
+    bins = during.bins(attempts((0, 10, "ok"), (1000, 1100, "http_5xx"), (1200, 3700, "ok")), 3)
+    return MeasuredDuring(session="s1", run=run, command="kill -9 <7>", began_s=1.0, ended_s=1.1, bins=tuple(bins),
+                          done=Output(out="<gone>\n", status=0, seconds=0.1))
 
 
 def test_what_failed_is_named_and_the_longest_wait_told(answer):
@@ -84,8 +87,8 @@ def test_what_failed_is_named_and_the_longest_wait_told(answer):
 
 
 def test_a_command_that_failed_is_no_good_answer(answer):
-    answer["done"]["status"] = 1
-    assert not measured.during(answer, "RECORDED") and "RECORDED" in measured.during(answer, "RECORDED")._repr_html_()
+    said = measured.during(replace(answer, done=replace(answer.done, status=1)), "RECORDED")
+    assert not said and "RECORDED" in said._repr_html_()
 
 
 @pytest.mark.parametrize("rows", [[(0, 10, "ok")], [(0, 10, "reset")]], ids=["none failed", "all failed"])
@@ -102,11 +105,11 @@ def test_who_asks_while_a_server_is_stopped_is_counted(machine):
     live.goto(progress, target="wsgi")
     found = live.measure_during(progress, "wsgi", "sudo supervisorctl restart deploylab-wsgi", view="hello", rate=50.0,
                                 concurrency=None, seconds=8.0, after=1.0)
-    assert found["done"]["status"] == 0 and "started" in found["done"]["out"]
-    assert 1 <= found["began_s"] < found["ended_s"]
-    run = found["run"]
-    assert set(run["errors"]) <= {"connect", "reset", "closed_early", "stale"} and run["errors"].get("connect")
-    failed = [one["from_s"] for one in found["bins"] if one["failed"]]
+    assert found.done.status == 0 and "started" in found.done.out
+    assert 1 <= found.began_s < found.ended_s
+    run = found.run
+    assert set(run.errors) <= {"connect", "reset", "closed_early", "stale"} and run.errors.get("connect")
+    failed = [one.from_s for one in found.bins if one.failed]
     # The restart has returned before the server listens again, and a busy machine takes its time for that.
-    assert found["began_s"] - 0.5 < failed[0] and failed[-1] < found["ended_s"] + 2
-    assert run["n_sent"] == sum(one["ok"] + sum(one["failed"].values()) for one in found["bins"])
+    assert found.began_s - 0.5 < failed[0] and failed[-1] < found.ended_s + 2
+    assert run.n_sent == sum(one.ok + one.n_failed for one in found.bins)

@@ -11,6 +11,7 @@ from deploylab import course as courses
 from deploylab.core.errors import CourseError
 from deploylab.core.progress import Progress
 from deploylab.lessons import exercises, recording
+from deploylab.lessons.answers import Output
 from deploylab.lessons.backend import Desk
 from deploylab.lessons.extension import GuestMagics
 from deploylab.lessons.lab import Lab
@@ -145,7 +146,7 @@ ASKS = """
 TASK, START, SOLUTION, NEEDS = "### Exercise: x", "%%guest\\ntrue", "%%guest\\nfalse", ["nginx"]
 HINTS = ["a", "b"]
 def check(lab, namespace):
-    return lab.guest("look").answer["out"]
+    return lab.guest("look").answer.out
 """
 
 
@@ -159,11 +160,11 @@ def test_an_answer_recorded_for_one_text_is_none_for_another(one, tmp_path):
             pass
 
         def guest(self, progress, text, background=None, on_line=None):
-            return {"out": {"look": seen}.get(text, ""), "status": 0, "seconds": 0.1}
+            return Output(out={"look": seen}.get(text, ""), status=0, seconds=0.1)
 
     class Writer:
         def keep(self, verb, arguments, answer):
-            answers.setdefault(recording.key(verb, arguments), []).append(answer)
+            answers.setdefault(recording.key(verb, arguments), []).append(answer.to_json())
 
     live = Notebook(Desk(Noting(), None, Writer()))
     for text, seen in [(read.start, "it is wrong."), (read.solution, "")]:
@@ -199,4 +200,4 @@ def test_on_the_machine_too_and_goto_brings_back_what_it_changed(machine, name):
     converged()
     assert converged() == 0
     live = Live(machine, COURSE, lesson_of(name))
-    assert all(check["ok"] for target in one.needs for check in live.check(Progress("test"), target=target))
+    assert all(check.ok for target in one.needs for check in live.check(Progress("test"), target=target).checks)

@@ -8,6 +8,7 @@ from deploylab import course as courses
 from deploylab.core import cancel, paths
 from deploylab.core.errors import DeployLabError, MachineError
 from deploylab.lessons import fallback, recording
+from deploylab.lessons.answers import Begun, Output
 from deploylab.lessons.backend import Desk
 from deploylab.lessons.lab import Lab
 from tests.lesson_helpers import ASKED, QUESTION, answer
@@ -32,13 +33,13 @@ class Alive:
     def guest(self, progress, text, background=None, on_line=None):
         self.n_asked += 1
         assert not self.dead, "a machine that is gone was asked"
-        return {"out": f"live {text}", "status": 0, "seconds": 0.1}
+        return Output(out=f"live {text}", status=0, seconds=0.1)
 
     def compare(self, progress, on_pair=None, **_):
         cancel.sleep(60)
 
     def begin(self, progress):
-        return {"machine": self.described, "host": "h", "made": [], "stands": []}
+        return Begun(machine=self.described, host="h", made=(), stands=())
 
 
 @pytest.fixture
@@ -46,8 +47,8 @@ def talk(monkeypatch):
     """A lab in the middle of a lesson on a machine, with a recording of the same lesson."""
     said = [{"out": f"recorded {n}", "status": 0, "seconds": 0.1} for n in (1, 2, 3)]
     answers = {recording.key("guest", {"text": "free", "background": None}): said,
-               recording.key("compare", QUESTION): [answer(2.0)],
-               recording.key("begin", {}): [Alive().begin(None)]}
+               recording.key("compare", QUESTION): [answer(2.0).to_json()],
+               recording.key("begin", {}): [Alive().begin(None).to_json()]}
     monkeypatch.setattr(recording, "read", lambda lesson: recording.Recording("another machine", "2026-01-02", answers))
     lab = Lab(COURSE)
     lab._lesson, lab._desk = LESSON, Desk(Alive())

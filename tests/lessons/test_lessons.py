@@ -11,6 +11,7 @@ import pytest
 from deploylab import course as courses
 from deploylab.core import paths
 from deploylab.lessons import guest_shell, recording
+from deploylab.lessons.answers import Output
 from deploylab.lessons.backend import Desk
 from deploylab.lessons.display import output
 from deploylab.lessons.lab import Lab
@@ -71,14 +72,14 @@ def test_what_bash_sets_itself_is_not_kept(cell):
 @pytest.fixture
 def kept(tmp_path):
     writer = recording.Writer.begin("one", "a machine", "abc", tmp_path)
-    writer.keep("guest", {"text": "free", "background": None}, {"out": "first", "status": 0, "seconds": 0.1})
-    writer.keep("guest", {"text": "free", "background": None}, {"out": "second", "status": 0, "seconds": 0.1})
+    writer.keep("guest", {"text": "free", "background": None}, Output(out="first", status=0, seconds=0.1))
+    writer.keep("guest", {"text": "free", "background": None}, Output(out="second", status=0, seconds=0.1))
     return tmp_path
 
 
 def test_a_question_asked_again_gets_the_next_answer_and_then_the_last(kept):
     found = recording.read("one", kept)
-    said = [found.ask("guest", {"background": None, "text": "free"})["out"] for _ in range(3)]
+    said = [found.ask("guest", {"background": None, "text": "free"}).out for _ in range(3)]
     assert said == ["first", "second", "second"]
     assert found.label.startswith("RECORDED on 2") and found.label.endswith("a machine")
 
@@ -86,8 +87,8 @@ def test_a_question_asked_again_gets_the_next_answer_and_then_the_last(kept):
 def test_a_recording_does_not_tell_where_the_project_lies(kept):
     writer = recording.Writer(kept / "one.jsonl")
     said = f"{paths.ROOT}/notebooks\nGet:12 http://packages.example/debian trixie InRelease"
-    writer.keep("host", {"text": "pwd"}, {"out": said, "status": 0, "seconds": 0.1})
-    assert recording.read("one", kept).ask("host", {"text": "pwd"})["out"] == (
+    writer.keep("host", {"text": "pwd"}, Output(out=said, status=0, seconds=0.1))
+    assert recording.read("one", kept).ask("host", {"text": "pwd"}).out == (
         "~/deploylab/notebooks\nGet:12 http://mirror/debian trixie InRelease")
 
 
@@ -100,7 +101,7 @@ def test_never_a_near_match(kept):
 def test_a_recording_cut_short_gives_what_is_whole(kept):
     path = kept / "one.jsonl"
     path.write_text(path.read_text()[:-20])
-    assert recording.read("one", kept).ask("guest", {"text": "free", "background": None})["out"] == "first"
+    assert recording.read("one", kept).ask("guest", {"text": "free", "background": None}).out == "first"
 
 
 @pytest.mark.parametrize("text", ["", "{", json.dumps({"schema": 99})])
@@ -130,7 +131,7 @@ def test_everything_recorded_bears_the_label():
 
 
 def test_a_long_output_is_folded_and_whole_in_plain_text():
-    answer = {"out": "\n".join(f"line {n}" for n in range(100)), "status": 1, "seconds": 2.0}
+    answer = Output(out="\n".join(f"line {n}" for n in range(100)), status=1, seconds=2.0)
     said = output.output(answer)
     assert "80 more lines" in said._repr_html_() and "line 50" in repr(said) and "exit 1" in repr(said)
     assert said._repr_html_().count("<pre") == said._repr_html_().count("monospace") == 3  # columns stay in line

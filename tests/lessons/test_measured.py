@@ -1,17 +1,16 @@
 """What a lesson shows of its measurements."""
 
-from dataclasses import asdict
-
 import synthetic
 
 from deploylab import course as courses
+from deploylab.lessons.answers import Compared, Measured
 from deploylab.lessons.display import measured
 
 COURSE = courses.load()
 
 
 def shown(*runs) -> measured.Shown:
-    return measured.measured({"runs": [asdict(run) for run in runs]}, COURSE)
+    return measured.measured(Measured(session="s", runs=runs), COURSE)
 
 
 def test_the_share_that_came_from_a_cache_stands_beside_the_throughput():
@@ -51,5 +50,5 @@ def test_requests_alone_need_no_more_columns():
 
 def test_two_pages_of_one_target_are_told_apart_by_their_pages():
     one = synthetic.contrast(a="runserver", b="runserver", view="page", b_view="hello", concurrency=10)
-    answer = {"contrast": asdict(one), "differences": [], "runs": [asdict(run) for run in synthetic.pairs(one)]}
+    answer = Compared(session="s", contrast=one, differences=(), runs=tuple(synthetic.pairs(one)))
     assert "<th>page</th><th>hello</th>" in measured.compared(answer, COURSE).body

@@ -18,6 +18,7 @@ from waiting import runs, until
 from deploylab import course
 from deploylab.core import cancel, paths
 from deploylab.lessons import host_shell
+from deploylab.lessons.answers import Rebuilt
 from deploylab.lessons.display import output
 
 SITE = paths.ROOT / course.load().app.source
@@ -62,8 +63,8 @@ def test_a_stopped_cell_leaves_nothing_behind(tmp_path):
 
 
 def test_a_new_machine_says_how_long_each_part_took():
-    said = output.rebuilt({"stage": "one", "changed": 40, "took": {"destroy": 3.1, "boot": 19.0}, "seconds": 22.1,
-                          "checks": [], "url": "http://10.0.3.2:8003/"})
+    said = output.rebuilt(Rebuilt(stage="one", changed=40, failed=0, took={"destroy": 3.1, "boot": 19.0}, seconds=22.1,
+                                  checks=(), url="http://10.0.3.2:8003/"))
     assert "a new machine, 40 things done on it, in 22 s (destroy 3.1 s, boot 19 s)" in repr(said)
 
 

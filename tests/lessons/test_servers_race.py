@@ -12,6 +12,7 @@ from deploylab import course as courses
 from deploylab import load
 from deploylab.core.errors import ResultsError
 from deploylab.lessons import predictions, recording
+from deploylab.lessons.answers import Visit, Visits
 from deploylab.lessons.backend import Desk
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live
@@ -42,7 +43,7 @@ def made_up(**other) -> Race:
 def test_with_one_core_the_recorded_race_is_shown_and_said_to_be(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(recording, "folder", lambda: tmp_path)
     asked = {"rounds": servers.ROUNDS, "seconds": servers.SECONDS}
-    recording.Writer.begin("01_servers", "another computer", "0a1b2c3").keep("servers", asked, made_up().as_json())
+    recording.Writer.begin("01_servers", "another computer", "0a1b2c3").keep("servers", asked, made_up())
     monkeypatch.setattr(cores, "available", lambda: [0])
     lab = Lab(courses.load())
     lab._lesson, lab._desk = "01_servers", Desk(Live(None, None, "01_servers"))
@@ -76,9 +77,9 @@ def test_what_a_run_felt_is_written_down():
 
 def test_a_race_survives_json():
     made = made_up()
-    data = json.loads(json.dumps(made.as_json()))
-    assert Race.from_json(data) == made and data == made.as_json()
-    assert Race.from_json(data, recorded=True).recorded
+    data = json.loads(json.dumps(made.to_json()))
+    assert Race.from_json(data) == made and data == made.to_json()
+    assert "recorded" not in data
     for wrong in ([], {}, {"runs": []}, data | {"cores": {"wait": 1}}, data | {"runs": [{"schema": 99}]}):
         with pytest.raises(ResultsError):
             Race.from_json(wrong)
@@ -121,27 +122,27 @@ def test_what_is_said_comes_from_the_runs():
     slow, fast = made_up(), made_up()
     fast = replace(fast, runs=tuple(replace(run, rps=run.rps * 2) if run.stage == "threaded" else run
                                     for run in fast.runs))
-    assert "wait: threaded against blocking: 10 times as many" in shown_race(slow.as_json()).text
-    assert "wait: threaded against blocking: 20 times as many" in shown_race(fast.as_json()).text
+    assert "wait: threaded against blocking: 10 times as many" in shown_race(slow).text
+    assert "wait: threaded against blocking: 20 times as many" in shown_race(fast).text
 
 
 def test_a_guess_stands_beside_what_came_out(monkeypatch, tmp_path):
     monkeypatch.setattr(predictions, "path", lambda: tmp_path / "predictions.jsonl")
-    assert "Your guess" not in shown_race(made_up().as_json()).text
+    assert "Your guess" not in shown_race(made_up()).text
     predictions.keep(Prediction(lesson="01_servers", a="threaded", b="forking", view="cpu", guess="same"))
-    said = [line for line in shown_race(made_up().as_json()).text.splitlines() if "Your guess" in line]
+    said = [line for line in shown_race(made_up()).text.splitlines() if "Your guess" in line]
     assert len(said) == 1 and said[0].startswith("cpu: forking against threaded")
 
 
 def test_each_visitor_is_told_who_served_them():
-    met = {kind: [one["by"] for one in visitors.visit(kind, "wait", 3)] for kind in KINDS[:4]}
+    met = {kind: [one.by for one in visitors.visit(kind, "wait", 3).visits] for kind in KINDS[:4]}
     processes = {kind: len({by.partition(",")[0] for by in names}) for kind, names in met.items()}
     assert processes == {"blocking": 1, "forking": 3, "threaded": 1, "asynchronous": 1}
     assert [len(set(met[kind])) for kind in ("blocking", "threaded", "asynchronous")] == [1, 3, 1]
 
 
 def test_visits_are_shown_from_their_answer_alone():
-    answer = [{"ns": 50_000_000, "by": "process 1, MainThread"}, {"ns": 150_000_000, "by": "process 1, MainThread"}]
+    answer = Visits(visits=tuple(Visit(ns=ns, by="process 1, MainThread") for ns in (50_000_000, 150_000_000)))
     seen = visitors.shown_visits(answer, "blocking, wait", "RECORDED somewhere")
     assert "the last of 2 visitors waited 3.0 times as long as the first" in seen.text
     assert "RECORDED somewhere" in seen._repr_html_() and seen._repr_html_().count("<tr>") == 3

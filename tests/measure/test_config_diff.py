@@ -11,7 +11,7 @@ from deploylab import course as courses
 from deploylab.course import Target
 from deploylab.machine.guest import configured
 from deploylab.measure import config_files
-from deploylab.measure.config_diff import between, differences
+from deploylab.measure.config_diff import Configured, between, differences
 
 COURSE = courses.load()
 
@@ -22,7 +22,7 @@ def target(name="shop", variant=None, port=9001, **other) -> Target:
 
 
 def seen(files=None, environment=None, commands=(), revision="0a1b2c3"):
-    return {"files": files or {}, "environment": environment or {}, "commands": list(commands), "revision": revision}
+    return Configured(files=files or {}, environment=environment or {}, commands=list(commands), revision=revision)
 
 
 def names(a, b, a_target=None, b_target=None):

@@ -158,7 +158,7 @@ def test_clients_first_then_rates_up_to_where_it_explodes(bench, made):
     assert found.knee.level.load == SLOTS and found.knee.observed
     assert found.carried.level.load == 320 and "It carries 320 requests a second" in found.carried.text
     assert {level.summary.n_runs for level in (*found.closed, *found.arrivals)} == {2}
-    assert found.as_json()["carries_per_s"] == 320 and found.as_json()["knee_clients"] == 16
+    assert found.to_json()["carries_per_s"] == 320 and found.to_json()["knee_clients"] == 16
     assert any("It carries 320" in line for line in sweep_page.lines(found))
     page = sweep_page.write(bench.session, COURSE)
     text = page.read_text(encoding="utf-8")

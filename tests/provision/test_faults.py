@@ -6,11 +6,13 @@ from check_helpers import COURSE, no_of, shown
 from deploylab.core.errors import CourseError, DeployLabError, MachineError
 from deploylab.core.progress import Progress
 from deploylab.lessons import recording
+from deploylab.lessons.answers import Mended, StageReady
 from deploylab.lessons.backend import Desk
 from deploylab.lessons.display import faults as breaks
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live
 from deploylab.provision import converge, faults
+from deploylab.provision.checks import Check
 
 BROKEN = {"name": "socket", "title": "Every page says 502.", "target": "nginx", "url": "http://192.0.2.1:8003/"}
 MENDED = {"broken": {"name": "socket", "title": "Every page says 502.", "cause": "Its permission was 600."},
@@ -53,8 +55,9 @@ def test_mending_tells_the_cause_beside_what_was_thought(lab):
 
 
 def test_a_no_after_mending_is_shown():
-    no = {"name": "x", "ok": False, "seen": "s", "cause": "c", "cure": "d"}
-    said = breaks.mended({**MENDED, "stages": [{**MENDED["stages"][0], "checks": [no]}]}, "")
+    no = Check("x", False, "s", "c", "d")
+    ready = StageReady(stage="nginx", changed=1, failed=0, checks=(no,), seconds=2.0)
+    said = breaks.mended(Mended(broken=None, stages=(ready,)), "")
     assert not said and "Cure: d" in repr(said)
 
 
@@ -89,11 +92,11 @@ def test_what_is_broken_is_found_by_its_check_and_mended(machine, one):
     assert no_of(machine, one.target) == {}
     lesson = next(lesson.name for lesson in COURSE.lessons if one in faults.of(COURSE, lesson.name))
     live = Live(machine, COURSE, lesson)
-    assert live.break_it(Progress("test"), name=one.name)["name"] == one.name
+    assert live.break_it(Progress("test"), name=one.name).name == one.name
     no = shown(machine, one.target, one.check, WORD[one.name])
     assert one.check in no and WORD[one.name] in no[one.check].cause
     said = live.mend(Progress("test"))
-    assert said["broken"]["cause"] == one.cause and all(check["ok"] for check in said["stages"][0]["checks"])
+    assert said.broken.cause == one.cause and all(check.ok for check in said.stages[0].checks)
     assert faults.present(COURSE) is None and not machine.run(f"[ -e {faults.PID} ]").ok
     assert converge.to_stage(machine, COURSE, target.stage).changed == 0
     assert no_of(machine, one.target) == {}
@@ -114,8 +117,8 @@ def test_what_does_not_stand_cannot_be_broken(machine):
 def test_mending_without_anything_known_converges_what_the_lesson_needs(machine):
     machine.check_output("systemctl stop nginx", sudo=True)
     said = Live(machine, COURSE, "09_release").mend(Progress("test"))
-    assert said["broken"] is None and [one["stage"] for one in said["stages"]] == ["nginx"]
-    assert all(check["ok"] for check in said["stages"][0]["checks"])
+    assert said.broken is None and [one.stage for one in said.stages] == ["nginx"]
+    assert all(check.ok for check in said.stages[0].checks)
 
 
 @pytest.mark.thorough

@@ -2,26 +2,26 @@
 
 import html
 from dataclasses import replace
-from typing import Any
 
 from deploylab.core import units
 from deploylab.course import Course
+from deploylab.lessons.answers import Compared, Measured, MeasuredDuring, PastContrast
 from deploylab.lessons.display import output
 from deploylab.lessons.display.output import Shown
 from deploylab.measure import compare
 from deploylab.report import contrasts as told
 from deploylab.report import plots
 from deploylab.results import describe
-from deploylab.results.record import Difference, Run
+from deploylab.results.record import Run
 from deploylab.results.stats import Summary, cell_of, differing, raced, summarise
 
 HEADINGS = ("", "throughput", "p50", "p99", "failed", "server CPU", "memory")
 CACHED, VISIT, BEHIND = "from a cache", "a visit", "behind it"  # columns that stand where there is something to say
 
 
-def measured(answer: dict[str, Any], course: Course, label: str = "") -> Shown:
+def measured(answer: Measured, course: Course, label: str = "") -> Shown:
     """What was measured: a row for each target, each view, failures beside the latency; the ladder too."""
-    runs = [Run(**one) for one in answer["runs"]]
+    runs = answer.runs
     found = summarise(runs)
     columns = {CACHED: [None if one.hit_ratio is None else units.percent(one.hit_ratio) for one in found.values()],
                VISIT: [_visit([run for run in runs if cell_of(run) == cell]) for cell in found],
@@ -38,10 +38,9 @@ def measured(answer: dict[str, Any], course: Course, label: str = "") -> Shown:
                  f"{_table(heads, rows)}{picture}{_beware(beware)}", label, answer)
 
 
-def compared(answer: dict[str, Any], course: Course, label: str = "") -> Shown:
+def compared(answer: Compared, course: Course, label: str = "") -> Shown:
     """What a race of two sides came to: the verdict, both sides' figures, everything in which they differ."""
-    contrast, found = told.contrast_of(answer["contrast"]), [Difference(**one) for one in answer["differences"]]
-    runs = [Run(**one) for one in answer["runs"]]
+    contrast, found, runs = answer.contrast, answer.differences, answer.runs
     one = raced(contrast, found, runs)
     if one is None:
         return Shown("Nothing was measured.", "<p>Nothing was measured.</p>", label, answer, ok=False)
@@ -59,38 +58,38 @@ def compared(answer: dict[str, Any], course: Course, label: str = "") -> Shown:
     return Shown(text, body, label, answer)
 
 
-def known(answer: dict[str, Any], course: Course, label: str = "") -> Shown:
+def known(answer: PastContrast, course: Course, label: str = "") -> Shown:
     """A contrast that was measured before, with its title and the day; without any run, how to make some."""
-    one = told.contrast_of(answer["contrast"])
+    one = answer.contrast
     said = f"{one.title}: {compare.described(one)}."
-    if not answer["runs"]:
+    if not answer.runs:
         other = f" --b-view {one.b_view}" if one.b_view else ""
         return output.text(f"{said} Nobody has measured it yet. In a terminal, once both are there:\n"
                           f"./lab compare {one.a} {one.b} --view {one.view}{other}", label, answer)
-    said = f"{said} Measured on {answer['when']}, in session {answer['session']}."
-    found = compared(answer, course, label or answer["label"])
+    said = f"{said} Measured on {answer.when}, in session {answer.session}."
+    found = compared(answer, course, label or answer.label)
     return replace(found, text=f"{said}\n{found.text}", body=f"<p>{html.escape(said)}</p>{found.body}")
 
 
-def during(answer: dict[str, Any], label: str = "") -> Shown:
+def during(answer: MeasuredDuring, label: str = "") -> Shown:
     """A load with a command in the middle of it: what failed by name, the longest wait, and both over time."""
-    run, done = Run(**answer["run"]), answer["done"]
-    longest = max((one for one in answer["bins"] if one["longest_ms"]), key=lambda one: one["longest_ms"], default=None)
+    run, done = answer.run, answer.done
+    longest = max((one for one in answer.bins if one.longest_ms), key=lambda one: one.longest_ms or 0.0, default=None)
     rows = [("failed", describe.failures(run.errors, run.n_sent)),
             ("never sent", f"{run.n_unsent:,} of {run.n_due:,} that were due") if run.n_unsent else None,
             ("p50, p99", f"{units.ms(run.latency_ns['p50'])}, {units.ms(run.latency_ns['p99'])}"),
-            ("the longest wait", f"{units.three_figures(longest['longest_ms'])} ms, of who asked after "
-                                 f"{units.seconds(longest['from_s'])}") if longest else None,
-            ("the command", f"{answer['command']}"),
-            ("it ran", f"from {units.seconds(answer['began_s'])} to {units.seconds(answer['ended_s'])}, "
-                       f"exit {done['status']}")]
+            ("the longest wait", f"{units.three_figures(longest.longest_ms)} ms, of who asked after "
+                                 f"{units.seconds(longest.from_s)}") if longest else None,
+            ("the command", answer.command),
+            ("it ran", f"from {units.seconds(answer.began_s)} to {units.seconds(answer.ended_s)}, "
+                       f"exit {done.status}")]
     lines = [row for row in rows if row]
-    picture = plots.during(run, answer["bins"], answer["began_s"], answer["ended_s"], recorded=bool(label))
+    picture = plots.during(run, answer.bins, answer.began_s, answer.ended_s, recorded=bool(label))
     cells = "".join(f'<tr><th style="text-align:left">{name}</th><td style="text-align:left">{html.escape(said)}</td>'
                     "</tr>" for name, said in lines)
-    out = f"<pre>{html.escape(done['out'].rstrip())}</pre>" if done["out"].strip() else ""
-    text = "\n".join([*(f"{name + ':':18} {said}" for name, said in lines), *done["out"].rstrip().splitlines()])
-    return Shown(text, f"<table>{cells}</table>{out}{picture._repr_html_()}", label, answer, done["status"] == 0)
+    out = f"<pre>{html.escape(done.out.rstrip())}</pre>" if done.out.strip() else ""
+    text = "\n".join([*(f"{name + ':':18} {said}" for name, said in lines), *done.out.rstrip().splitlines()])
+    return Shown(text, f"<table>{cells}</table>{out}{picture._repr_html_()}", label, answer, done.ok)
 
 
 def _row(one: Summary) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ class Race:
     """
 
     contrast: Contrast
-    runs: list[Run]
+    runs: Sequence[Run]
     label: str
 
     @property
@@ -82,7 +82,7 @@ def _races(course: Course) -> Iterator[Race]:
         with suppress(DeployLabError):  # it has no recording
             kept = recording.read(lesson.name)
             for answer in reversed(list(kept.all_of("compare"))):
-                yield Race(contrast_of(answer["contrast"]), [Run(**run) for run in answer["runs"]], kept.label)
+                yield Race(answer.contrast, answer.runs, kept.label)
     yield from (race for session in reversed(results.recorded()) for race in _of_session(session))
 
 

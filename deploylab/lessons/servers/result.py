@@ -1,17 +1,15 @@
 """What a race of servers found: its runs, who had which cores, what they say together, and how a notebook shows it."""
 
 import html
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
 from statistics import median
-from typing import Any
 
 from deploylab.core import units
-from deploylab.core.errors import ResultsError
 from deploylab.lessons import predictions
 from deploylab.lessons.display.output import Shown
+from deploylab.lessons.plain_data import Answer
 from deploylab.lessons.servers.cores import Cores
 from deploylab.report import plots
 from deploylab.results import stats
@@ -25,7 +23,7 @@ PAIRS = (("wait", "blocking", "threaded"), ("wait", "threaded", "asynchronous"),
 
 
 @dataclass(frozen=True, kw_only=True)
-class Race:
+class Race(Answer):
     """All runs of one race.
 
     Attributes:
@@ -35,9 +33,9 @@ class Race:
         recorded: whether it ships with the course, and was not measured here.
     """
 
+    wait_s: float
     runs: tuple[Run, ...]
     cores: dict[str, Cores]
-    wait_s: float
     recorded: bool = False
 
     def of(self, kind: str, path: str) -> list[Run]:
@@ -88,38 +86,14 @@ class Race:
         shown = ", ".join(f"{one.cell.stage} {units.size(one.server_pss_bytes)}" for one in waiting)
         return f"Memory while {units.count(self.runs[0].concurrency, 'visitor')} wait: {shown}."
 
-    def as_json(self) -> dict[str, Any]:
-        """The race as plain data, equal to what JSON gives back."""
-        return json.loads(json.dumps({"wait_s": self.wait_s, "runs": [asdict(run) for run in self.runs],
-                                      "cores": {path: asdict(one) for path, one in self.cores.items()}}))
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any], *, recorded: bool = False) -> "Race":
-        """The race that `as_json` gave.
-
-        Args:
-            recorded: it was not measured here; the caption says so.
-
-        Raises:
-            ResultsError: it is none, or from another version.
-        """
-        try:
-            cores = {path: Cores(server=tuple(one["server"]), load=tuple(one["load"]))
-                     for path, one in data["cores"].items()}
-            runs = tuple(Run.from_json(json.dumps(run)) for run in data["runs"])
-            return cls(runs=runs, cores=cores, wait_s=data["wait_s"], recorded=recorded)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ResultsError(f"This is no race of servers: {error!r}.", "measure again: lab.servers()") from error
-
-
-def shown_race(answer: dict[str, Any], label: str = "") -> Shown:
+def shown_race(answer: Race, label: str = "") -> Shown:
     """How a race looks in a notebook: the plot, what it says, and the guesses that were made before.
 
     Args:
-        answer: what `Race.as_json` gave.
         label: "RECORDED …" where it did not happen here.
     """
-    race = Race.from_json(answer, recorded=bool(label))
+    race = replace(answer, recorded=bool(label))
     said = []
     for path, a, b in PAIRS:
         guess = predictions.about(a, b, view=path)

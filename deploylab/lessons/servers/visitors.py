@@ -5,11 +5,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
-from typing import Any
 from urllib.request import urlopen
 
 from deploylab.core import units
 from deploylab.core.errors import DeployLabError, LoadError
+from deploylab.lessons.answers import Visit, Visits
 from deploylab.lessons.display.output import Shown
 from deploylab.lessons.servers.process import SERVERS, serving
 from deploylab.lessons.servers.result import KINDS
@@ -17,8 +17,8 @@ from deploylab.lessons.servers.result import KINDS
 TIMEOUT_S = 10.0
 
 
-def visit(server: str, path: str, visitors: int) -> list[dict[str, Any]]:
-    """What each visitor met, who was served first comes first: `ns` waited, and served `by` whom.
+def visit(server: str, path: str, visitors: int) -> Visits:
+    """What each visitor met, who was served first comes first.
 
     Args:
         server: one of KINDS.
@@ -30,37 +30,37 @@ def visit(server: str, path: str, visitors: int) -> list[dict[str, Any]]:
         LoadError: it did not answer.
 
     Example:
-        >>> visit("forking", "wait", 2)                              # doctest: +SKIP
-        [{'ns': 52041222, 'by': 'process 4712, MainThread'}, {'ns': 52120938, 'by': 'process 4713, MainThread'}]
+        >>> visit("forking", "wait", 2).visits[0]                    # doctest: +SKIP
+        Visit(ns=52041222, by='process 4712, MainThread')
     """
     if server not in KINDS:
         raise DeployLabError(f"There is no server '{server}'.", f"one of: {', '.join(KINDS)}")
     together = threading.Barrier(visitors)
     with serving(SERVERS / f"{server}.py") as child, ThreadPoolExecutor(visitors) as pool:
         met = pool.map(lambda _: _one(f"{child.url}/{path}", together), range(visitors))
-        return sorted(met, key=lambda one: one["ns"])
+        return Visits(visits=tuple(sorted(met, key=lambda one: one.ns)))
 
 
-def _one(url: str, together: threading.Barrier) -> dict[str, Any]:
+def _one(url: str, together: threading.Barrier) -> Visit:
     together.wait(TIMEOUT_S)
     begun_ns = time.monotonic_ns()
     try:
         page = urlopen(url, timeout=TIMEOUT_S).read().decode()  # noqa: S310 (a child of ours, on loopback)
     except (OSError, HTTPException) as error:
         raise LoadError(f"A visitor of {url} got no answer: {error}", "run the cell again") from error
-    return {"ns": time.monotonic_ns() - begun_ns, "by": page.rpartition(":")[0]}
+    return Visit(ns=time.monotonic_ns() - begun_ns, by=page.rpartition(":")[0])
 
 
-def shown_visits(answer: list[dict[str, Any]], title: str, label: str = "") -> Shown:
+def shown_visits(answer: Visits, title: str, label: str = "") -> Shown:
     """How visits look in a notebook: a row for each visitor, and how much longer the last one waited.
 
     Args:
         answer: what `visit` gave.
         label: "RECORDED …" where it did not happen here.
     """
-    rows = [(str(number), units.ms(one["ns"]), one["by"]) for number, one in enumerate(answer, start=1)]
-    said = (f"{title}: the last of {units.count(len(answer), 'visitor')} waited "
-            f"{units.factor(answer[-1]['ns'] / answer[0]['ns'])} times as long as the first.")
+    rows = [(str(number), units.ms(one.ns), one.by) for number, one in enumerate(answer.visits, start=1)]
+    said = (f"{title}: the last of {units.count(len(answer.visits), 'visitor')} waited "
+            f"{units.factor(answer.visits[-1].ns / answer.visits[0].ns)} times as long as the first.")
     heads = ("visitor", "waited", "served by")
     table = "".join("<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) + "</tr>"
                     for tag, row in [("th", heads), *(("td", row) for row in rows)])

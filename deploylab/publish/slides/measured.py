@@ -1,13 +1,14 @@
 """What a session and the lessons' recordings measured, as slides want it. A drawing is made once for all languages."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
-from typing import Any
 
 from deploylab.core import units
 from deploylab.core.errors import DeckError
 from deploylab.course import Course
 from deploylab.lessons import recording
+from deploylab.lessons.answers import MeasuredDuring
 from deploylab.lessons.servers.result import Race
 from deploylab.publish.slides.source import NotMeasured
 from deploylab.report import content, contrasts, plots
@@ -114,7 +115,7 @@ class Measured:
 
 
 @cache
-def during(lesson: str, command: str) -> tuple[dict[str, Any], Run, Plot]:
+def during(lesson: str, command: str) -> tuple[MeasuredDuring, Run, Plot]:
     """A load with a command in the middle of it, as a lesson's recording has it: answer, run and plot.
 
     Args:
@@ -124,21 +125,21 @@ def during(lesson: str, command: str) -> tuple[dict[str, Any], Run, Plot]:
         DeckError: none of its answers is about this command, or several are.
         NotRecorded: the lesson has no recording.
     """
-    found = [one for one in recording.read(lesson).all_of("measure_during") if command in one["command"]]
+    found = [one for one in recording.read(lesson).all_of("measure_during") if command in one.command]
     if len(found) != 1:
         raise DeckError(f"{len(found)} answers of {lesson} are about '{command}'")
-    run = Run(**found[0]["run"])
-    plot = plots.during(run, found[0]["bins"], found[0]["began_s"], found[0]["ended_s"], recorded=True)
+    run = found[0].run
+    plot = plots.during(run, found[0].bins, found[0].began_s, found[0].ended_s, recorded=True)
     return found[0], run, wide(plot)
 
 
 @cache
 def race(lesson: str) -> Race:
     """The race of small servers that a lesson's recording has. Raises: as `during`."""
-    found: Sequence[dict[str, Any]] = list(recording.read(lesson).all_of("servers"))
+    found: Sequence[Race] = list(recording.read(lesson).all_of("servers"))
     if not found:
         raise DeckError(f"{lesson} has recorded no race of servers")
-    return Race.from_json(found[-1], recorded=True)
+    return replace(found[-1], recorded=True)
 
 
 def wide(plot: Plot, size_in: tuple[float, float] = PANEL_IN) -> Plot:

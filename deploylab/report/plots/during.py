@@ -9,28 +9,28 @@ from deploylab.core import units
 from deploylab.report.plots import base
 from deploylab.report.plots.base import INK, STYLES, Plot
 from deploylab.results import describe
+from deploylab.results.bins import Bin
 from deploylab.results.record import Run
 
 
-def during(run: Run, bins: Sequence[dict[str, Any]], began_s: float, ended_s: float, *, recorded: bool = False) -> Plot:
+def during(run: Run, bins: Sequence[Bin], began_s: float, ended_s: float, *, recorded: bool = False) -> Plot:
     """Answers, failures and the longest wait over time, with the act as a band.
 
     Args:
-        bins: {from_s, ok, failed {outcome: n}, longest_ms} of those who asked in each bit of the window; all
-            bits are equally long.
+        bins: of those who asked in each bit of the window.
         began_s, ended_s: the act, from the opening of the window.
     """
     figure, (left, right) = base.panels(2, [4, 4], 2)
     width_s = run.duration_s / len(bins)
     edges = [number * width_s for number in range(len(bins) + 1)]
-    failed = [sum(one["failed"].values()) for one in bins]
-    _steps(left, edges, [one["ok"] / width_s for one in bins], STYLES[0][0], "-", "answered")
+    failed = [one.n_failed for one in bins]
+    _steps(left, edges, [one.ok / width_s for one in bins], STYLES[0][0], "-", "answered")
     if any(failed):
         _steps(left, edges, [n / width_s for n in failed], STYLES[1][0], (0, (3, 1)), "failed")
     base.label(left, "Who asked at that moment", "seconds of load")
     left.set_ylabel("requests a second")
-    there = [(edge + width_s / 2, one["longest_ms"]) for edge, one in zip(edges, bins, strict=False)
-             if one["longest_ms"] is not None]
+    there = [(edge + width_s / 2, one.longest_ms) for edge, one in zip(edges, bins, strict=False)
+             if one.longest_ms is not None]
     if there:
         right.plot(*zip(*there, strict=True), STYLES[0][1], color=STYLES[0][0], ms=4)
         base.plain_log_y(right)
