@@ -115,6 +115,7 @@ def test_what_does_not_stand_cannot_be_broken(machine):
 @pytest.mark.thorough
 @pytest.mark.machine
 def test_mending_without_anything_known_converges_what_the_lesson_needs(machine):
+    converge.to_stage(machine, COURSE, "nginx")
     machine.check_output("systemctl stop nginx", sudo=True)
     said = Live(machine, COURSE, "09_release").mend(Progress("test"))
     assert said.broken is None and [one.stage for one in said.stages] == ["nginx"]
