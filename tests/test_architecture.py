@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 from deploylab import course as courses
@@ -21,6 +22,13 @@ def test_no_layer_imports_what_lies_above_it():
     lint = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([lint, "--no-cache"], cwd=paths.ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_no_two_modules_import_each_other():
+    """What both need belongs in a third: so each can be read without the other."""
+    graph = grimp.build_graph("deploylab", cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert [f"{a} and {b}" for a in sorted(imports) for b in sorted(imports[a]) if a < b and a in imports[b]] == []
 
 
 @pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=lambda path: str(path.relative_to(paths.ROOT)))

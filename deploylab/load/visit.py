@@ -14,7 +14,7 @@ from deploylab.load import page_links
 from deploylab.load.attempts import NONE, Attempts
 from deploylab.load.closed_loop import ClosedLoop
 from deploylab.load.connection import CODE, GOOD, IDLE, Connection, clock
-from deploylab.load.connections import Wire
+from deploylab.load.connections import ConnectionLike, Wire
 from deploylab.load.http_cache import Answer, Kept, Recorder, kept, read
 from deploylab.load.http_head import NO_CACHE
 from deploylab.load.request import request_bytes
@@ -56,7 +56,7 @@ class VisitLoop(ClosedLoop):
             self._write_down(visit, now)
             self._free(None, now, visit.outcome)
 
-    def _ask(self, connection: Connection | None, due_ns: int, ready_ns: int) -> None:
+    def _ask(self, connection: ConnectionLike | None, due_ns: int, ready_ns: int) -> None:
         visit = Visit(self, due_ns, ready_ns)
         self.on_their_way.add(visit)
         visit.begin()

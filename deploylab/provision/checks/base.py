@@ -58,6 +58,7 @@ class Look:
     machine: Machine
     course: Course
     target: Target
+    reason: tuple[str, str] | None = None  # (cause, cure) of a page that does not come, once `trouble` has found it
 
     @property
     def expect(self) -> dict[str, Any]:
@@ -155,15 +156,6 @@ class Look:
                     break
                 before = now
         return seen
-
-    @property
-    def trouble(self) -> tuple[str, str]:
-        """(cause, cure) of a page that does not come as it should; in full only the first time."""
-        from deploylab.provision.checks import trouble
-
-        cause, cure = self._found = getattr(self, "_found", None) or trouble.look_for(self)
-        first, self._told = not getattr(self, "_told", False), True
-        return (cause if first else f"as above: {cause.split(';')[0]}"), cure
 
 
 def words(items: Iterable[str]) -> str:

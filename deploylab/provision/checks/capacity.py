@@ -2,6 +2,7 @@
 
 import re
 
+from deploylab.provision.checks import trouble
 from deploylab.provision.checks.base import Check, Look
 
 DATABASE_SOCKET = "mysqld.sock"
@@ -14,7 +15,7 @@ def process_is(look: Look) -> Check:
     name, wanted = "the right processes answer", look.expect["process_is"]
     lines = {pid: look.sh(f"tr '\\0' ' ' < /proc/{pid}/cmdline").out.strip() for pid in sorted(look.workers)}
     if not lines:
-        return Check(name, False, "no answer names its process", *look.trouble)
+        return Check(name, False, "no answer names its process", *trouble.explain(look))
     for pid, line in lines.items():
         if not re.search(wanted, line):
             cause = f"it is none that matches {wanted}; {look.configured('WSGI|bind|proxy_pass|ProxyPass')}"
@@ -29,7 +30,7 @@ def max_request_workers(look: Look) -> Check:
     status = look.sh(f"curl -s -m 5 'http://127.0.0.1:{look.target.port}/server-status?auto'").out
     counts = {key: int(value) for key, value in re.findall(r"^(\w+): (\d+)$", status, re.MULTILINE)}
     if "IdleWorkers" not in counts:
-        return Check(name, False, "no /server-status", *look.trouble)
+        return Check(name, False, "no /server-status", *trouble.explain(look))
     seen = counts["BusyWorkers"] + counts["IdleWorkers"]
     text = f"{seen} threads in {counts['Processes']} process{'es' if counts['Processes'] > 1 else ''}"
     if seen == wanted:
@@ -44,7 +45,7 @@ def database_connections(look: Look) -> Check:
     wanted, name = look.expect["database_connections"], "there are database connections for everybody"
     said = look.last("echo 'SELECT @@max_connections' | mariadb -N")
     if not said.isdigit():
-        return Check(name, False, f"the database server says: {said or 'nothing'}", *look.trouble)
+        return Check(name, False, f"the database server says: {said or 'nothing'}", *trouble.explain(look))
     most = int(said)
     held, may_be = _connections(look), _budget(look)
     total = sum(may_be.values())

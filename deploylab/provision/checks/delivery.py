@@ -4,6 +4,7 @@ import re
 import shlex
 import time
 
+from deploylab.provision.checks import trouble
 from deploylab.provision.checks.base import Answer, Check, Look
 
 REFERENCE = re.compile(r"""(?:href|src)=["'](/static/[^"']+\.(?:css|js))["']""")
@@ -21,7 +22,7 @@ def hashed(look: Look) -> Check:
     references = REFERENCE.findall(look.page.text)
     if not references:
         return Check(name, False, f"GET {look.view('page').path} gave {look.page.status or look.page.text} and "
-                     "refers to no style sheet or script", *look.trouble)
+                     "refers to no style sheet or script", *trouble.explain(look))
     if plain := [path for path in references if not HASH.search(path)]:
         return Check(name, False, f"the page refers to {plain[0]}, without a hash",
                      _configured(look, "STATIC_FILES|DEBUG"), look.cure())
@@ -36,7 +37,7 @@ def compressed(look: Look) -> Check:
     wanted, path = look.expect["compressed"], look.view("file").path
     name, answer = f"static files compressed: {wanted}", look.get(path, Accept_Encoding="gzip")
     if answer.status != 200:
-        return Check(name, False, f"GET {path} gave {answer.status or answer.text}", *look.trouble)
+        return Check(name, False, f"GET {path} gave {answer.status or answer.text}", *trouble.explain(look))
     # Who compresses while sending does not know the length yet.
     n_bytes = answer.headers.get("Content-Length")
     is_gzip = answer.headers.get("Content-Encoding") == "gzip"
@@ -61,7 +62,7 @@ def cached_by(look: Look) -> Check:
     for path in paths:
         who, answer = _keeper(look, path, TRIES if by != "nobody" else FEW_TRIES)
         if answer.status != 200:
-            return Check(name, False, f"GET {path} gave {answer.status or answer.text}", *look.trouble)
+            return Check(name, False, f"GET {path} gave {answer.status or answer.text}", *trouble.explain(look))
         if who != by:
             rules = [f"{key}: {answer.headers.get(key, 'none')}" for key in ("Cache-Control", "Set-Cookie")]
             cause = f"the answer has {', '.join(rules)}; {_configured(look, '_cache|beresp')}"
@@ -76,7 +77,7 @@ def fresh(look: Look) -> Check:
     for path in [(view.paths or (view.path,))[0] for view in map(look.course.view, look.target.cached)]:
         own, allowed_s = _made_now(look, path)
         if not own:
-            return Check(name, False, f"the application itself gave no ETag for {path}", *look.trouble)
+            return Check(name, False, f"the application itself gave no ETag for {path}", *trouble.explain(look))
         ends_s = time.monotonic() + allowed_s + LATE_S
         while _etag(look.get(path).headers.get("ETag", "")) != own:
             if time.monotonic() > ends_s:
@@ -106,7 +107,7 @@ def _kept_for_ever(look: Look, path: str) -> tuple[str, str, str] | None:
     """What was seen, cause and cure if a browser may not keep the file, or is not told that it has it already."""
     answer = look.get(path)
     if answer.status != 200:
-        return f"GET {path} gave {answer.status or answer.text}", *look.trouble
+        return f"GET {path} gave {answer.status or answer.text}", *trouble.explain(look)
     if "immutable" not in (life := answer.headers.get("Cache-Control", "none")):
         return f"{path}: Cache-Control is {life}", _configured(look, "Cache-Control|expires"), look.cure()
     status = look.get(path, If_None_Match=answer.headers.get("ETag", '"none"')).status

@@ -6,6 +6,7 @@ import shlex
 
 from deploylab.machine import heard
 from deploylab.provision import converge
+from deploylab.provision.checks import trouble
 from deploylab.provision.checks.base import Check, Look, words
 
 
@@ -48,7 +49,7 @@ def listens(look: Look) -> Check:
         holder = _holder(look, extra[0])
         return Check(name, False, f"it also listens on {', '.join(extra)}", f"{holder} opened it", look.cure())
     if missing := sorted(pattern for pattern in wanted if not fnmatch.filter(seen, pattern)):
-        return Check(name, False, f"nothing of the stage listens on {missing[0]}", *look.trouble)
+        return Check(name, False, f"nothing of the stage listens on {missing[0]}", *trouble.explain(look))
     return Check(name, True, text)
 
 

@@ -9,6 +9,15 @@ from deploylab.provision.checks.base import Look
 Found = tuple[str, str]  # cause, cure
 
 
+def explain(look: Look) -> Found:
+    """The cause and the cure of a page that does not come as it should; in full only the first time."""
+    if look.reason is None:
+        look.reason = look_for(look)
+        return look.reason
+    cause, cure = look.reason
+    return f"as above: {cause.split(';')[0]}", cure
+
+
 def look_for(look: Look) -> Found:
     """The cause that was found on the machine, and the command that mends it."""
     for question in (_services, _port, _program, _socket, _queue, _database):

@@ -18,9 +18,9 @@ def server(look: Look) -> Check:
     header = page.headers.get("Server", "")
     seen = _seen(look, look.view(view).path)
     if page.status != 200:
-        return Check(name, False, seen, *look.trouble)
+        return Check(name, False, seen, *trouble.explain(look))
     if not header.startswith(wanted):
-        return Check(name, False, f"{seen} from {header or 'a server without a name'}", *look.trouble)
+        return Check(name, False, f"{seen} from {header or 'a server without a name'}", *trouble.explain(look))
     if not page.text.rstrip().endswith(marker):
         return Check(name, False, f"{seen}, but it does not end in {marker}", "the page is not the lab's", look.cure())
     return Check(name, True, f"{seen} from {header}")
@@ -32,7 +32,8 @@ def debug(look: Look) -> Check:
     name = f"DEBUG is {_on(wanted)}"
     answer = look.get(NOWHERE)
     if answer.status != 404:
-        return Check(name, False, f"{answer.status or answer.text} for an unknown address, not 404", *look.trouble)
+        return Check(name, False, f"{answer.status or answer.text} for an unknown address, not 404",
+                     *trouble.explain(look))
     is_on = "DEBUG = True" in answer.text
     seen = f"an unknown address gives {'the debug page' if is_on else 'a plain 404'}"
     if is_on == wanted:
@@ -75,7 +76,7 @@ def static_by(look: Look) -> Check:
     if by == "nobody" and answer.status in (200, 404):
         return Check(name, answer.status == 404, seen, "the application server serves static files", look.cure())
     if answer.status != 200 or not answer.text.rstrip().endswith(view.marker):
-        return Check(name, False, seen, *look.trouble)
+        return Check(name, False, seen, *trouble.explain(look))
     # Every answer that a view makes names its process.
     of_a_view = "X-Process" in answer.headers
     seen += f" from {'a view of the application' if of_a_view else answer.headers.get('Server', '')}"
@@ -92,7 +93,7 @@ def app_socket(look: Look) -> Check:
     name, status = f"the application server on {socket}", look.last(_ask(socket, look.view("page").path))
     if status == "200":
         return Check(name, True, "200")
-    return Check(name, False, "no answer" if status == "000" else status, *look.trouble)
+    return Check(name, False, "no answer" if status == "000" else status, *trouble.explain(look))
 
 
 def _without_front(look: Look, name: str, seen: str, socket: str) -> Check:
@@ -112,7 +113,7 @@ def _own_word(look: Look, name: str, wanted: dict[str, Any]) -> Check:
         said = json.loads(answer.text)
         seen = {key: said[key] for key in wanted}
     except (ValueError, KeyError, TypeError):
-        return Check(name, False, _seen(look, look.course.app.whoami), *look.trouble)
+        return Check(name, False, _seen(look, look.course.app.whoami), *trouble.explain(look))
     text = f"the server's own word: {', '.join(_shown(value) for value in seen.values())}"
     if seen == wanted:
         return Check(name, True, text)
@@ -132,7 +133,7 @@ def _count(look: Look, name: str, wanted: int, seen: int, what: str) -> Check:
     if seen == wanted:
         return Check(name, True, text)
     if not seen:
-        return Check(name, False, text, *look.trouble)
+        return Check(name, False, text, *trouble.explain(look))
     cause = f"{look.configured('(workers|threads|processes) *=')}; a server reads it when it starts"
     if said := trouble.ended(look):
         cause = f"workers end and are replaced; the log: {said}"
