@@ -66,9 +66,8 @@ def machine(own_state):
 @pytest.fixture(scope="session")
 def provider(own_state) -> str:
     """What this computer makes machines with; its packages are installed, and no machine is made."""
-    from deploylab.progress import Progress
-
     from deploylab.cli.options import choose_machine
+    from deploylab.core.progress import Progress
 
     with FileLock(paths.ROOT / ".lab" / "test.lock"):
         return choose_machine(yes=os.environ.get("DEPLOYLAB_YES") == "1", progress=Progress("test")).provider

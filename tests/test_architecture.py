@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import grimp
@@ -29,6 +30,13 @@ def test_no_two_modules_import_each_other():
     graph = grimp.build_graph("deploylab", cache_dir=None)
     imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
     assert [f"{a} and {b}" for a in sorted(imports) for b in sorted(imports[a]) if a < b and a in imports[b]] == []
+
+
+def test_no_class_name_means_two_things():
+    classes = [(node.name, str(path.relative_to(paths.ROOT))) for path in MODULES
+               for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ClassDef)]
+    names = Counter(name for name, _ in classes)
+    assert [(name, file) for name, file in sorted(classes) if names[name] > 1] == []
 
 
 @pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=lambda path: str(path.relative_to(paths.ROOT)))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from deploylab.bootstrap import bundle, clone, get_pip
-from deploylab.bootstrap.progress import PipWatch, Progress, redact
+from deploylab.bootstrap.progress import PipWatch, StatusLine, redact
 from deploylab.core.errors import HostError
 
 # What pip's log says when something common is wrong: (pattern, what failed, what to do).
@@ -72,7 +72,7 @@ def prepare(group: str, args: list[str]) -> None:
         HostError: it cannot be done here; the message says why and what to type.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a kill stops pip too
-    progress = Progress()
+    progress = StatusLine()
     try:
         with only_one(args, progress) as lock:
             if not clone.is_ready(group):  # the one we waited for may have done it
@@ -91,7 +91,7 @@ def take(file: str, args: list[str]) -> None:
     Raises:
         HostError: see `bundle.use`.
     """
-    progress = Progress()
+    progress = StatusLine()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a kill leaves nothing half unpacked
     try:
         with only_one(args, progress):
@@ -106,7 +106,7 @@ def take(file: str, args: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def only_one(args: list[str], progress: Progress) -> Iterator[int]:
+def only_one(args: list[str], progress: StatusLine) -> Iterator[int]:
     """Hold `.lab/install.lock`; the file names its holder. Gives the lock's descriptor.
 
     With the standard library alone: this lock is held before any package is installed, and filelock is one.
@@ -122,7 +122,7 @@ def only_one(args: list[str], progress: Progress) -> Iterator[int]:
         lock.truncate(0)
 
 
-def wait_for(lock, progress: Progress) -> None:
+def wait_for(lock, progress: StatusLine) -> None:
     """Take the lock, saying whom we wait for."""
     told = False
     while True:
@@ -139,7 +139,7 @@ def wait_for(lock, progress: Progress) -> None:
 class Builder:
     """One making or mending of `.venv`, with its log."""
 
-    def __init__(self, group: str, args: list[str], progress: Progress, lock: int):
+    def __init__(self, group: str, args: list[str], progress: StatusLine, lock: int):
         self.group, self.args, self.progress, self.lock = group, args, progress, lock
         self.step = ""
         self.venv = Path(clone.inside(".venv"))

@@ -12,7 +12,7 @@ def redact(text: str) -> str:
     return re.sub(r"(://)[^/@\s]+@", r"\1***@", text)
 
 
-class Progress:
+class StatusLine:
     """What is happening, on stderr: one living line on a terminal, plain lines elsewhere."""
 
     every_s = 5  # how often a plain line may come

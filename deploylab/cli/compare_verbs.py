@@ -11,7 +11,7 @@ from deploylab.core import units
 
 if TYPE_CHECKING:
     from deploylab.results.record import Comparison
-    from deploylab.results.stats import Raced
+    from deploylab.results.stats import ContrastResult
 
 HALF_WIDTHS = (0.10, 0.05)  # that a person may want
 
@@ -39,7 +39,7 @@ def compare(
     from deploylab.machine import current, lock
     from deploylab.measure import compare as contrasts
     from deploylab.measure import measure
-    from deploylab.results.stats import raced
+    from deploylab.results.stats import contrast_result
 
     course, machine = courses.load(), current()
     contrast = contrasts.named(course, a, b, view=view, b_view=b_view, concurrency=concurrency,
@@ -47,7 +47,7 @@ def compare(
     with lock.held("compare"):
         session, found, stopped = measure.compare(machine, course, contrast, Progress("compare"), pairs=pairs,
                                                   seconds=seconds)
-    came_out = raced(contrast, found, session.runs("pair"))
+    came_out = contrast_result(contrast, found, session.runs("pair"))
     if as_json:
         print_json(_document(contrast, found, came_out, session.id))
     elif came_out:
@@ -58,7 +58,7 @@ def compare(
         raise typer.Exit(INTERRUPTED)
 
 
-def _document(contrast, found, came_out: "Raced | None", session_id: str) -> dict[str, Any]:
+def _document(contrast, found, came_out: "ContrastResult | None", session_id: str) -> dict[str, Any]:
     """What `--json` prints."""
     rps = came_out.rps if came_out else None
     return {
@@ -75,7 +75,7 @@ def _document(contrast, found, came_out: "Raced | None", session_id: str) -> dic
     }
 
 
-def _lines(one: "Raced") -> list[str]:
+def _lines(one: "ContrastResult") -> list[str]:
     """What came out, for a person."""
     from deploylab.report.contrasts import figures, shown
     from deploylab.results.stats import differing

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from deploylab.load.allowed import Target
+from deploylab.load.allowed import Endpoint
 from deploylab.load.attempts import Attempts
 from deploylab.load.http_head import Head
 from deploylab.load.poller import Poller
@@ -21,7 +21,7 @@ class ConnectionLike(Protocol):
         """Begin the next attempt."""
 
 
-class Loop(Protocol):
+class LoadLoop(Protocol):
     """Decides what a connection does next: the closed or the open loop."""
 
     def done(self, connection: ConnectionLike, now: int, outcome: int) -> None:
@@ -32,7 +32,7 @@ class Loop(Protocol):
 class Wire:
     """The plan and the state of one load test, as its connections see them."""
 
-    target: Target
+    endpoint: Endpoint
     poller: Poller
     attempts: Attempts
     next_request: Callable[[], bytes]  # the bytes of the next request
@@ -40,7 +40,7 @@ class Wire:
     marker: bytes = b""
     no_body: bool = False              # the requests are HEAD requests
     expect_status: int | None = None
-    load: Loop = None
+    loop: LoadLoop = None
     void: str = ""                     # why the run is void
     connections: set = field(default_factory=set)  # those that carry or may carry attempts
     leaving: dict = field(default_factory=dict)    # those that wait for the server's FIN, oldest first

@@ -11,18 +11,18 @@ from datetime import UTC, datetime
 from deploylab.core.errors import LoadError
 from deploylab.core.units import NS_PER_MS, NS_PER_S
 from deploylab.load import host
-from deploylab.load.allowed import Target
+from deploylab.load.allowed import Endpoint
 from deploylab.load.attempts import Attempts
 from deploylab.load.closed_loop import ClosedLoop
 from deploylab.load.connection import Connection, clock
 from deploylab.load.connections import Wire
-from deploylab.load.http_cache import Kept
+from deploylab.load.http_cache import CachedCopy
 from deploylab.load.open_loop import OpenLoop, arrivals
 from deploylab.load.poller import READ, Poller
 from deploylab.load.request import requests
 from deploylab.load.slow_clients import SlowClients
 from deploylab.load.spec import CLOSED, OPEN, RETURNING, LoadSpec
-from deploylab.load.summary import Seen
+from deploylab.load.summary import RawResult
 from deploylab.load.visit import Visit, VisitLoop
 
 TICK_NS = 50 * NS_PER_MS          # how often time-outs are looked for
@@ -38,14 +38,15 @@ class Engine:
 
     Args:
         spec: what to do.
-        target: where, resolved and allowed.
+        endpoint: where, resolved and allowed.
         progress: called about five times a second with (engine, now).
         stop_fd: a file descriptor whose end means stop.
     """
 
-    def __init__(self, spec: LoadSpec, target: Target, progress: Callable | None = None, stop_fd: int | None = None):
+    def __init__(self, spec: LoadSpec, endpoint: Endpoint, progress: Callable | None = None,
+                 stop_fd: int | None = None):
         self.spec = spec
-        self.target = target
+        self.endpoint = endpoint
         self.progress = progress
         self.stop_requested = False
         # Drawn where nobody gave one; the result tells it, so that the same load can be sent again.
@@ -53,12 +54,12 @@ class Engine:
         self.attempts = Attempts()
         self.poller = Poller()
         # Of a visitor the attempts are whole visits; those of single requests are no part of the result.
-        self.wire = Wire(target=target, poller=self.poller, attempts=Attempts() if spec.visitor else self.attempts,
-                         next_request=requests(spec, target, self.seed), keepalive=spec.keepalive,
+        self.wire = Wire(endpoint=endpoint, poller=self.poller, attempts=Attempts() if spec.visitor else self.attempts,
+                         next_request=requests(spec, endpoint, self.seed), keepalive=spec.keepalive,
                          marker=(spec.marker or "").encode(), no_body=spec.method.upper() == "HEAD",
                          expect_status=spec.expect_status)
-        self.copies: dict[str, Kept] = {}  # what a returning visitor has
-        self.slow = SlowClients(self.poller, target, spec.slow_clients)
+        self.copies: dict[str, CachedCopy] = {}  # what a returning visitor has
+        self.slow = SlowClients(self.poller, endpoint, spec.slow_clients)
         self.timeout_ns = int(spec.timeout_s * NS_PER_S)
         self.opened_ns = self.closed_ns = None
         self.next_progress_ns = 0
@@ -68,7 +69,7 @@ class Engine:
             with suppress(PermissionError):  # a plain file as standard input cannot be watched, and never ends
                 self.poller.watch(stop_fd, READ, _End(self, stop_fd))
 
-    def run(self) -> Seen:
+    def run(self) -> RawResult:
         """Do the load test.
 
         Raises:
@@ -77,7 +78,7 @@ class Engine:
         limit = host.raise_file_limit() - SPARE_FILES - self.spec.slow_clients
         concurrency = self._concurrency(limit)
         self.wire.max_leaving = max(1, min(self.wire.max_leaving, limit - concurrency))
-        self.shared_core = self.target.is_local and host.n_cores() == 1
+        self.shared_core = self.endpoint.is_local and host.n_cores() == 1
         pinned = host.pin(self.spec.cpus)
         host.sharpen_timers()
         self._hold_slow_clients()
@@ -101,7 +102,7 @@ class Engine:
                             "raise the limit with ulimit -n, or use fewer clients")
         return max(1, min(wanted, limit))
 
-    def _measure(self, concurrency: int, pinned: bool | None) -> Seen:
+    def _measure(self, concurrency: int, pinned: bool | None) -> RawResult:
         zero_utc, zero_ns = datetime.now(UTC), clock()
         run = self._closed if self.spec.mode == CLOSED else self._open
         extra = {"zero_ns": zero_ns} | run(concurrency, zero_ns)
@@ -109,10 +110,10 @@ class Engine:
             raise LoadError(
                 f"The run is void: {self.wire.void}. This computer ran out of ports or open files; the server "
                 "is not to blame.", "wait a minute, then use fewer clients or keep-alive (-k)")
-        load = self.wire.load
+        load = self.wire.loop
         cpu_s, wait_s = self._processor()
         busy = load.on_their_way if self.spec.visitor else [c for c in self.wire.connections if c.busy]
-        return Seen(attempts=self.attempts, zero_utc=zero_utc, opened_ns=self.opened_ns,
+        return RawResult(attempts=self.attempts, zero_utc=zero_utc, opened_ns=self.opened_ns,
                     closed_ns=self.closed_ns, client_cpu_s=cpu_s, client_wait_s=wait_s, concurrency=concurrency,
                     seed=self.seed if self.spec.mode == OPEN or self.spec.paths else None,
                     pinned=pinned, shared_core=self.shared_core,
@@ -121,7 +122,7 @@ class Engine:
 
     def _closed(self, concurrency: int, zero_ns: int) -> dict:
         spec = self.spec
-        load = self.wire.load = (VisitLoop(self.wire, spec, self.attempts, concurrency, self.copies) if spec.visitor
+        load = self.wire.loop = (VisitLoop(self.wire, spec, self.attempts, concurrency, self.copies) if spec.visitor
                                  else ClosedLoop(self.wire, concurrency))
         warm_ns, long_ns = int(spec.warmup_s * NS_PER_S), int((spec.duration_s or 0) * NS_PER_S)
         if spec.n_requests is None:  # warm-up and window in one go
@@ -154,7 +155,7 @@ class Engine:
         n_warm = len(due)
         due.extend(warm_ns + at for at in arrivals(
             spec.rate_per_s, seed=seed, even=spec.even, duration_s=spec.duration_s, n_requests=spec.n_requests))
-        load = self.wire.load = OpenLoop(self.wire, concurrency, due)
+        load = self.wire.loop = OpenLoop(self.wire, concurrency, due)
         zero_ns = clock()  # a long schedule takes its time to draw
         self.opened_ns = zero_ns + warm_ns
         until_ns = self.opened_ns + int(spec.duration_s * NS_PER_S) if spec.duration_s else 0
@@ -230,7 +231,7 @@ class Engine:
 
     def _visit_once(self) -> None:
         """The visit that fills a returning visitor's cache; it is counted nowhere."""
-        load = self.wire.load = VisitLoop(self.wire, self.spec, Attempts(), 1, self.copies, fill=True)
+        load = self.wire.loop = VisitLoop(self.wire, self.spec, Attempts(), 1, self.copies, fill=True)
         load.begin(clock(), n_requests=1)
         self._loop(load)
         self.hard_stop_ns = self.opened_ns = self.closed_ns = None  # a stop is carried out by what comes next

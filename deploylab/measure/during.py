@@ -15,7 +15,7 @@ from deploylab.load import attempts
 from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
 from deploylab.measure import load_test, rounds
-from deploylab.measure.load_test import Bench, Cell, Load
+from deploylab.measure.load_test import Bench, LoadSettings, Scenario
 from deploylab.measure.measure import chosen_targets
 from deploylab.provision import prepare
 from deploylab.provision.on_demand import awake
@@ -61,12 +61,12 @@ def measure(machine: Machine, course: Course, name: str, act: Callable[[], T], p
     """
     (target,) = chosen_targets(course, course.view(view), [name], [name])
     clients = OPEN_CONNECTIONS if rate_per_s else concurrency or course.view(view).concurrency[0]
-    cell = Cell(target, course.view(view), clients)
+    cell = Scenario(target, course.view(view), clients)
     with awake(machine, [target]):
         prepare.verify(machine, course, [target], progress)
         session = Session.create(kind="measure", cells=[cell.as_plan()], n_rounds=1, seconds=seconds,
                                  stages=[target.stage])
-        bench = Bench.of(machine, course, session, Load(seconds=seconds, rate_per_s=rate_per_s))
+        bench = Bench.of(machine, course, session, LoadSettings(seconds=seconds, rate_per_s=rate_per_s))
         show = rounds.on_load(progress, cell.label, seconds)
         with progress.phase("load", f"{seconds:g} s of load, and one act in the middle"), ThreadPoolExecutor(1) as pool:
             once = _Once(pool, act, after_s)
@@ -86,7 +86,7 @@ class _Once:
         self.pool, self.act, self.after_s = pool, act, after_s
         self.begun: Future | None = None
 
-    def look(self, seen: load.Progress) -> None:
+    def look(self, seen: load.LoadProgress) -> None:
         """The load has come so far."""
         if self.begun is None and seen.t_s >= self.after_s:
             self.begun = self.pool.submit(self._timed, time.monotonic() - seen.t_s)

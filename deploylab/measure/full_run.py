@@ -16,7 +16,7 @@ from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course, Stage
 from deploylab.machine import Machine
 from deploylab.measure import load_test, rounds
-from deploylab.measure.load_test import Bench, Load
+from deploylab.measure.load_test import Bench, LoadSettings
 from deploylab.provision import prepare
 from deploylab.results import Session
 
@@ -56,7 +56,7 @@ def run(machine: Machine, course: Course, stages: Sequence[Stage], *, quick: boo
         ready.append(prepare.to_stage(machine, course, stage, progress, stage.variants))
         if not ready[-1].ok:  # never measure an unverified server
             raise prepare.not_ready(ready[-1])
-        bench = Bench.of(machine, course, session, Load(seconds=PREVIEW_SECONDS))
+        bench = Bench.of(machine, course, session, LoadSettings(seconds=PREVIEW_SECONDS))
         rounds.preview(bench, stage, progress)
     assert bench is not None
     prepare.calibration_stub(machine, course, progress)

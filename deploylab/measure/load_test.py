@@ -29,7 +29,7 @@ LATE_S = 10.0  # a request that we gave up may still be carried out: posts came 
 
 
 @dataclass(frozen=True)
-class Cell:
+class Scenario:
     """One kind of load test: a target, a view, a number of clients."""
 
     target: Target
@@ -50,7 +50,7 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Load:
+class LoadSettings:
     """How every load test of a session is driven.
 
     Attributes:
@@ -71,13 +71,13 @@ class Load:
     slow_clients: int = 0
 
 
-def cells(course: Course, targets: list[Target]) -> list[Cell]:
+def cells(course: Course, targets: list[Target]) -> list[Scenario]:
     """Every load test that the course lists for these targets."""
-    return [Cell(target, course.view(name), concurrency)
+    return [Scenario(target, course.view(name), concurrency)
             for target in targets for name in target.views for concurrency in course.view(name).concurrency]
 
 
-def rotated(all_cells: list[Cell], round_number: int) -> list[Cell]:
+def rotated(all_cells: list[Scenario], round_number: int) -> list[Scenario]:
     """The cells in the order of one round.
 
     All targets of one view stand next to each other, because neighbours in time share their noise, and
@@ -87,7 +87,7 @@ def rotated(all_cells: list[Cell], round_number: int) -> list[Cell]:
     Args:
         round_number: from 1.
     """
-    groups: dict[tuple[str, int], list[Cell]] = {}
+    groups: dict[tuple[str, int], list[Scenario]] = {}
     for cell in all_cells:
         groups.setdefault((cell.view.name, cell.concurrency), []).append(cell)
     shift = (round_number - 1) % len(groups)
@@ -117,19 +117,19 @@ class Bench:
     session: Session
     facts: dict[str, Any]
     app_rev: str
-    how: Load
+    how: LoadSettings
 
     @classmethod
-    def of(cls, machine: Machine, course: Course, session: Session, how: Load) -> "Bench":
+    def of(cls, machine: Machine, course: Course, session: Session, how: LoadSettings) -> "Bench":
         """A bench on this machine; its facts and the deployed revision are read once, now."""
         facts = machine.facts()
         return cls(machine=machine, course=course, session=session, facts=facts,
                    app_rev=converge.app_revision(course), how=replace(how, cpus=free_cpus(facts)))
 
 
-def measure(bench: Bench, cell: Cell, *, purpose: str, round_number: int | None = None,
+def measure(bench: Bench, cell: Scenario, *, purpose: str, round_number: int | None = None,
             pair_id: str | None = None, seed: int | None = None,
-            on_progress: Callable[[load.Progress], None] | None = None) -> Run:
+            on_progress: Callable[[load.LoadProgress], None] | None = None) -> Run:
     """One run against one target, appended to the session before it is returned.
 
     Args:
@@ -165,8 +165,8 @@ def measure(bench: Bench, cell: Cell, *, purpose: str, round_number: int | None 
     return run
 
 
-def once(machine: Machine, cell: Cell, how: Load,
-         on_progress: Callable[[load.Progress], None] | None = None) -> LoadResult:
+def once(machine: Machine, cell: Scenario, how: LoadSettings,
+         on_progress: Callable[[load.LoadProgress], None] | None = None) -> LoadResult:
     """One load test that is kept nowhere, without a warm-up. One that this thread is asked to stop gives what it has.
 
     Raises: as `measure`, but for the results' errors.
@@ -195,7 +195,7 @@ def calibrate(bench: Bench) -> float:
     return result.rps
 
 
-def remaining(session: Session, all_cells: list[Cell], n_rounds: int) -> Iterator[tuple[int, Cell]]:
+def remaining(session: Session, all_cells: list[Scenario], n_rounds: int) -> Iterator[tuple[int, Scenario]]:
     """(round, cell) of every run of the plan that has not been made yet, in order."""
     done = session.measured()
     for number in range(1, n_rounds + 1):
@@ -205,7 +205,7 @@ def remaining(session: Session, all_cells: list[Cell], n_rounds: int) -> Iterato
                 yield number, cell
 
 
-def _spec(machine: Machine, cell: Cell, how: Load, seed: int | None = None,
+def _spec(machine: Machine, cell: Scenario, how: LoadSettings, seed: int | None = None,
           attempts_path: str | None = None) -> load.LoadSpec:
     view = cell.view
     return load.LoadSpec(
@@ -218,7 +218,7 @@ def _spec(machine: Machine, cell: Cell, how: Load, seed: int | None = None,
     )
 
 
-def _asked_before(spec: load.LoadSpec, cell: Cell) -> load.LoadSpec:
+def _asked_before(spec: load.LoadSpec, cell: Scenario) -> load.LoadSpec:
     """The spec with the headers that its clients would have by then."""
     return replace(spec, headers=spec.headers | setup_request.headers(cell.view, spec.url))
 
@@ -233,13 +233,13 @@ def _warm_up(spec: load.LoadSpec, seconds: float) -> load.LoadSpec:
     return replace(spec, duration_s=seconds, seed=seed, slow_clients=0, attempts_path=None)
 
 
-def _await_late(cell: Cell, result: LoadResult) -> None:
+def _await_late(cell: Scenario, result: LoadResult) -> None:
     """Return when what failed is carried out too, where that leaves something behind."""
     if result.errors and cell.view.undo:
         cancel.sleep(LATE_S)
 
 
-def _undo(machine: Machine, cell: Cell) -> None:
+def _undo(machine: Machine, cell: Scenario) -> None:
     """Take away what the load left behind, so that the next one meets the data it met.
 
     Ten thousand new comments would make every page measured later another page.
@@ -250,7 +250,7 @@ def _undo(machine: Machine, cell: Cell) -> None:
         machine.check_output(f"deploylab-manage {target.stage} {own} {cell.view.undo}", sudo=True)
 
 
-def _run(bench: Bench, cell: Cell, result: LoadResult, **more: Any) -> Run:
+def _run(bench: Bench, cell: Scenario, result: LoadResult, **more: Any) -> Run:
     """The engine's result with what only the lab knows."""
     fields = asdict(result)
     if fields["attempts_file"]:  # as seen from runs.jsonl

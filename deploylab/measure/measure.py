@@ -11,7 +11,7 @@ from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
 from deploylab.measure import compare as contrasts
 from deploylab.measure import load_test, rounds
-from deploylab.measure.load_test import Bench, Cell, Load
+from deploylab.measure.load_test import Bench, LoadSettings, Scenario
 from deploylab.provision import prepare
 from deploylab.provision.on_demand import awake, listening
 from deploylab.results import Session
@@ -35,12 +35,12 @@ def measure(machine: Machine, course: Course, targets: Sequence[str], view: str,
     chosen = chosen_targets(course, course.view(view), targets, standing)
     # An open loop opens connections as it needs them: few of them would make it wait like a closed one.
     clients = concurrency or (OPEN_CONNECTIONS if rate_per_s else course.view(view).concurrency[0])
-    cells = [Cell(target, course.view(view), clients) for target in chosen]
+    cells = [Scenario(target, course.view(view), clients) for target in chosen]
     runs = []
     with awake(machine, chosen):
         session = Session.create(kind="measure", cells=[cell.as_plan() for cell in cells], n_rounds=repeats,
                                  seconds=seconds, stages=[cell.target.stage for cell in cells])
-        bench = Bench.of(machine, course, session, Load(seconds=seconds, rate_per_s=rate_per_s))
+        bench = Bench.of(machine, course, session, LoadSettings(seconds=seconds, rate_per_s=rate_per_s))
         with progress.phase("load", f"{units.count(repeats * len(cells), 'run')} of {seconds:g} s"):
             for number in range(1, repeats + 1):
                 for cell in load_test.rotated(cells, number):
@@ -71,7 +71,7 @@ def compare(machine: Machine, course: Course, contrast: Contrast, progress: Prog
         session = Session.create(kind="compare", seconds=seconds, stages=[target.stage for target in targets],
                                  contrasts=[rounds.as_plan(contrast)], n_pairs=pairs,
                                  differences={contrast.name: [asdict(one) for one in found]})
-        bench = Bench.of(machine, course, session, Load(seconds=seconds))
+        bench = Bench.of(machine, course, session, LoadSettings(seconds=seconds))
         stopped = rounds.race(bench, contrast, pairs, progress, on_pair)
         session.finish()
     return session, found, stopped

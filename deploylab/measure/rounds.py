@@ -116,10 +116,10 @@ def summed(runs: Sequence[Run]) -> list[str]:
     return out
 
 
-def on_load(progress: Progress, label: str, seconds: float) -> Callable[[load.Progress], None]:
+def on_load(progress: Progress, label: str, seconds: float) -> Callable[[load.LoadProgress], None]:
     """Drive a progress line with the events of one load test."""
 
-    def on_progress(seen: load.Progress) -> None:
+    def on_progress(seen: load.LoadProgress) -> None:
         text = f"{label}: {units.rate(seen.rps)}, {seen.n_errors} failed"
         progress.update(text, min(seen.t_s, seconds), seconds or None)
 

@@ -21,7 +21,7 @@ from deploylab.course import Course, Target, View
 from deploylab.load.spec import CLOSED, OPEN, OPEN_CONNECTIONS
 from deploylab.machine import Machine
 from deploylab.measure import full_run, load_test, measure, rounds
-from deploylab.measure.load_test import Bench, Cell, Load
+from deploylab.measure.load_test import Bench, LoadSettings, Scenario
 from deploylab.provision import prepare
 from deploylab.provision.on_demand import awake
 from deploylab.results import Session, describe, stats
@@ -52,7 +52,7 @@ class Swept:
     closed: tuple[stats.Level, ...]
     arrivals: tuple[stats.Level, ...]
     knee: stats.Knee
-    carried: stats.Carried
+    carried: stats.Capacity
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints of it."""
@@ -89,7 +89,7 @@ def sweep(machine: Machine, course: Course, name: str, view_name: str, progress:
         prepare.verify(machine, course, [target], progress)
         prepare.calibration_stub(machine, course, progress)
         session = full_run.resumable(plan) or Session.create(**plan)
-        bench = Bench.of(machine, course, session, Load(seconds=seconds))
+        bench = Bench.of(machine, course, session, LoadSettings(seconds=seconds))
         session.update(machine=load_test.machine_fields(bench.facts))
         levels(rounds.calibrated(bench, seconds, progress), target, view, progress)
         session.finish()
@@ -102,16 +102,16 @@ def levels(bench: Bench, target: Target, view: View, progress: Progress) -> None
     with progress.phase("load", f"{target.name} {view.name}: {plan['clients'][0]} to {plan['clients'][-1]} clients"):
         for number in range(1, plan["n_rounds"] + 1):
             for clients in _turned(plan["clients"], number):
-                _measure(bench, Cell(target, view, clients), number, progress)
+                _measure(bench, Scenario(target, view, clients), number, progress)
     if view.visitor:
         progress.say("    no arrival rates: a visitor waits for each page and its files")
         return
     rates = _rates(bench.session)
     with progress.phase("load", f"{target.name} {view.name}: {rates[0]:g} to at most {rates[-1]:g} due a second"):
-        upwards = [run.target_rps for run in _up(bench, Cell(target, view, OPEN_CONNECTIONS), rates, progress)]
+        upwards = [run.target_rps for run in _up(bench, Scenario(target, view, OPEN_CONNECTIONS), rates, progress)]
         for number in range(2, plan["n_rounds"] + 1):
             for rate in _turned(upwards, number):
-                _measure(_at(bench, rate), Cell(target, view, OPEN_CONNECTIONS), number, progress)
+                _measure(_at(bench, rate), Scenario(target, view, OPEN_CONNECTIONS), number, progress)
 
 
 def swept(session: Session) -> Swept:
@@ -120,7 +120,7 @@ def swept(session: Session) -> Swept:
     closed, arrivals = (tuple(stats.levels(runs, mode)) for mode in (CLOSED, OPEN))
     limit_ns = int(plan["limit_ms"] * NS_PER_MS)
     return Swept(target=plan["target"], view=plan["view"], limit_ns=limit_ns, closed=closed, arrivals=arrivals,
-                 knee=stats.knee(closed), carried=stats.carries(arrivals, limit_ns))
+                 knee=stats.knee(closed), carried=stats.capacity(arrivals, limit_ns))
 
 
 def lines(found: Swept) -> list[str]:
@@ -180,7 +180,7 @@ def _rates(session: Session) -> list[float]:
     return session.plan["rates"]
 
 
-def _up(bench: Bench, cell: Cell, rates: Iterable[float], progress: Progress) -> Iterator[Run]:
+def _up(bench: Bench, cell: Scenario, rates: Iterable[float], progress: Progress) -> Iterator[Run]:
     """The first run of each rate, from the lowest up to where it explodes."""
     n_exploded = 0
     for rate in rates:
@@ -210,7 +210,7 @@ def _turned(loads: Sequence[Any], number: int) -> Sequence[Any]:
     return loads if number % 2 else loads[::-1]
 
 
-def _measure(bench: Bench, cell: Cell, number: int, progress: Progress) -> Run:
+def _measure(bench: Bench, cell: Scenario, number: int, progress: Progress) -> Run:
     """The run of this load and round: the one that is there, or a new one."""
     rate = bench.how.rate_per_s
     for run in bench.session.runs(PURPOSE):

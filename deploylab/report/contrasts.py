@@ -9,7 +9,7 @@ from deploylab.course import Contrast, Course
 from deploylab.report import plots, sentences
 from deploylab.results import describe
 from deploylab.results.record import Difference, Run
-from deploylab.results.stats import Raced, Summary, differing, raced
+from deploylab.results.stats import ContrastResult, Summary, contrast_result, differing
 
 FAILED = "failed"
 UNSAID = {FAILED, *(describe.METRICS[name][0] for name in ("rps", "p95_ns"))}  # in the short line of a contrast
@@ -38,17 +38,17 @@ def collect(plan: dict[str, Any], runs: Sequence[Run], course: Course, recorded:
         plan: of the session; the contrasts lie in it as they were when they were measured.
         runs: those of pairs.
     """
-    found = all_raced(plan, runs)
+    found = contrast_results(plan, runs)
     return {"plot": plots.forest(found, runs, course, recorded=recorded) if found else None,
             "each": [told(one, course) for one in found], "n_runs": len(runs)}
 
 
-def all_raced(plan: dict[str, Any], runs: Sequence[Run]) -> list[Raced]:
+def contrast_results(plan: dict[str, Any], runs: Sequence[Run]) -> list[ContrastResult]:
     """The contrasts of a session that came out, in its order. Args: as `collect`."""
     return [one for table in plan.get("contrasts") or [] if (one := _raced(table, plan, runs)) is not None]
 
 
-def figures(one: Raced) -> list[Figure]:
+def figures(one: ContrastResult) -> list[Figure]:
     """Throughput, latency, costs and failures of both sides; of visits and caches where there are any."""
     def row(metric: str, show) -> Figure:
         found, name = one.ratios[metric], metric if metric in Summary.__dataclass_fields__ else None
@@ -86,13 +86,13 @@ def contrast_of(table: dict[str, Any]) -> Contrast:
                        for key, value in table.items() if key in known})
 
 
-def _raced(table: dict[str, Any], plan: dict[str, Any], runs: Sequence[Run]) -> Raced | None:
+def _raced(table: dict[str, Any], plan: dict[str, Any], runs: Sequence[Run]) -> ContrastResult | None:
     contrast = contrast_of(table)
     differences = (plan.get("differences") or {}).get(contrast.name, [])
-    return raced(contrast, [Difference(**one) for one in differences], runs)
+    return contrast_result(contrast, [Difference(**one) for one in differences], runs)
 
 
-def told(one: Raced, course: Course) -> dict[str, Any]:
+def told(one: ContrastResult, course: Course) -> dict[str, Any]:
     """One contrast in words, as a template lays it out."""
     contrast, rows = one.contrast, figures(one)
     sides = dict.fromkeys((contrast.a, contrast.b))

@@ -7,13 +7,13 @@ from statistics import median
 from deploylab.core import units
 from deploylab.load import in_doubt
 from deploylab.results import describe
-from deploylab.results.stats import Raced, Step, Summary
+from deploylab.results.stats import ContrastResult, Step, Summary
 
 GAIN, LOSS, NONE, UNKNOWN = "gain", "loss", "none", "unknown"
 SYMBOLS = {GAIN: "▲", LOSS: "▼", NONE: "○", UNKNOWN: "–"}
 
 
-def outcome(step: Step | Raced) -> str:
+def outcome(step: Step | ContrastResult) -> str:
     """What a step, or side B of a contrast, did to throughput: a gain, a loss, no difference seen, or unknown."""
     found = step.rps
     if found.ratio is None or found.ci95 is None:

@@ -27,7 +27,7 @@ def bare(tmp_path) -> Path:
 def builder(bare, monkeypatch) -> environment.Builder:
     """What makes `.venv`, with nothing made yet; the functions under test look into `bare`."""
     monkeypatch.setattr(clone, "ROOT", str(bare))
-    made = environment.Builder("core", ["status"], progress.Progress(), 0)
+    made = environment.Builder("core", ["status"], progress.StatusLine(), 0)
     made.log.parent.mkdir(parents=True)
     made.log.write_text("")
     return made

@@ -26,7 +26,7 @@ from deploylab.core.progress import Progress
 from deploylab.load import LoadSpec
 from deploylab.machine import lock, lxc
 from deploylab.measure import full_run
-from deploylab.measure.load_test import Bench, Cell, Load, measure
+from deploylab.measure.load_test import Bench, LoadSettings, Scenario, measure
 from deploylab.provision import checks, converge, on_demand
 
 COURSE = courses.load()
@@ -146,13 +146,13 @@ def stands(machine):
 def bench(stands, tmp_path, monkeypatch):
     """To measure with, one run there already, in results of its own."""
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path / "results"))
-    bench = Bench.of(stands, COURSE, results.Session.create(kind="measure"), Load(seconds=0.3, warmup_s=0))
+    bench = Bench.of(stands, COURSE, results.Session.create(kind="measure"), LoadSettings(seconds=0.3, warmup_s=0))
     measure(bench, cell(), purpose="measure")
     return replace(bench, how=replace(bench.how, seconds=4.0))
 
 
-def cell() -> Cell:
-    return Cell(STAGE, COURSE.view("hello"), 4)
+def cell() -> Scenario:
+    return Scenario(STAGE, COURSE.view("hello"), 4)
 
 
 def once(do):

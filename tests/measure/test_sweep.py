@@ -16,7 +16,7 @@ from deploylab.core.progress import Progress
 from deploylab.core.units import NS_PER_MS
 from deploylab.machine import shell
 from deploylab.measure import load_test, sweep
-from deploylab.measure.load_test import Bench, Load
+from deploylab.measure.load_test import Bench, LoadSettings
 from deploylab.results import Session, stats
 
 COURSE = courses.load()
@@ -37,7 +37,7 @@ def due(rate, p99_ms=50, n_failed=0, p95_ms=40, **other):
 
 
 def carries(*runs):
-    return stats.carries(stats.levels(runs, "open"), LIMIT_NS)
+    return stats.capacity(stats.levels(runs, "open"), LIMIT_NS)
 
 
 # ------------------------------------------------------------------------------------- what it says
@@ -100,7 +100,7 @@ def test_a_percentile_that_one_run_cannot_carry_is_not_shown_for_the_others():
 def test_repeats_of_a_rate_are_one_level():
     levels = stats.levels([due(50, ms) for ms in (90, 300, 95)], "open")
     assert [level.summary.n_runs for level in levels] == [3]
-    assert stats.carries(levels, LIMIT_NS).level.load == 50
+    assert stats.capacity(levels, LIMIT_NS).level.load == 50
 
 
 # ------------------------------------------------------------------------------------ what it measures
@@ -143,7 +143,7 @@ def bench(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
     session = Session.create(kind="sweep", target=TARGET.name, view=VIEW.name, seconds=3.0, n_rounds=2, limit_ms=200.0,
                              wanted_rates=[], clients=[1, 8, 16, 32, 64])
-    return Bench(machine=None, course=COURSE, session=session, facts={}, app_rev="", how=Load(seconds=3.0))
+    return Bench(machine=None, course=COURSE, session=session, facts={}, app_rev="", how=LoadSettings(seconds=3.0))
 
 
 def test_clients_first_then_rates_up_to_where_it_explodes(bench, made):
@@ -220,7 +220,7 @@ def test_a_real_sweep_over_loopback(tmp_path, monkeypatch):
                                  limit_ms=500.0, wanted_rates=[60.0], clients=[1, 4])
         monkeypatch.setattr(sweep, "FOR_P99", 0)  # short windows
         bench = Bench(machine=Here(server), course=COURSE, session=session, facts=synthetic.MACHINE, app_rev="",
-                      how=Load(seconds=0.3, warmup_s=0.0))
+                      how=LoadSettings(seconds=0.3, warmup_s=0.0))
         sweep.levels(bench, TARGET, VIEW, Progress("test"))
     runs = session.runs("sweep")
     rps = {}

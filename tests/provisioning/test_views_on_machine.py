@@ -6,7 +6,7 @@ import pytest
 
 from deploylab import course as courses
 from deploylab.measure import load_test
-from deploylab.measure.load_test import Bench, Cell, Load
+from deploylab.measure.load_test import Bench, LoadSettings, Scenario
 from deploylab.provision import converge
 from deploylab.results import Session
 
@@ -21,7 +21,7 @@ def bench(machine):
     """Both stages stand; one-second loads."""
     for stage in STAGES:
         converge.to_stage(machine, COURSE, stage)
-    return Bench.of(machine, COURSE, Session.create(), Load(seconds=1, warmup_s=0.3))
+    return Bench.of(machine, COURSE, Session.create(), LoadSettings(seconds=1, warmup_s=0.3))
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def measured(bench):
 
     def measure(stage, view_name, how=None, **more):
         view = COURSE.view(view_name)
-        cell = Cell(COURSE.target(stage), view, view.concurrency[0])
+        cell = Scenario(COURSE.target(stage), view, view.concurrency[0])
         used = replace(bench, how=replace(bench.how, **how)) if how else bench
         run = load_test.measure(used, cell, purpose="measure", **more)
         assert bench.session.runs()[-1] == run

@@ -43,7 +43,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """One HTTP answer. Status 0: there was none, and `text` says why."""
 
     status: int
@@ -103,7 +103,7 @@ class Look:
                   "file": lambda v: v.path.startswith("/static/"), "wait": lambda v: v.wait_s}[kind]
         return next(view for view in self.course.app.views.values() if wanted(view))
 
-    def get(self, path: str, **headers: str) -> Answer:
+    def get(self, path: str, **headers: str) -> Response:
         """The target's answer, as a browser on the host gets it.
 
         Args:
@@ -115,13 +115,13 @@ class Look:
             try:
                 got = session.get(self.machine.url(self.target, path), timeout=TIMEOUT_S, allow_redirects=False,
                                   headers=sent)
-                return Answer(got.status_code, got.headers, got.text)
+                return Response(got.status_code, got.headers, got.text)
             except requests.RequestException as error:
                 word = "timed out" if isinstance(error, requests.Timeout) else "no connection"
-                return Answer(0, requests.structures.CaseInsensitiveDict(), word)
+                return Response(0, requests.structures.CaseInsensitiveDict(), word)
 
     @cached_property
-    def page(self) -> Answer:
+    def page(self) -> Response:
         """The first page from Django. A server whose processes are all there may still load it, and is asked again."""
         path, end_s = self.view("page").path, time.monotonic() + PATIENCE_S
         while (page := self.get(path)).status in NOT_YET and time.monotonic() < end_s and self._is_up():

@@ -5,7 +5,7 @@ import shlex
 import time
 
 from deploylab.provision.checks import trouble
-from deploylab.provision.checks.base import Answer, Check, Look
+from deploylab.provision.checks.base import Check, Look, Response
 
 REFERENCE = re.compile(r"""(?:href|src)=["'](/static/[^"']+\.(?:css|js))["']""")
 HASH = re.compile(r"\.[0-9a-f]{12}\.\w+$")
@@ -117,7 +117,7 @@ def _kept_for_ever(look: Look, path: str) -> tuple[str, str, str] | None:
     return None
 
 
-def _keeper(look: Look, path: str, tries: int) -> tuple[str, Answer]:
+def _keeper(look: Look, path: str, tries: int) -> tuple[str, Response]:
     """Who keeps a page, and the last of its answers, to requests one after the other."""
     for number in range(tries):
         answer = look.get(path)
@@ -138,7 +138,7 @@ def _behind(look: Look, path: str) -> bool:
     return look.sh(f"for number in $(seq 20); do {ask} | grep -qi '^x-cache: hit' && exit 0; done; exit 1").ok
 
 
-def _x_cache(answer: Answer) -> str:
+def _x_cache(answer: Response) -> str:
     return answer.headers.get("X-Cache", "nothing")
 
 

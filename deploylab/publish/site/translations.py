@@ -11,7 +11,7 @@ from babel.messages.pofile import read_po, write_po
 from deploylab.core import files
 from deploylab.core.progress import Progress
 from deploylab.lessons import translations
-from deploylab.publish.site import pages, source
+from deploylab.publish.site import pages, sphinx_folder
 
 LANGUAGE = "es"
 HEADER = r"""msgid ""
@@ -41,7 +41,7 @@ def templates(work: Path, progress: Progress) -> dict[str, Catalog]:
         work: a folder to work in.
     """
     out = work / "gettext"
-    pages.build("gettext", source.assemble(work / "gettext-source"), out, "en", progress)
+    pages.build("gettext", sphinx_folder.assemble(work / "gettext-source"), out, "en", progress)
     return {str(file.relative_to(out).with_suffix("")): _read(file) for file in sorted(out.rglob("*.pot"))
             if file.stem != "sphinx"}  # the theme's own words come translated
 

@@ -9,12 +9,12 @@ from deploylab.core.errors import DeckError
 from deploylab.course import Course
 from deploylab.lessons import recording
 from deploylab.lessons.servers.result import Race
-from deploylab.publish.slides.source import NotMeasured
+from deploylab.publish.slides.deck import NotMeasured
 from deploylab.report import content, contrasts, plots
 from deploylab.report.plots import Plot
 from deploylab.results import Session, stats
 from deploylab.results.record import Run
-from deploylab.results.stats import Cell, Raced, Step, Summary
+from deploylab.results.stats import Cell, ContrastResult, Step, Summary
 
 PANEL_IN = (7.8, 3.0)          # as wide for its height as the room that a slide leaves, and small: so are letters large
 THREE_PANELS_IN = (9.8, 3.5)
@@ -37,7 +37,7 @@ class Measured:
             [run for run in runs if run.purpose == "round" and run.variant is None])
         self.pairs, _ = content.of_one_machine([run for run in runs if run.purpose == "pair"])
         self.steps = stats.steps(self.rounds, course)
-        self._raced = {one.contrast.name: one for one in contrasts.all_raced(session.plan, self.pairs)}
+        self._raced = {one.contrast.name: one for one in contrasts.contrast_results(session.plan, self.pairs)}
         self._summaries = stats.summarise(self.rounds)
 
     def cell(self, stage: str, view: str, concurrency: int) -> Summary:
@@ -61,7 +61,7 @@ class Measured:
             raise NotMeasured(name)
         return found
 
-    def contrast(self, name: str) -> Raced:
+    def contrast(self, name: str) -> ContrastResult:
         """A contrast as it came out.
 
         Raises:

@@ -8,14 +8,14 @@ from deploylab.core import paths, units
 from deploylab.core.errors import DeckError
 from deploylab.load import in_doubt
 from deploylab.publish.slides import measured as found_in
+from deploylab.publish.slides.deck import NotMeasured
 from deploylab.publish.slides.language import Language
 from deploylab.publish.slides.measured import Measured
-from deploylab.publish.slides.source import NotMeasured
 from deploylab.report import contrasts, plots, sentences
 from deploylab.report.plots import Plot
 from deploylab.results import describe, stats
 from deploylab.results.record import Run
-from deploylab.results.stats import Raced, Step
+from deploylab.results.stats import ContrastResult, Step
 
 Draw = Callable[[str, dict[str, Any]], str]
 SECONDS_AN_HOUR = 3600
@@ -184,7 +184,7 @@ class Placeholders:
             self.conditions.append(said)
 
 
-def _differing(one: Raced) -> str:
+def _differing(one: ContrastResult) -> str:
     if not one.differences:
         return "They do not differ in anything that is configured."
     if one.one_thing:
@@ -192,7 +192,7 @@ def _differing(one: Raced) -> str:
     return "More than one thing differs: the number is the worth of the step, not of its parts."
 
 
-def _chosen(figures: Sequence[contrasts.Figure], more: Sequence[str], one: Raced) -> list[contrasts.Figure]:
+def _chosen(figures: Sequence[contrasts.Figure], more: Sequence[str], one: ContrastResult) -> list[contrasts.Figure]:
     """Throughput, those asked for, else latency and processor time; and failures, where there are any."""
     if missing := set(more) - {row.name for row in figures}:
         raise DeckError(f"there is no figure {missing}. There are: {', '.join(row.name for row in figures)}")

@@ -11,13 +11,13 @@ from deploylab.report.plots import base
 from deploylab.report.plots.base import INK, Plot
 from deploylab.report.plots.ratios import ratio_axis
 from deploylab.results.record import Run
-from deploylab.results.stats import Raced
+from deploylab.results.stats import ContrastResult
 
 ROW_IN = 0.46  # of a contrast: its words above, its interval below
 FITS = 70      # letters in a row
 
 
-def forest(contrasts: Sequence[Raced], runs: Sequence[Run], course: Course, *, recorded: bool = False) -> Plot:
+def forest(contrasts: Sequence[ContrastResult], runs: Sequence[Run], course: Course, *, recorded: bool = False) -> Plot:
     """Each contrast's throughput, side B over side A; 1 is no difference.
 
     Args:
@@ -49,7 +49,7 @@ def forest(contrasts: Sequence[Raced], runs: Sequence[Run], course: Course, *, r
     )
 
 
-def label(one: Raced) -> str:
+def label(one: ContrastResult) -> str:
     """The two sides and the view: 'nginx:sync → nginx, wait 32'."""
     return sides_of(one.contrast) + ("" if one.one_thing else " *")
 
@@ -62,7 +62,7 @@ def sides_of(contrast: Contrast) -> str:
     return f"{' '.join(sides.split())} {contrast.concurrency}{slow}"
 
 
-def _row(ax: Axes, y: int, one: Raced, course: Course) -> None:
+def _row(ax: Axes, y: int, one: ContrastResult, course: Course) -> None:
     beside = ax.get_yaxis_transform()
     sides, found = label(one), _found(one)
     size = 9 if len(sides) + len(found) <= FITS else 8  # else one would run into the other
@@ -78,13 +78,13 @@ def _row(ax: Axes, y: int, one: Raced, course: Course) -> None:
             mew=0.8, ls="none", zorder=4)
 
 
-def _found(one: Raced) -> str:
+def _found(one: ContrastResult) -> str:
     if one.rps.ratio is not None:
         return f"{units.factor(one.rps.ratio)} ({units.interval(one.rps.ci95)})"
     failed = [name for name, side in (("A", one.a), ("B", one.b)) if side.n_sent and side.failure_share == 1]
     return f"{' and '.join(failed)}: all failed" if failed else "no ratio"
 
 
-def _in_doubt(one: Raced) -> bool:
+def _in_doubt(one: ContrastResult) -> bool:
     """Whether half of the runs of one side carry the same doubt."""
     return any(in_doubt([flag]) and 2 * n >= side.n_runs for side in (one.a, one.b) for flag, n in side.flags.items())

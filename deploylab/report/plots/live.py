@@ -6,7 +6,7 @@ from math import inf
 from matplotlib.axes import Axes
 
 from deploylab.core import units
-from deploylab.load import Progress, in_doubt
+from deploylab.load import LoadProgress, in_doubt
 from deploylab.report.plots import base
 from deploylab.report.plots.base import INK, STYLES, Plot
 from deploylab.results import describe
@@ -15,7 +15,7 @@ from deploylab.results.record import LoadResult
 MOST_POINTS = 60  # along the axis; more would be noise, and cost time that the load could use
 
 
-def growing(title: str, seen: Sequence[Progress], seconds: float, *, result: LoadResult | None = None,
+def growing(title: str, seen: Sequence[LoadProgress], seconds: float, *, result: LoadResult | None = None,
             machine: dict | None = None, unit: str = "requests") -> Plot:
     """Answers a second and median latency of one load test, as far as it is.
 
@@ -49,19 +49,19 @@ def growing(title: str, seen: Sequence[Progress], seconds: float, *, result: Loa
     )
 
 
-def _binned(seen: Sequence[Progress], width_s: float) -> list[Progress]:
+def _binned(seen: Sequence[LoadProgress], width_s: float) -> list[LoadProgress]:
     """The events, one for each so many seconds; the warm-up is left out."""
     points, n_ok, began_s = [], 0, 0.0
     for one in seen:
         if one.t_s - began_s >= width_s * 0.9:  # events come a little early or late
             rps = (one.n_ok - n_ok) / (one.t_s - began_s)
-            points.append(Progress(t_s=one.t_s, n_sent=one.n_sent, n_ok=one.n_ok, n_errors=one.n_errors, rps=rps,
+            points.append(LoadProgress(t_s=one.t_s, n_sent=one.n_sent, n_ok=one.n_ok, n_errors=one.n_errors, rps=rps,
                                    p50_ns=one.p50_ns))
             n_ok, began_s = one.n_ok, one.t_s
     return points
 
 
-def _throughput(ax: Axes, points: Sequence[Progress], title: str, unit: str,
+def _throughput(ax: Axes, points: Sequence[LoadProgress], title: str, unit: str,
                 n_failed: int | None) -> None:
     colour, marker = STYLES[0]
     ax.plot([one.t_s for one in points], [one.rps for one in points], color=colour, marker=marker, ms=3, lw=1.6,
@@ -76,7 +76,7 @@ def _throughput(ax: Axes, points: Sequence[Progress], title: str, unit: str,
     ax.set_ylabel(f"{unit} a second")
 
 
-def _latency(ax: Axes, points: Sequence[Progress]) -> None:
+def _latency(ax: Axes, points: Sequence[LoadProgress]) -> None:
     colour, marker = STYLES[2]
     known = [(one.t_s, one.p50_ns / units.NS_PER_MS) for one in points if one.p50_ns]
     if known:
@@ -94,7 +94,7 @@ def _measured(result: LoadResult | None, machine: dict) -> str:
                          f"Machine: {describe.machine(machine)}." if machine else "")
 
 
-def _said(seen: Sequence[Progress], result: LoadResult | None, unit: str) -> str:
+def _said(seen: Sequence[LoadProgress], result: LoadResult | None, unit: str) -> str:
     """What it shows, in figures: of the whole load once it has ended."""
     if result:
         return (f"{units.rate(result.rps, result.unit)}, p50 {units.ms(result.latency_ns.get('p50'))}, "
@@ -106,4 +106,4 @@ def _said(seen: Sequence[Progress], result: LoadResult | None, unit: str) -> str
             f"{last.n_errors:,} failed")
 
 
-_NOTHING = Progress(t_s=0.0, n_sent=0, n_ok=0, n_errors=0, rps=0.0, p50_ns=None)
+_NOTHING = LoadProgress(t_s=0.0, n_sent=0, n_ok=0, n_errors=0, rps=0.0, p50_ns=None)

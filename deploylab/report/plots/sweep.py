@@ -70,7 +70,7 @@ def over_rates(runs: Sequence[Run], course: Course, limit_ns: int, *, recorded: 
     runs = [run for run in runs if run.mode == "open"]
     levels = stats.levels(runs, "open")
     name, view = describe.target(runs[0].stage, runs[0].variant), course.view(runs[0].view)
-    found = stats.carries(levels, limit_ns)
+    found = stats.capacity(levels, limit_ns)
     figure, (left, right) = base.panels(2, [TALL] * 2, 2)
     most = max(level.load for level in levels)
     left.plot((0, most), (0, most), ls=(0, (3, 2)), color=INK, lw=1.2)

@@ -13,7 +13,7 @@ from deploylab.results.stats.summary import Summary, summarise
 
 
 @dataclass(frozen=True, kw_only=True)
-class Raced:
+class ContrastResult:
     """A contrast as it came out."""
 
     contrast: Contrast
@@ -44,7 +44,8 @@ class Raced:
         return out + list(dict.fromkeys(of_ratios))
 
 
-def raced(contrast: Contrast, differences: Sequence[Difference], runs: Sequence[Run]) -> Raced | None:
+def contrast_result(contrast: Contrast, differences: Sequence[Difference],
+                    runs: Sequence[Run]) -> ContrastResult | None:
     """How a contrast came out, or None while one side has no run.
 
     Args:
@@ -56,7 +57,7 @@ def raced(contrast: Contrast, differences: Sequence[Difference], runs: Sequence[
     a_runs, b_runs = sides(contrast, runs)
     if not a_runs or not b_runs:
         return None
-    return Raced(contrast=contrast, differences=tuple(differences), a=next(iter(summarise(a_runs).values())),
+    return ContrastResult(contrast=contrast, differences=tuple(differences), a=next(iter(summarise(a_runs).values())),
                  b=next(iter(summarise(b_runs).values())),
                  ratios={metric: compare(a_runs, b_runs, metric, of_views=contrast.b_view is not None)
                          for metric in METRICS})
