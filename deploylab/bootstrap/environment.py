@@ -124,15 +124,15 @@ def only_one(args: list[str], progress: StatusLine) -> Iterator[int]:
 
 def wait_for(lock, progress: StatusLine) -> None:
     """Take the lock, saying whom we wait for."""
-    told = False
+    announced = False
     while True:
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
             text = f"waiting for another lab that is installing ({lock.read() or 'just begun'})"
-            (progress.tick if told else progress.say)(text)
-            told = True
+            (progress.tick if announced else progress.say)(text)
+            announced = True
             time.sleep(0.2)
 
 
@@ -200,7 +200,7 @@ class Builder:
         def tick(lines: list[str]) -> None:
             self.progress.tick(f"[3/3] {watch.see(lines)}")
 
-        if not self.run([*pip, *wanted(self.group)], tick):
+        if not self.run([*pip, *requirements(self.group)], tick):
             raise self.failed("Packages could not be installed.")
 
     def run(self, command: list, tick: Callable[[list[str]], None] | None = None) -> bool:
@@ -232,10 +232,10 @@ class Builder:
         text = log.rsplit("\n$ ", 1)[-1]  # what the last command said
         causes = [cause for cause in [*bundle.causes(), *CAUSES] if re.search(cause[0], text)]
         pattern, why, before = causes[0] if causes else ("(?!)", "", "")
-        said = [redact(line.strip()[:200]) for line in text.splitlines() if line.strip()]
-        telling = [line for line in said[:-4] if re.search(pattern, line)][-1:]
+        output = [redact(line.strip()[:200]) for line in text.splitlines() if line.strip()]
+        telling = [line for line in output[:-4] if re.search(pattern, line)][-1:]
         lines = [f"{why} {what}".lstrip(), "From .lab/log/install.log:"]
-        lines += [f"  {line}" for line in telling + said[-4:]]
+        lines += [f"  {line}" for line in telling + output[-4:]]
         return HostError("\n".join(lines), (before or cure) + clone.command(self.args))
 
 
@@ -281,7 +281,7 @@ def forget_half_installed(venv: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def wanted(group: str) -> list[str]:
+def requirements(group: str) -> list[str]:
     """pip's arguments for a group: names from pyproject.toml, and the sample app's own list for the tests."""
     project = tomllib.loads(clone.read(clone.inside("pyproject.toml")))["project"]
     extras = project.get("optional-dependencies", {})

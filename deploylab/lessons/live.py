@@ -12,7 +12,7 @@ from deploylab.course import Course
 from deploylab.lessons import guest_shell, host_shell, past_results
 from deploylab.lessons.servers import race
 from deploylab.lessons.servers import visitors as visits
-from deploylab.machine import OwnMachine, heard, lock, snapshot
+from deploylab.machine import OwnMachine, lock, snapshot, with_address
 from deploylab.measure import compare as contrasts
 from deploylab.measure import during
 from deploylab.measure import measure as sitting
@@ -90,7 +90,7 @@ class Live:
 
     def guest(self, progress: Progress, text: str, background: str | None = None,
               on_line: OnLine | None = None) -> dict[str, Any]:
-        began_s, text = time.monotonic(), heard(self.machine, text)
+        began_s, text = time.monotonic(), with_address(self.machine, text)
         if background:
             log = guest_shell.start(self.machine, text, self.lesson, background)
             return {"out": "", "status": 0, "seconds": 0.0, "background": background, "log": log}
@@ -109,7 +109,7 @@ class Live:
     def guestfile(self, progress: Progress, path: str, text: str, mode: str, owner: str) -> dict[str, Any]:
         """Write a file; what stood there before comes back, for the difference."""
         seen = self.machine.run(f"cat -- {shlex.quote(path)}", sudo=True)
-        text = heard(self.machine, text)
+        text = with_address(self.machine, text)
         self.machine.put(text.encode(), path, mode=mode, owner=owner)
         return {"path": path, "before": seen.out if seen.ok else None, "after": text}
 

@@ -98,9 +98,9 @@ def _first_line() -> str:
 def _write_attempts(spec: LoadSpec, raw: Any, started_utc: str) -> None:
     try:
         raw.attempts.write(spec.attempts_path, raw.zero_ns, url=spec.url, mode=spec.mode,
-                            zero_utc=raw.zero_utc.isoformat(), started_utc=started_utc,
-                            opened_ns=raw.opened_ns - raw.zero_ns,
-                            closed_ns=None if raw.closed_ns is None else raw.closed_ns - raw.zero_ns)
+                           zero_utc=raw.zero_utc.isoformat(), started_utc=started_utc,
+                           opened_ns=raw.opened_ns - raw.zero_ns,
+                           closed_ns=None if raw.closed_ns is None else raw.closed_ns - raw.zero_ns)
     except OSError as error:
         raise LoadError(f"Cannot write the attempts to {spec.attempts_path}: {error.strerror}. "
                         "This run is lost; those before it are safe.",

@@ -47,7 +47,7 @@ def resolve(url: str, allowed_addresses: tuple[str, ...] = (), own_up: bool = Fa
             "./lab status (shows the lab's own addresses); if the server is yours, add --own-up")
     shown = f"[{name}]" if ":" in name else name
     return Endpoint(url=url, host=shown if port == 80 else f"{shown}:{port}", path=path,
-                  family=family, address=address, is_local=ip.is_loopback)
+                    family=family, address=address, is_local=ip.is_loopback)
 
 
 def split(url: str) -> tuple[str, int, str]:
@@ -76,11 +76,11 @@ def split(url: str) -> tuple[str, int, str]:
 def _lookup(name: str, port: int) -> tuple[int, tuple]:
     """The one address that every connection uses. IPv4 first: the lab's servers listen there."""
     try:
-        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise LoadError(f"The name {name} does not resolve: {error}", "./lab status") from error
-    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
-    return found[0][0], found[0][4]
+    addresses.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    return addresses[0][0], addresses[0][4]
 
 
 def _plain(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

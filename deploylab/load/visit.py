@@ -99,12 +99,12 @@ class Visit:
         self.n_bytes += fetch.parser.n_bytes
         if fetch.path == self._page:
             self.first_byte_ns, self.cache = fetch.first_byte_ns, fetch.parser.cache
-        outcome, found = self._judge(fetch, outcome)
+        outcome, references = self._judge(fetch, outcome)
         if self.outcome == GOOD:
             self.outcome = outcome
         if fetch.state == IDLE:
             self._idle.append(fetch)
-        self._want(found)
+        self._want(references)
         self._go_on()
 
     def leave(self) -> None:
@@ -131,10 +131,10 @@ class Visit:
         if not (is_page or self.loop.fill or b"text/css" in raw[:2048].lower()):
             return ()  # a picture or a script; there is no need to unpack it
         resource = read(raw)
-        found = self._references(resource, f"http://{self.wire.endpoint.host}{fetch.path}", is_page)
-        if self.loop.fill and (copy := copy_of(resource, found)):
+        references = self._references(resource, f"http://{self.wire.endpoint.host}{fetch.path}", is_page)
+        if self.loop.fill and (copy := copy_of(resource, references)):
             self.loop.copies[fetch.path] = copy
-        return found
+        return references
 
     def _references(self, resource: Resource, url: str, is_page: bool) -> tuple[str, ...]:
         if is_page:

@@ -194,9 +194,9 @@ def test_an_extra_may_name_another(builder, bare):
     (bare / "pyproject.toml").write_text(f'{text}notebooks = ["b"]\ntest = ["deploylab[notebooks]", "c"]\n')
     (bare / "sample_app").mkdir()
     (bare / "sample_app/requirements.txt").write_text("Django\n")
-    assert environment.wanted("core") == environment.wanted("site") == ["a"]
-    assert environment.wanted("open") == ["a", "b"]
-    assert environment.wanted("test") == ["a", "b", "c", "-r", str(bare / "sample_app/requirements.txt")]
+    assert environment.requirements("core") == environment.requirements("site") == ["a"]
+    assert environment.requirements("open") == ["a", "b"]
+    assert environment.requirements("test") == ["a", "b", "c", "-r", str(bare / "sample_app/requirements.txt")]
 
 
 def test_pips_lines_become_one(builder):

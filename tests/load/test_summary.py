@@ -21,8 +21,8 @@ def seen(rows, **fields):
     for row in rows:
         attempts.add(row)
     return RawResult(**{"attempts": attempts, "zero_ns": 100 * S, "zero_utc": datetime(2026, 1, 1, tzinfo=UTC),
-                   "opened_ns": 102 * S, "closed_ns": 112 * S, "client_cpu_s": 1.0, "seed": None,
-                   "concurrency": 1, **fields})
+                        "opened_ns": 102 * S, "closed_ns": 112 * S, "client_cpu_s": 1.0, "seed": None,
+                        "concurrency": 1, **fields})
 
 
 def row(begin_s, end_s, outcome="ok", due_s=None, ready_s=None, n_bytes=100):

@@ -31,11 +31,12 @@ def examine(probes: Iterable[Probe] = PROBES) -> Iterator[Finding]:
             yield Finding(probe.__name__.replace("_", " "), NOTE, f"could not be looked at: {error}")
 
 
-def line(one: Finding) -> str:
+def line(finding: Finding) -> str:
     """A finding for a person: sign, thing, what was seen; below it the cure.
 
     >>> print(line(Finding("memory", PROBLEM, "1 GB", "close other programs")))
     ✗ memory         1 GB
       → close other programs
     """
-    return f"{SIGNS[one.state]} {one.name:14} {one.seen}" + (f"\n  → {one.cure}" if one.cure else "")
+    cure = f"\n  → {finding.cure}" if finding.cure else ""
+    return f"{SIGNS[finding.state]} {finding.name:14} {finding.seen}{cure}"

@@ -55,7 +55,7 @@ def cpu_model():
 
 def facts():
     """All of it, in one dictionary."""
-    found = {name: version(command) for name, command in PROGRAMS.items()}
+    versions = {name: version(command) for name, command in PROGRAMS.items()}
     allowed = sorted(os.sched_getaffinity(0))
     return {
         "cpu": cpu_model(),
@@ -64,7 +64,7 @@ def facts():
         "memory_bytes": memory_bytes(),
         "kernel": platform.release(),
         "distro": platform.freedesktop_os_release()["PRETTY_NAME"],
-        "versions": {name: v for name, v in found.items() if v},
+        "versions": {name: v for name, v in versions.items() if v},
     }
 
 

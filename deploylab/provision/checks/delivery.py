@@ -34,19 +34,19 @@ def hashed(look: Look) -> Check:
 
 def compressed(look: Look) -> Check:
     """Static files come compressed ahead, on the fly, or never, to a browser that takes gzip."""
-    wanted, path = look.expect["compressed"], look.view("file").path
-    name, answer = f"static files compressed: {wanted}", look.get(path, Accept_Encoding="gzip")
+    expected, path = look.expect["compressed"], look.view("file").path
+    name, answer = f"static files compressed: {expected}", look.get(path, Accept_Encoding="gzip")
     if answer.status != 200:
         return Check(name, False, f"GET {path} gave {answer.status or answer.text}", *trouble.explain(look))
     # Who compresses while sending does not know the length yet.
     n_bytes = answer.headers.get("Content-Length")
     is_gzip = answer.headers.get("Content-Encoding") == "gzip"
-    seen = "never" if not is_gzip else "ahead" if n_bytes else "on the fly"
+    observed = "never" if not is_gzip else "ahead" if n_bytes else "on the fly"
     length = f"{n_bytes} bytes" if n_bytes else "length unknown"
     text = f"GET {path} gave {'gzip' if is_gzip else 'plain text'}, {length}"
-    if seen == wanted:
+    if observed == expected:
         return Check(name, True, text)
-    copy = "; where gzip_static is on, no file with .gz lies beside the other" if wanted == "ahead" else ""
+    copy = "; where gzip_static is on, no file with .gz lies beside the other" if expected == "ahead" else ""
     return Check(name, False, text, _configured(look, "gzip") + copy, look.cure())
 
 
@@ -56,8 +56,8 @@ def cached_by(look: Look) -> Check:
     name = f"whole pages are kept by {WHO[by]}"
     fresh = look.view("wait").path
     if any(_x_cache(look.get(fresh)) == "HIT" for _ in range(2)):
-        seen = f"{fresh} says no-store and came from a cache"
-        return Check(name, False, seen, _configured(look, "_cache|beresp"), look.cure())
+        observed = f"{fresh} says no-store and came from a cache"
+        return Check(name, False, observed, _configured(look, "_cache|beresp"), look.cure())
     paths = [(view.paths or (view.path,))[0] for view in map(look.course.view, look.target.cached)]
     for path in paths:
         who, answer = _keeper(look, path, TRIES if by != "nobody" else FEW_TRIES)
@@ -66,8 +66,8 @@ def cached_by(look: Look) -> Check:
         if who != by:
             rules = [f"{key}: {answer.headers.get(key, 'none')}" for key in ("Cache-Control", "Set-Cookie")]
             cause = f"the answer has {', '.join(rules)}; {_configured(look, '_cache|beresp')}"
-            seen = f"GET {path}: X-Cache: {_x_cache(answer)}, kept by {WHO[who]}"
-            return Check(name, False, seen, cause, look.cure())
+            observed = f"GET {path}: X-Cache: {_x_cache(answer)}, kept by {WHO[who]}"
+            return Check(name, False, observed, cause, look.cure())
     return Check(name, True, f"GET {' and '.join(paths)}: X-Cache: {_x_cache(answer)}; never HIT for {fresh}")
 
 
@@ -91,10 +91,10 @@ def fresh(look: Look) -> Check:
 def _made_now(look: Look, path: str) -> tuple[str, int]:
     """The ETag of a page as the application makes it, and the seconds for which it may be kept."""
     host = look.machine.url(look.target, "").partition("//")[2]
-    said = look.sh(f"curl -s -m 5 -o /dev/null -D - -H 'Host: {host}' --unix-socket {look.expect['app_socket']}"
+    head = look.sh(f"curl -s -m 5 -o /dev/null -D - -H 'Host: {host}' --unix-socket {look.expect['app_socket']}"
                    f" http://localhost{path}").out
-    allowed = re.search(r"^cache-control:.*max-age=(\d+)", said, re.MULTILINE | re.IGNORECASE)
-    etag = re.search(r"^etag: *(.+)$", said, re.MULTILINE | re.IGNORECASE)
+    allowed = re.search(r"^cache-control:.*max-age=(\d+)", head, re.MULTILINE | re.IGNORECASE)
+    etag = re.search(r"^etag: *(.+)$", head, re.MULTILINE | re.IGNORECASE)
     return _etag(etag[1]) if etag else "", int(allowed[1]) if allowed else 0
 
 
@@ -145,5 +145,5 @@ def _x_cache(answer: Response) -> str:
 def _configured(look: Look, words: str) -> str:
     """The lines of the target's configuration that have one of these words."""
     files = " ".join(map(shlex.quote, look.target.configuration))
-    found = look.sh(f"grep -hiE '^[^#;]*({words})' {files} | sed 's/^ *//'").out.splitlines()
-    return f"configured is {'; '.join(dict.fromkeys(found))[:400] or 'nothing'}"
+    lines = look.sh(f"grep -hiE '^[^#;]*({words})' {files} | sed 's/^ *//'").out.splitlines()
+    return f"configured is {'; '.join(dict.fromkeys(lines))[:400] or 'nothing'}"

@@ -27,7 +27,7 @@ def packages(spec: dict[str, Any]) -> set[str]:
     state.activate_host(host)
     with ctx_state.use(state), ctx_host.use(host):
         importlib.import_module(spec["deploy"]).deploy(Lab(**spec["lab"]))
-    names = [name for one in state.get_op_order() for name in state.get_op_meta(one).names]
+    names = [name for operation in state.get_op_order() for name in state.get_op_meta(operation).names]
     return {word for name in names if name.startswith(PREFIX) for word in name.removeprefix(PREFIX).split()}
 
 

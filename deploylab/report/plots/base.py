@@ -104,7 +104,7 @@ class Plot:
 
 def style(course: Course, stage: str) -> tuple[str, str]:
     """The colour and the marker of a stage: by its place in the course, so they never depend on the data."""
-    names = [one.stage for one in course.stages]
+    names = [each.stage for each in course.stages]
     return STYLES[names.index(stage) % len(STYLES)] if stage in names else STYLES[-1]
 
 
@@ -189,7 +189,7 @@ def hollow_note(runs: Sequence[Run]) -> str:
             by_target.setdefault(describe.target(run.stage, run.variant), []).append(run)
     if not by_target:
         return ""
-    reasons = "; ".join(f"{name}: {', '.join(_reasons(some))}" for name, some in by_target.items())
+    reasons = "; ".join(f"{name}: {', '.join(_reasons(group))}" for name, group in by_target.items())
     return f"Hollow marks are in doubt ({reasons})."
 
 
@@ -232,7 +232,7 @@ def _inline(svg: str, name: str, alt: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.S)
     svg = svg.replace("xlink:href=", "href=")
     used = set(re.findall(r'(?:href="|url\()#([^")]+)', svg))
-    svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", svg)
+    svg = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in used else "", svg)
     own = f"{name}-{hashlib.sha256((svg + alt).encode()).hexdigest()[:6]}-"
     svg = re.sub(r' id="', f' id="{own}', svg)
     svg = re.sub(r'(href="|url\()#', rf"\1#{own}", svg)

@@ -36,8 +36,8 @@ class Level:
     @property
     def latency_ns(self) -> dict[str, float | None]:
         """p50, p95 and p99: the median over the runs; None where one run or more cannot carry it."""
-        seen = {name: [run.latency_ns.get(name) for run in self.runs] for name in ("p50", "p95", "p99")}
-        return {name: None if None in values else median(values) for name, values in seen.items()}
+        by_percentile = {name: [run.latency_ns.get(name) for run in self.runs] for name in ("p50", "p95", "p99")}
+        return {name: None if None in values else median(values) for name, values in by_percentile.items()}
 
     @property
     def tail(self) -> tuple[str, float] | None:
@@ -159,17 +159,17 @@ def _too_much(level: Level, limit_ns: int) -> str:
     """Why a rate is not carried, in words; empty if it is, or if nothing can be said."""
     if level.summary.failure_share > FAILED_SHARE:
         return f"{units.percent(level.summary.failure_share)} failed"
-    if found := level.mostly(TOO_MUCH):
-        return describe.flag(found[0])
+    if flags := level.mostly(TOO_MUCH):
+        return describe.flag(flags[0])
     p, ns = level.tail or ("", 0)
     return f"{p} was {units.ms(ns)}" if ns > limit_ns else ""
 
 
-def _doubt(*some: Level) -> str:
+def _doubt(*candidates: Level) -> str:
     """Where the load generator may have been what was measured."""
     known: set[str] = set()
     out = ""
-    for level in some:
+    for level in candidates:
         if new := [name for name in level.mostly(GENERATORS) if name not in known]:
             known.update(new)
             out += f" In doubt from {level.load:,.4g} on: {'; '.join(map(describe.flag, new))}."
