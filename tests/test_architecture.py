@@ -4,8 +4,10 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import grimp
 import pytest
 
 from deploylab import course as courses
@@ -21,6 +23,20 @@ def test_no_layer_imports_what_lies_above_it():
     lint = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([lint, "--no-cache"], cwd=paths.ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_no_two_modules_import_each_other():
+    """What both need belongs in a third: so each can be read without the other."""
+    graph = grimp.build_graph("deploylab", cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert [f"{a} and {b}" for a in sorted(imports) for b in sorted(imports[a]) if a < b and a in imports[b]] == []
+
+
+def test_no_class_name_means_two_things():
+    classes = [(node.name, str(path.relative_to(paths.ROOT))) for path in MODULES
+               for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ClassDef)]
+    names = Counter(name for name, _ in classes)
+    assert [(name, file) for name, file in sorted(classes) if names[name] > 1] == []
 
 
 @pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=lambda path: str(path.relative_to(paths.ROOT)))

@@ -9,14 +9,8 @@ import signal
 import sys
 import time
 
+from deploylab.bootstrap.clone import COMPLETING, EXTRAS, ROOT, command, inside, is_ready, version
 from deploylab.core.errors import DeployLabError, HostError
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-
-# Commands that need more than the core: the extras of pyproject.toml, where it has them.
-EXTRAS = {"test": ("test",), "open": ("notebooks",), "record": ("notebooks",), "site": ("site",)}
-
-COMPLETING = "_LAB_COMPLETE"  # in the environment where a shell asks how to complete what is typed: see `completion`
 
 # The groups of `deploylab.cli`, and their commands in the same order.
 HELP = """\
@@ -111,23 +105,9 @@ def main(args: list[str]) -> int:
     return hand_over(args or ["--help"])
 
 
-def command(args: list[str]) -> str:
-    """What the person typed, as they would type it again."""
-    import shlex  # not needed when all is well
-
-    return shlex.join(["./lab", *args])
-
-
 def wants_help(args: list[str]) -> bool:
     """True for `./lab` alone and for a question about any command: neither may install anything."""
     return not args or "--help" in args or "-h" in args
-
-
-def version() -> str:
-    """The version of this clone: it is run from its folder, so no installed package knows it."""
-    import tomllib
-
-    return tomllib.loads(read(inside("pyproject.toml")))["project"]["version"]
 
 
 def group_of(args: list[str]) -> str:
@@ -141,42 +121,6 @@ def bundle_of(args: list[str]) -> str:
     """The file that `--bundle` names, "" without it."""
     words = [word for arg in args for word in (arg.split("=", 1) if arg.startswith("--bundle=") else [arg])]
     return words[words.index("--bundle") + 1] if "--bundle" in words[:-1] else ""
-
-
-def inside(*parts: str) -> str:
-    """A path in this clone."""
-    return os.path.join(ROOT, *parts)
-
-
-def stamp_path(group: str) -> str:
-    """The file that says this group is installed, and from what."""
-    return inside(".venv", f"deploylab-{group}.stamp")
-
-
-def stamp_text(group: str) -> str:
-    """All that the installed group depends on, whole: comparing is as quick as hashing, and it can be read.
-
-    The place and the interpreter are in it because a moved clone or another Python makes `.venv` useless.
-    """
-    python = os.path.realpath(inside(".venv", "bin", "python"))
-    sources = ["pyproject.toml", "constraints.txt"] + ["sample_app/requirements.txt"] * (group == "test")
-    place = [ROOT, python, sys.platform, os.uname().machine, group]
-    return "\n".join(place + [f"--- {name}\n{read(inside(name))}" for name in sources])
-
-
-def read(path: str) -> str:
-    """The file's text; a missing file is empty."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-
-
-def is_ready(group: str) -> bool:
-    """True if the group was installed completely, here, by this Python, from these very files."""
-    starts = os.access(inside(".venv", "bin", "python"), os.X_OK)
-    return starts and read(stamp_path(group)) == stamp_text(group)
 
 
 def hand_over(args: list[str]) -> int:

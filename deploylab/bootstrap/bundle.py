@@ -112,15 +112,15 @@ def use(file: Path, again: str, tell: Callable[[int, int], None] = lambda done, 
         HostError: it is no bundle, was cut short or changed, is for another computer or version, or there is no room.
     """
     with _opened(file, again) as tar:
-        said = _manifest(tar, file, again)
-        if in_use() == said:
+        manifest = _manifest(tar, file, again)
+        if in_use() == manifest:
             return False
-        _fits(said, file)
-        _has_room(said, again)
+        _fits(manifest, file)
+        _has_room(manifest, again)
         part = folder().with_name("bundle.part")
         shutil.rmtree(part, ignore_errors=True)
         try:
-            _unpack(tar, said, part, file, again, tell)
+            _unpack(tar, manifest, part, file, again, tell)
             shutil.rmtree(folder(), ignore_errors=True)
             part.rename(folder())
         finally:
@@ -142,53 +142,55 @@ def _opened(file: Path, again: str) -> Iterator[tarfile.TarFile]:
 def _manifest(tar: tarfile.TarFile, file: Path, again: str) -> dict[str, Any]:
     """The manifest, which is the first member."""
     first = tar.next()
-    said: Any = None
+    manifest: Any = None
     if first and first.name == MANIFEST:
         with contextlib.suppress(ValueError):
-            said = json.loads(_read(tar, first).read())
-    if not isinstance(said, dict) or "parts" not in said:
+            manifest = json.loads(_read(tar, first).read())
+    if not isinstance(manifest, dict) or "parts" not in manifest:
         raise _broken(file, "It has no manifest.", again)
-    if said.get("schema") != SCHEMA:
-        raise HostError(f"{file} is a bundle of another kind: {said.get('schema')}, and this version knows {SCHEMA}.",
+    if manifest.get("schema") != SCHEMA:
+        raise HostError(f"{file} is a bundle of another kind: {manifest.get('schema')}, and this version knows "
+                        f"{SCHEMA}.",
                         _its_project(file))
-    n_bytes = sum(part["n_bytes"] for part in said["parts"])
+    n_bytes = sum(part["n_bytes"] for part in manifest["parts"])
     if file.stat().st_size < n_bytes:
         raise _broken(file, f"It was cut short: {file.stat().st_size:,} bytes, and its parts alone have {n_bytes:,}.",
                       again)
-    return said
+    return manifest
 
 
-def _fits(said: dict[str, Any], file: Path) -> None:
+def _fits(manifest: dict[str, Any], file: Path) -> None:
     """Whether it was made for such a computer, and for this version of the project."""
     ours = here()
     for what, name in (("arch", "processor"), ("host", "distribution"), ("python", "Python")):
-        if said[what] != ours[what]:
-            raise HostError(f"{file} was made for another {name}: {said[what]}, and this computer has {ours[what]}.",
+        if manifest[what] != ours[what]:
+            raise HostError(f"{file} was made for another {name}: {manifest[what]}, and this computer has "
+                            f"{ours[what]}.",
                             "on a computer like this one, with a network: ./lab bundle; or ./lab up without a bundle")
-    changed = [name for name, digest in inputs().items() if said["inputs"].get(name) != digest]
+    changed = [name for name, digest in inputs().items() if manifest["inputs"].get(name) != digest]
     if changed:
-        raise HostError(f"{file} was made from another version of the project, commit {said['commit'][:10]}: "
+        raise HostError(f"{file} was made from another version of the project, commit {manifest['commit'][:10]}: "
                         f"{', '.join(changed)} differs here.", _its_project(file))
     if list((paths.state_dir() / "machines" / "machines").glob("*/*/id")):
         raise HostError("This clone has a machine that was made without this bundle.",
                         "./lab destroy --yes   then the same command again")
 
 
-def _has_room(said: dict[str, Any], again: str) -> None:
-    needed = sum(part["n_bytes"] for part in said["parts"]) + MACHINE_BYTES
+def _has_room(manifest: dict[str, Any], again: str) -> None:
+    needed = sum(part["n_bytes"] for part in manifest["parts"]) + MACHINE_BYTES
     free = shutil.disk_usage(paths.ROOT).free
     if free < needed:
         raise HostError(f"The bundle and the machine made from it take {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB "
                         f"are free in {paths.ROOT}.", f"df -h .   make room; then {again}")
 
 
-def _unpack(tar: tarfile.TarFile, said: dict[str, Any], part: Path, file: Path, again: str,
+def _unpack(tar: tarfile.TarFile, manifest: dict[str, Any], part: Path, file: Path, again: str,
             tell: Callable[[int, int], None]) -> None:
     """Every part into its place; what the manifest does not name is left where it is."""
-    wanted, done = {one["path"]: one for one in said["parts"]}, 0
-    n_bytes = sum(one["n_bytes"] for one in said["parts"])
+    missing, done = {entry["path"]: entry for entry in manifest["parts"]}, 0
+    n_bytes = sum(entry["n_bytes"] for entry in manifest["parts"])
     while member := tar.next():
-        if one := wanted.pop(member.name, None):
+        if entry := missing.pop(member.name, None):
             digest = hashlib.sha256()
             with _place(part, member.name).open("wb") as out:
                 source = _read(tar, member)
@@ -197,12 +199,12 @@ def _unpack(tar: tarfile.TarFile, said: dict[str, Any], part: Path, file: Path, 
                     out.write(block)
                     done += len(block)
                     tell(done, n_bytes)
-            if digest.hexdigest() != one["sha256"]:
+            if digest.hexdigest() != entry["sha256"]:
                 raise _broken(file, f"{member.name} in it is not what was put there: its SHA-256 is another.", again)
-    if wanted:
-        raise _broken(file, f"It was cut short: it lacks {len(wanted)} of {len(said['parts'])} parts, "
-                            f"{next(iter(wanted))} first.", again)
-    _place(part, MANIFEST).write_text(json.dumps(said, indent=1), encoding="utf-8")
+    if missing:
+        raise _broken(file, f"It was cut short: it lacks {len(missing)} of {len(manifest['parts'])} parts, "
+                            f"{next(iter(missing))} first.", again)
+    _place(part, MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
 def _place(part: Path, name: str) -> Path:

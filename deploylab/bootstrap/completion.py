@@ -7,10 +7,10 @@ shells: it is the one that Typer has for fish.
 
 import shlex
 
-from deploylab import bootstrap
+from deploylab.bootstrap import clone
 
 ASK = f"""\
-env {bootstrap.COMPLETING}=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS="$line" \
+env {clone.COMPLETING}=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS="$line" \
 LAB_FILE 2>/dev/null </dev/null"""
 
 # Bash takes `nginx:sync` and `--view=wait` for several words and puts in the last: what stands before it is cut off.
@@ -68,4 +68,4 @@ def script(shell: str) -> str:
     Args:
         shell: one of `SHELLS`.
     """
-    return SCRIPTS[shell].replace("ASK", ASK).replace("LAB_FILE", shlex.quote(bootstrap.inside("lab")))
+    return SCRIPTS[shell].replace("ASK", ASK).replace("LAB_FILE", shlex.quote(clone.inside("lab")))

@@ -14,9 +14,8 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from deploylab import bootstrap
-from deploylab.bootstrap import bundle, get_pip
-from deploylab.bootstrap.progress import PipWatch, Progress, redact
+from deploylab.bootstrap import bundle, clone, get_pip
+from deploylab.bootstrap.progress import PipWatch, StatusLine, redact
 from deploylab.core.errors import HostError
 
 # What pip's log says when something common is wrong: (pattern, what failed, what to do).
@@ -73,15 +72,15 @@ def prepare(group: str, args: list[str]) -> None:
         HostError: it cannot be done here; the message says why and what to type.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a kill stops pip too
-    progress = Progress()
+    progress = StatusLine()
     try:
         with only_one(args, progress) as lock:
-            if not bootstrap.is_ready(group):  # the one we waited for may have done it
+            if not clone.is_ready(group):  # the one we waited for may have done it
                 Builder(group, args, progress, lock).build()
     except OSError as error:
         what, before = ERRNO_CAUSES.get(error.errno, ("", f"{error.strerror}.", ""))[1:]
         place = f" ({error.filename}: {error.strerror})" if error.filename else f" ({error.strerror})"
-        raise HostError(what + place, before + bootstrap.command(args)) from error
+        raise HostError(what + place, before + clone.command(args)) from error
     finally:
         progress.clear()
 
@@ -92,67 +91,67 @@ def take(file: str, args: list[str]) -> None:
     Raises:
         HostError: see `bundle.use`.
     """
-    progress = Progress()
+    progress = StatusLine()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a kill leaves nothing half unpacked
     try:
         with only_one(args, progress):
-            if bundle.use(Path(file), bootstrap.command(args), lambda done, of: progress.tick(
+            if bundle.use(Path(file), clone.command(args), lambda done, of: progress.tick(
                     f"unpacking the bundle, {done / 1e6:.0f} of {of / 1e6:.0f} MB")):
                 progress.say(f"{file} is unpacked, and in use from now on. To do without: rm -r .lab/bundle")
     except OSError as error:
         raise HostError(f"The bundle could not be unpacked: {error.strerror} ({error.filename}).",
-                        bootstrap.command(args)) from error
+                        clone.command(args)) from error
     finally:
         progress.clear()
 
 
 @contextlib.contextmanager
-def only_one(args: list[str], progress: Progress) -> Iterator[int]:
+def only_one(args: list[str], progress: StatusLine) -> Iterator[int]:
     """Hold `.lab/install.lock`; the file names its holder. Gives the lock's descriptor.
 
     With the standard library alone: this lock is held before any package is installed, and filelock is one.
     """
-    path = Path(bootstrap.inside(".lab", "install.lock"))
+    path = Path(clone.inside(".lab", "install.lock"))
     path.parent.mkdir(exist_ok=True)
     with open(path, "a+", encoding="utf-8", errors="surrogateescape") as lock:
         wait_for(lock, progress)
         lock.truncate(0)
-        lock.write(f"process {os.getpid()}, {bootstrap.command(args)}")
+        lock.write(f"process {os.getpid()}, {clone.command(args)}")
         lock.flush()
         yield lock.fileno()
         lock.truncate(0)
 
 
-def wait_for(lock, progress: Progress) -> None:
+def wait_for(lock, progress: StatusLine) -> None:
     """Take the lock, saying whom we wait for."""
-    told = False
+    announced = False
     while True:
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
             text = f"waiting for another lab that is installing ({lock.read() or 'just begun'})"
-            (progress.tick if told else progress.say)(text)
-            told = True
+            (progress.tick if announced else progress.say)(text)
+            announced = True
             time.sleep(0.2)
 
 
 class Builder:
     """One making or mending of `.venv`, with its log."""
 
-    def __init__(self, group: str, args: list[str], progress: Progress, lock: int):
+    def __init__(self, group: str, args: list[str], progress: StatusLine, lock: int):
         self.group, self.args, self.progress, self.lock = group, args, progress, lock
         self.step = ""
-        self.venv = Path(bootstrap.inside(".venv"))
+        self.venv = Path(clone.inside(".venv"))
         self.python = self.venv / "bin" / "python"
-        self.constraints = Path(bootstrap.inside("constraints.txt"))
-        self.log = Path(bootstrap.inside(".lab", "log", "install.log"))
+        self.constraints = Path(clone.inside("constraints.txt"))
+        self.log = Path(clone.inside(".lab", "log", "install.log"))
 
     def build(self) -> None:
         """Environment, pip, packages; then the stamps, last, so that a cut leaves none."""
         self.log.parent.mkdir(exist_ok=True)
-        self.log.write_text(f"{bootstrap.command(self.args)}\n", encoding="utf-8", errors="replace")
-        what = bootstrap.command(self.args)
+        self.log.write_text(f"{clone.command(self.args)}\n", encoding="utf-8", errors="replace")
+        what = clone.command(self.args)
         self.progress.say(f"preparing .venv for `{what}`; the full log is .lab/log/install.log")
         began = time.monotonic()
         if not self.is_healthy():
@@ -162,8 +161,8 @@ class Builder:
         forget_half_installed(self.venv)
         self.install()
         for group in {"core", self.group}:
-            Path(bootstrap.stamp_path(group)).write_text(
-                bootstrap.stamp_text(group), encoding="utf-8", errors="surrogateescape"
+            Path(clone.stamp_path(group)).write_text(
+                clone.stamp_text(group), encoding="utf-8", errors="surrogateescape"
             )
         self.progress.say(f"ready after {time.monotonic() - began:.0f} s")
 
@@ -201,7 +200,7 @@ class Builder:
         def tick(lines: list[str]) -> None:
             self.progress.tick(f"[3/3] {watch.see(lines)}")
 
-        if not self.run([*pip, *wanted(self.group)], tick):
+        if not self.run([*pip, *requirements(self.group)], tick):
             raise self.failed("Packages could not be installed.")
 
     def run(self, command: list, tick: Callable[[list[str]], None] | None = None) -> bool:
@@ -214,7 +213,7 @@ class Builder:
             # The child keeps the lock too: if we are killed and it lives on, the next lab waits for it.
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, pass_fds=[self.lock],
-                env=child_environ(), cwd=bootstrap.ROOT,
+                env=child_environ(), cwd=clone.ROOT,
             )  # fmt: skip
             try:
                 while not ended(process):
@@ -233,11 +232,11 @@ class Builder:
         text = log.rsplit("\n$ ", 1)[-1]  # what the last command said
         causes = [cause for cause in [*bundle.causes(), *CAUSES] if re.search(cause[0], text)]
         pattern, why, before = causes[0] if causes else ("(?!)", "", "")
-        said = [redact(line.strip()[:200]) for line in text.splitlines() if line.strip()]
-        telling = [line for line in said[:-4] if re.search(pattern, line)][-1:]
+        output = [redact(line.strip()[:200]) for line in text.splitlines() if line.strip()]
+        telling = [line for line in output[:-4] if re.search(pattern, line)][-1:]
         lines = [f"{why} {what}".lstrip(), "From .lab/log/install.log:"]
-        lines += [f"  {line}" for line in telling + said[-4:]]
-        return HostError("\n".join(lines), (before or cure) + bootstrap.command(self.args))
+        lines += [f"  {line}" for line in telling + output[-4:]]
+        return HostError("\n".join(lines), (before or cure) + clone.command(self.args))
 
 
 def ended(process: subprocess.Popen) -> bool:
@@ -267,7 +266,7 @@ def child_environ() -> dict[str, str]:
 
 def was_moved(venv: Path) -> bool:
     """True if pyvenv.cfg says that the environment was made under another path."""
-    made = re.search(r"(?m)^command\s*=\s*(.*)$", bootstrap.read(str(venv / "pyvenv.cfg")))
+    made = re.search(r"(?m)^command\s*=\s*(.*)$", clone.read(str(venv / "pyvenv.cfg")))
     return bool(made) and not made[1].strip().endswith(str(venv))
 
 
@@ -282,14 +281,14 @@ def forget_half_installed(venv: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def wanted(group: str) -> list[str]:
+def requirements(group: str) -> list[str]:
     """pip's arguments for a group: names from pyproject.toml, and the sample app's own list for the tests."""
-    project = tomllib.loads(bootstrap.read(bootstrap.inside("pyproject.toml")))["project"]
+    project = tomllib.loads(clone.read(clone.inside("pyproject.toml")))["project"]
     extras = project.get("optional-dependencies", {})
     names = list(project["dependencies"])
-    for extra in bootstrap.EXTRAS.get(group, ()):
+    for extra in clone.EXTRAS.get(group, ()):
         names += [name for line in extras.get(extra, []) for name in expand(line, extras)]
-    app = bootstrap.inside("sample_app", "requirements.txt")
+    app = clone.inside("sample_app", "requirements.txt")
     return names + (["-r", app] if group == "test" and os.path.exists(app) else [])
 
 

@@ -12,7 +12,7 @@ def redact(text: str) -> str:
     return re.sub(r"(://)[^/@\s]+@", r"\1***@", text)
 
 
-class Progress:
+class StatusLine:
     """What is happening, on stderr: one living line on a terminal, plain lines elsewhere."""
 
     every_s = 5  # how often a plain line may come
@@ -69,14 +69,14 @@ class PipWatch:
 
     def line(self, line: str) -> None:
         """Take in one of pip's lines."""
-        if found := re.match(r"Collecting ([\w.-]+)|Processing (?:.*/)?(\w+)-\S+\.whl", line):
-            name = found[1] or found[2]  # from an index, or from a folder
+        if match := re.match(r"Collecting ([\w.-]+)|Processing (?:.*/)?(\w+)-\S+\.whl", line):
+            name = match[1] or match[2]  # from an index, or from a folder
             self.found[name.lower()] = None
             self.now = f"{len(self.found)} found, looking for {name}"
-        elif got := re.match(r"Downloading (?:.*/)?(\w+)-\S+\.(?:whl|gz) \(([\d.]+) (kB|MB|GB)\)", line):
-            self.downloaded_mb += float(got[2]) * {"kB": 0.001, "MB": 1, "GB": 1000}[got[3]]
-            size = f"{got[2]} {got[3]}"
-            self.now = f"{len(self.found)} found, {self.downloaded_mb:.0f} MB, downloading {got[1]} ({size})"
+        elif download := re.match(r"Downloading (?:.*/)?(\w+)-\S+\.(?:whl|gz) \(([\d.]+) (kB|MB|GB)\)", line):
+            self.downloaded_mb += float(download[2]) * {"kB": 0.001, "MB": 1, "GB": 1000}[download[3]]
+            size = f"{download[2]} {download[3]}"
+            self.now = f"{len(self.found)} found, {self.downloaded_mb:.0f} MB, downloading {download[1]} ({size})"
         elif "Retrying (" in line:
             self.now = "the package index does not answer, trying again"
         elif line.startswith("Installing collected packages: "):

@@ -21,7 +21,7 @@ from deploylab.core import units
 
 if TYPE_CHECKING:
     from deploylab.results.record import Comparison
-    from deploylab.results.stats import Raced
+    from deploylab.results.stats import ContrastResult
 
 HALF_WIDTHS = (0.10, 0.05)  # that a person may want
 Concurrency = Annotated[int | None, typer.Option("--concurrency", "-c", min=1,
@@ -90,7 +90,7 @@ def compare(
     from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
     from deploylab.measure import compare as pairs_of
-    from deploylab.results.stats import raced
+    from deploylab.results.stats import contrast_result
 
     course, machine = courses.load(), current()
     contrast = pairs_of.named(course, a, b, view=view, b_view=b_view, concurrency=concurrency,
@@ -98,7 +98,7 @@ def compare(
     with lock.held("compare"):
         session, found, stopped = pairs_of.compare(machine, course, contrast, Progress("compare"), pairs=pairs,
                                                    seconds=seconds)
-    came_out = raced(contrast, found, session.runs("pair"))
+    came_out = contrast_result(contrast, found, session.runs("pair"))
     if as_json:
         print_json(_document(contrast, found, came_out, session.id))
     elif came_out:
@@ -221,7 +221,7 @@ def write_report(
         typer.echo("Open it in a browser.", err=True)
 
 
-def _document(contrast, found, came_out: "Raced | None", session_id: str) -> dict[str, Any]:
+def _document(contrast, found, came_out: "ContrastResult | None", session_id: str) -> dict[str, Any]:
     """What `--json` prints."""
     rps = came_out.rps if came_out else None
     return {
@@ -238,7 +238,7 @@ def _document(contrast, found, came_out: "Raced | None", session_id: str) -> dic
     }
 
 
-def _lines(one: "Raced") -> list[str]:
+def _lines(one: "ContrastResult") -> list[str]:
     """What came out, for a person."""
     from deploylab.report.contrasts import figures, shown
     from deploylab.results.stats import differing

@@ -20,7 +20,7 @@ class Stop:
     Example:
         >>> stop = Stop()
         >>> stop.ask()
-        >>> with stop.heard(), suppress(KeyboardInterrupt):
+        >>> with stop.listening(), suppress(KeyboardInterrupt):
         ...     check()
         ...     print("never reached")
     """
@@ -40,7 +40,7 @@ class Stop:
                 end()
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
+    def listening(self) -> Iterator[None]:
         """Inside the block, this thread hears the asking."""
         _here.stop = self
         try:

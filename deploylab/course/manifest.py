@@ -71,24 +71,25 @@ def _build(data: dict, references: dict, source: Source) -> Course:
              for name, view in _table(source, app, "views").items()}
     kinds = (("contrast", Contrast), ("lesson", Lesson), ("break", Break), ("route", Route))
     contrasts, lessons, breaks, routes = (
-        tuple(made(cls, one, source, kind, one["name"]) for one in tables(source, data, kind)) for kind, cls in kinds)
+        tuple(made(cls, table, source, kind, table["name"]) for table in tables(source, data, kind))
+        for kind, cls in kinds)
     known = programs(source, data, references)
-    stages, others = (tuple(_stage(one, known, source) for one in tables(source, read, "stage"))
+    stages, others = (tuple(_stage(table, known, source) for table in tables(source, read, "stage"))
                       for read in (data, references))
     if not stages:
         raise CourseError(f"{source.at('app')}: the course has no [[stage]].", "write one, as CONTRIBUTING.md says")
     return Course(app=made(App, {**app, "views": views}, source, "app"), stages=stages, contrasts=contrasts,
                   references=others, lessons=lessons, breaks=breaks, routes=routes,
-                  versions={name: one.version for name, one in known.items() if one.version})
+                  versions={name: program.version for name, program in known.items() if program.version})
 
 
 def _table(source: Source, data: dict, name: str) -> dict[str, Any]:
     """The table of that name in `data`."""
-    found = data.get(name)
-    if not isinstance(found, dict) or name == "views" and not all(isinstance(one, dict) for one in found.values()):
+    table = data.get(name)
+    if not isinstance(table, dict) or name == "views" and not all(isinstance(value, dict) for value in table.values()):
         raise CourseError(f"{source.at('app')}: there is no table [{'app.' * (name != 'app')}{name}].",
                           "git diff provisioning/course.toml   shows what was changed")
-    return found
+    return table
 
 
 def _stage(table: dict, known: dict[str, Program], source: Source) -> Stage:
@@ -96,7 +97,7 @@ def _stage(table: dict, known: dict[str, Program], source: Source) -> Stage:
     table.pop("variant", None)
     plain = {"stage": name, "variant": None, "slots": None, "expect": {}} | table
     stage = made(Stage, full(plain, known, source), source, "stage", name)
-    return replace(stage, variants=tuple(_variant(plain, one, known, source) for one in variants))
+    return replace(stage, variants=tuple(_variant(plain, variant, known, source) for variant in variants))
 
 
 def _variant(stage: dict, table: dict, known: dict[str, Program], source: Source) -> Target:
@@ -110,19 +111,19 @@ def _variant(stage: dict, table: dict, known: dict[str, Program], source: Source
 
 def _verify(course: Course, source: Source) -> None:
     """Raise CourseError where two tables contradict each other."""
-    seen: dict[int, str] = {}
+    ports: dict[int, str] = {}
     names: set[str] = set()
     for target in course.all_targets:
         if target.name in names:
             raise CourseError(f"{source.at('stage', target.name)}: '{target.name}' is there twice.", "rename one")
         names.add(target.name)
-        if target.port in seen:
-            raise CourseError(f"{source.at('stage', target.name, 'port')}: {seen[target.port]} and {target.name} "
+        if target.port in ports:
+            raise CourseError(f"{source.at('stage', target.name, 'port')}: {ports[target.port]} and {target.name} "
                               f"both want port {target.port}.", "give one of them another port")
         if not 0 < target.port < 65536:
             raise CourseError(f"{source.at('stage', target.name, 'port')}: {target.port} is no port.",
                               "write one from 1024 to 65535 that no other has")
-        seen[target.port] = target.name
+        ports[target.port] = target.name
         for view in (*target.all_views, *target.cached):
             if view not in course.app.views:
                 raise CourseError(f"{source.at('stage', target.name, '', view)}: stage {target.name} lists view "
@@ -131,8 +132,8 @@ def _verify(course: Course, source: Source) -> None:
         _verify_contrast(course, contrast, source)
     for lesson in course.lessons:
         _verify_lesson(course, lesson, source)
-    for one in course.breaks:
-        _verify_break(course, one, source)
+    for fault in course.breaks:
+        _verify_break(course, fault, source)
     for route in course.routes:
         _verify_route(course, route, source)
 
@@ -154,27 +155,27 @@ def _verify_contrast(course: Course, contrast: Contrast, source: Source) -> None
 
 
 def _verify_route(course: Course, route: Route, source: Source) -> None:
-    order = [one.name for one in course.lessons]
+    order = [lesson.name for lesson in course.lessons]
     if unknown := [name for name in route.lessons if name not in order]:
         raise _wrong(source, "route", route.name, f" leads to '{unknown[0]}', and there is no such lesson.")
     if list(route.lessons) != sorted(set(route.lessons), key=order.index):
         raise _wrong(source, "route", route.name, " does not take its lessons in their order.")
 
 
-def _verify_break(course: Course, one: Break, source: Source) -> None:
+def _verify_break(course: Course, fault: Break, source: Source) -> None:
     try:
-        target = course.target(one.target)
+        target = course.target(fault.target)
     except CourseError as error:
-        raise _wrong(source, "break", one.name, f": {error.what}") from None
+        raise _wrong(source, "break", fault.name, f": {error.what}") from None
     wrong = {
-        "is there twice": sum(other.name == one.name for other in course.breaks) > 1,
-        f"is found by the check '{one.check}', and {target.name} has no such check": one.check not in target.expect,
-        "breaks nothing: it has neither `harm` nor `goes_on`": not (one.harm + one.goes_on).strip(),
-        "wants two hints at least": len(one.hints) < 2,
-        "has no `cause` to tell": not one.cause.strip(),
+        "is there twice": sum(other.name == fault.name for other in course.breaks) > 1,
+        f"is found by the check '{fault.check}', and {target.name} has no such check": fault.check not in target.expect,
+        "breaks nothing: it has neither `harm` nor `goes_on`": not (fault.harm + fault.goes_on).strip(),
+        "wants two hints at least": len(fault.hints) < 2,
+        "has no `cause` to tell": not fault.cause.strip(),
     }
-    if said := next((text for text, is_so in wrong.items() if is_so), ""):
-        raise _wrong(source, "break", one.name, f" {said}.")
+    if problem := next((text for text, is_so in wrong.items() if is_so), ""):
+        raise _wrong(source, "break", fault.name, f" {problem}.")
 
 
 def _wrong(source: Source, kind: str, name: str, text: str) -> CourseError:

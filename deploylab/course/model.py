@@ -218,10 +218,10 @@ class Course:
         Raises:
             CourseError: there is none; the message lists those there are.
         """
-        for one in self.lessons:
-            if one.name == name:
-                return one
-        names = ", ".join(one.name for one in self.lessons)
+        for lesson in self.lessons:
+            if lesson.name == name:
+                return lesson
+        names = ", ".join(lesson.name for lesson in self.lessons)
         raise CourseError(f"There is no lesson '{name}'. There are: {names}.", "./lab open, or name one of these")
 
     def contrast(self, name: str) -> Contrast:
@@ -230,10 +230,10 @@ class Course:
         Raises:
             CourseError: there is none; the message lists those there are.
         """
-        for one in self.contrasts:
-            if one.name == name:
-                return one
-        names = ", ".join(one.name for one in self.contrasts)
+        for contrast in self.contrasts:
+            if contrast.name == name:
+                return contrast
+        names = ", ".join(contrast.name for contrast in self.contrasts)
         raise CourseError(f"There is no contrast '{name}'. The contrasts are: {names}.", "./lab compare --help")
 
     def breaking(self, name: str) -> Break:
@@ -242,10 +242,10 @@ class Course:
         Raises:
             CourseError: there is none; the message lists those there are.
         """
-        for one in self.breaks:
-            if one.name == name:
-                return one
-        names = ", ".join(one.name for one in self.breaks)
+        for fault in self.breaks:
+            if fault.name == name:
+                return fault
+        names = ", ".join(fault.name for fault in self.breaks)
         raise CourseError(f"There is no break '{name}'. They are: {names}.", "lab.break_it() draws one of the lesson's")
 
     def stage(self, name: str) -> Stage:
@@ -297,4 +297,4 @@ class Course:
     @property
     def all_targets(self) -> tuple[Target, ...]:
         """Whatever may stand on the machine: the stages, then the references, each followed by its variants."""
-        return (*self.targets, *(t for one in self.references for t in (one, *one.variants)))
+        return (*self.targets, *(t for stage in self.references for t in (stage, *stage.variants)))

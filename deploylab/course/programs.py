@@ -43,7 +43,7 @@ def programs(source: Source, *manifests: dict[str, Any]) -> dict[str, Program]:
     Raises:
         CourseError: a table has a wrong key, or a placeholder that there is not.
     """
-    found = {}
+    known = {}
     for manifest in manifests:
         its = manifest.get("program", {})
         if not isinstance(its, dict) or not all(isinstance(table, dict) for table in its.values()):
@@ -51,11 +51,11 @@ def programs(source: Source, *manifests: dict[str, Any]) -> dict[str, Program]:
                               "write [program.NAME], without a name = below it")
         for name, table in its.items():
             kind = f"program.{name}"
-            found[name] = made(Program, {"name": name, **table}, source, kind)
+            known[name] = made(Program, {"name": name, **table}, source, kind)
             for key, text in _texts(table):
                 if unknown := set(PLACEHOLDER.findall(text)) - set(PLACEHOLDERS):
                     raise _no_placeholder(source.at(kind, "", key), f"{key} of {kind}", unknown.pop(), PLACEHOLDERS)
-    return found
+    return known
 
 
 def full(table: dict[str, Any], known: dict[str, Program], source: Source) -> dict[str, Any]:
@@ -73,17 +73,17 @@ def full(table: dict[str, Any], known: dict[str, Program], source: Source) -> di
     table = dict(table)
     its, unchecked = _programs_of(table, known, source, target), table.pop("unchecked", [])
     for key in ADDED:
-        table[key] = _added([getattr(one, key) for one in its], table.get(key, []))
+        table[key] = _added([getattr(program, key) for program in its], table.get(key, []))
     expect: dict[str, Any] = {}
-    for one in its:
-        expect |= one.expect
+    for program in its:
+        expect |= program.expect
     expect |= table["expect"]
     for key in ADDED_EXPECTED:
         if key in expect:
-            expect[key] = _added([one.expect.get(key, []) for one in its], table["expect"].get(key, []))
+            expect[key] = _added([program.expect.get(key, []) for program in its], table["expect"].get(key, []))
     table["expect"] = {key: value for key, value in expect.items() if key not in unchecked}
     if table.pop("sleeps", False):
-        keeper = next((one for one in reversed(its) if one.start and one.stop), None)
+        keeper = next((program for program in reversed(its) if program.start and program.stop), None)
         if not keeper:
             raise CourseError(f"{source.at('stage', target, 'sleeps')}: {target} sleeps, and none of its programs says "
                               "how it is woken.", "write start = … and stop = … into the [program.…] that keeps it")
@@ -107,7 +107,7 @@ def _added(lists: list[Any], own: Any) -> Any:
     """All of them in their order, each item once. What is no list stays as it is, and is refused by its type."""
     if not isinstance(own, list):
         return own
-    return list(dict.fromkeys(item for one in (*lists, own) for item in one))
+    return list(dict.fromkeys(item for each in (*lists, own) for item in each))
 
 
 def _filled(table: dict[str, Any], source: Source, target: str) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _filled(table: dict[str, Any], source: Source, target: str) -> dict[str, Any
     for key, text in _texts(table):
         if unknown := set(PLACEHOLDER.findall(text)) - set(values):
             raise _no_placeholder(source.at("stage", target, key), f"{key} of {target}", unknown.pop(), tuple(values))
-    filled = _each_text(table, lambda text: PLACEHOLDER.sub(lambda found: values[found[1]], text))
+    filled = _each_text(table, lambda text: PLACEHOLDER.sub(lambda match: values[match[1]], text))
     # Two placeholders may come to one name.
     filled["expect"] |= {key: _added([], filled["expect"][key]) for key in ADDED_EXPECTED if key in filled["expect"]}
     return filled
@@ -129,23 +129,24 @@ def _filled(table: dict[str, Any], source: Source, target: str) -> dict[str, Any
 
 def _no_placeholder(at: str, what: str, word: str, known: tuple[str, ...]) -> CourseError:
     return CourseError(f"{at}: {what} has {{{word}}}, and there is no such placeholder.",
-                       f"write the name itself, or one of: {', '.join(f'{{{one}}}' for one in known)}")
+                       f"write the name itself, or one of: {', '.join(f'{{{name}}}' for name in known)}")
 
 
 def _texts(table: dict[str, Any]) -> list[tuple[str, str]]:
     """Every text of a table with its key; of `expect`, with the key in it."""
-    found: list[tuple[str, str]] = []
+    texts: list[tuple[str, str]] = []
     for key, value in table.items():
         if isinstance(value, dict):
-            found += _texts(value)
+            texts += _texts(value)
         else:
-            found += [(key, one) for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
-    return found
+            items = value if isinstance(value, list) else [value]
+            texts += [(key, item) for item in items if isinstance(item, str)]
+    return texts
 
 
 def _each_text(value: Any, change: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _each_text(one, change) for key, one in value.items()}
+        return {key: _each_text(item, change) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_each_text(one, change) for one in value]
+        return [_each_text(item, change) for item in value]
     return change(value) if isinstance(value, str) else value

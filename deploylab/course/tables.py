@@ -9,8 +9,8 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from deploylab.core.errors import CourseError
 
 Made = TypeVar("Made")
-WANTED = {int: "a number", float: "a number", str: "a text in quotes", bool: "true or false", tuple: "a list in [ ]",
-          dict: "a table in { }", types.NoneType: "nothing"}
+TYPE_NAMES = {int: "a number", float: "a number", str: "a text in quotes", bool: "true or false",
+              tuple: "a list in [ ]", dict: "a table in { }", types.NoneType: "nothing"}
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Source:
             patterns.append(rf"^[ \t]*{re.escape(key)}\s*=")
         if value:
             patterns.append(rf"[\"']{re.escape(value)}[\"']")
-        found = [(path, text, *_last(text, patterns)) for path, text in self.files.items()]
-        path, text, _, end = max(found, key=lambda one: one[2])
+        places = [(path, text, *_last(text, patterns)) for path, text in self.files.items()]
+        path, text, _, end = max(places, key=lambda place: place[2])
         return f"{path}, line {text.count(chr(10), 0, end) + 1}"
 
 
@@ -53,13 +53,13 @@ def tables(source: Source, data: dict[str, Any], kind: str) -> list[dict[str, An
     Raises:
         CourseError: it stands there in another form.
     """
-    found = data.get(kind, [])
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+    entries = data.get(kind, [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise CourseError(f"{source.at(kind)}: a {kind} is a table of its own in two brackets.", f"write [[{kind}]]")
-    for one in found:
-        if not isinstance(one.get("name"), str):
+    for entry in entries:
+        if not isinstance(entry.get("name"), str):
             raise CourseError(f"{source.at(kind)}: a [[{kind}]] has no name.", 'write name = "…" below its brackets')
-    return [dict(one) for one in found]
+    return [dict(entry) for entry in entries]
 
 
 def made(cls: type[Made], table: dict[str, Any], source: Source, kind: str, name: str = "") -> Made:
@@ -82,7 +82,7 @@ def made(cls: type[Made], table: dict[str, Any], source: Source, kind: str, name
     for key, value in table.items():
         if not _fits(value, hints[key]):
             raise CourseError(f"{source.at(kind, name, key)}: {key} of {what} is {_shown(value)}.",
-                              f"write {_wanted(hints[key])} there")
+                              f"write {_type_name(hints[key])} there")
     return cls(**table)
 
 
@@ -97,10 +97,10 @@ def _last(text: str, patterns: list[str]) -> tuple[int, int]:
     """How many of the patterns are there, one after the other, and where the last of these ends."""
     end = 0
     for number, pattern in enumerate(patterns):
-        found = re.compile(pattern, re.MULTILINE | re.DOTALL).search(text, end)
-        if not found:
+        match = re.compile(pattern, re.MULTILINE | re.DOTALL).search(text, end)
+        if not match:
             return number, end
-        end = found.end()
+        end = match.end()
     return len(patterns), end
 
 
@@ -109,24 +109,24 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is Any:
         return True
     if origin in (Union, types.UnionType):
-        return any(_fits(value, one) for one in args)
+        return any(_fits(value, arg) for arg in args)
     if origin is tuple:
-        return isinstance(value, tuple) and all(_fits(one, args[0]) for one in value)
+        return isinstance(value, tuple) and all(_fits(item, args[0]) for item in value)
     if origin is dict:
-        return isinstance(value, dict) and all(_fits(one, args[1]) for one in value.values())
+        return isinstance(value, dict) and all(_fits(item, args[1]) for item in value.values())
     if isinstance(value, bool):
         return hint is bool
     return isinstance(value, (int, float) if hint is float else hint)
 
 
-def _wanted(hint: Any) -> str:
+def _type_name(hint: Any) -> str:
     """The type in words, for who writes the manifest."""
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return _wanted(args[0])
+        return _type_name(args[0])
     if origin is tuple:
-        return f"{WANTED[tuple]}, each {_wanted(args[0])}"
-    return WANTED.get(origin or hint, "a table")
+        return f"{TYPE_NAMES[tuple]}, each {_type_name(args[0])}"
+    return TYPE_NAMES.get(origin or hint, "a table")
 
 
 def _shown(value: Any) -> str:

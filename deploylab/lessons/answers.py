@@ -225,7 +225,7 @@ class MeasuredDuring(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visit:
+class ServedVisit:
     """What one visitor of a small server met.
 
     Attributes:
@@ -241,4 +241,4 @@ class Visit:
 class Visits(ListAnswer):
     """Visitors at the same moment; who was served first comes first."""
 
-    visits: tuple[Visit, ...]
+    visits: tuple[ServedVisit, ...]

@@ -11,7 +11,7 @@ from deploylab.course import Course
 from deploylab.lessons import predictions, recording
 from deploylab.lessons.backend import Desk
 from deploylab.lessons.background_compare import Racing
-from deploylab.lessons.display import measured, output, session, source
+from deploylab.lessons.display import measured, output, program, session
 from deploylab.lessons.display import predictions as outcomes
 from deploylab.lessons.display.output import Shown
 from deploylab.lessons.display.session import Findings
@@ -218,7 +218,7 @@ class Lab(Practice, PlanB):
         Args:
             path: from that folder: "servers/blocking.py".
         """
-        return source.shown_source(path)
+        return program.shown_source(path)
 
     def show(self, target: str, path: str = "/") -> Shown:
         """The site in a pane beside the notebook, with a plain link."""

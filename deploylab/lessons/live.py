@@ -32,7 +32,7 @@ from deploylab.lessons.answers import (
 from deploylab.lessons.servers import race
 from deploylab.lessons.servers import visitors as visits
 from deploylab.lessons.servers.result import Race
-from deploylab.machine import OwnMachine, heard, lock, snapshot
+from deploylab.machine import OwnMachine, lock, snapshot, with_address
 from deploylab.measure import compare, during, measure
 from deploylab.provision import checks, faults, prepare, reset
 from deploylab.provision.on_demand import answers, awake
@@ -110,7 +110,7 @@ class Live:
 
     def guest(self, progress: Progress, text: str, background: str | None = None,
               on_line: OnLine | None = None) -> Output:
-        began_s, text = time.monotonic(), heard(self.machine, text)
+        began_s, text = time.monotonic(), with_address(self.machine, text)
         if background:
             log = guest_shell.start(self.machine, text, self.lesson, background)
             return Output(out="", status=0, seconds=0.0, background=background, log=log)
@@ -129,7 +129,7 @@ class Live:
     def guestfile(self, progress: Progress, path: str, text: str, mode: str, owner: str) -> WrittenFile:
         """Write a file; what stood there before comes back, for the difference."""
         seen = self.machine.run(f"cat -- {shlex.quote(path)}", sudo=True)
-        text = heard(self.machine, text)
+        text = with_address(self.machine, text)
         self.machine.put(text.encode(), path, mode=mode, owner=owner)
         return WrittenFile(path=path, before=seen.out if seen.ok else None, after=text)
 

@@ -7,14 +7,14 @@ slow it down. From Python:
 
     result = load.run(load.LoadSpec(url="http://127.0.0.1:8003/test/", concurrency=10, duration_s=3))
 
-Read the modules in this order: `spec` (what to do), `head` and `parser` (what an answer is),
-`connection` (one TCP connection) with `renew` (its socket again), `closed` and `open` (when to send), `visit` with
-`browser` and `references` (a page with all it refers to), `engine` (the event loop), `attempts` (what is kept),
+Read the modules in this order: `spec` (what to do), `http_head` and `http_parser` (what a response is), `connection`
+(one TCP connection) with `reconnect` (its socket again), `closed_loop` and `open_loop` (when to send), `visit` with
+`http_cache` and `page_links` (a page with all it refers to), `engine` (the event loop), `attempts` (what is kept),
 `summary` and `flags` (what it means).
 """
 
-from deploylab.load.client import Load, Progress, run, run_until_stopped, start
+from deploylab.load.client import LoadProgress, LoadTest, run, run_until_stopped, start
 from deploylab.load.flags import explain, in_doubt
 from deploylab.load.spec import LoadSpec
 
-__all__ = ["Load", "LoadSpec", "Progress", "explain", "in_doubt", "run", "run_until_stopped", "start"]
+__all__ = ["LoadTest", "LoadSpec", "LoadProgress", "explain", "in_doubt", "run", "run_until_stopped", "start"]

@@ -27,15 +27,15 @@ def main() -> int:
     """The exit status: 0 with a result, else the error's."""
     try:
         spec = LoadSpec.from_json(_first_line())
-        target = resolve(spec.url, spec.allowed_addresses, spec.own_up)
-        engine = Engine(spec, target, Progress().tell, stop_fd=0)
+        endpoint = resolve(spec.url, spec.allowed_addresses, spec.own_up)
+        engine = Engine(spec, endpoint, ProgressWriter().write, stop_fd=0)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: engine.stop())
-        _tell("start", url=spec.url, address=target.address[0], mode=spec.mode, concurrency=spec.concurrency)
-        seen = engine.run()
-        result = summarise(spec, seen)
+        _tell("start", url=spec.url, address=endpoint.address[0], mode=spec.mode, concurrency=spec.concurrency)
+        raw = engine.run()
+        result = summarise(spec, raw)
         if spec.attempts_path:
-            _write_attempts(spec, seen, result.started_utc)
+            _write_attempts(spec, raw, result.started_utc)
         _tell("result", **asdict(result))
     except DeployLabError as error:
         _tell("error", kind=type(error).__name__, what=error.what, next_step=error.next_step)
@@ -46,7 +46,7 @@ def main() -> int:
     return 0
 
 
-class Progress:
+class ProgressWriter:
     """Tells how far the load is, from the attempts since it last told."""
 
     def __init__(self):
@@ -54,7 +54,7 @@ class Progress:
         self.last_ns = None
         self.counting = False
 
-    def tell(self, engine: Engine, now: int) -> None:
+    def write(self, engine: Engine, now: int) -> None:
         """Write one event, unless nobody reads fast enough: the load must not wait for a reader."""
         attempts, begin = engine.attempts, self.n_seen
         self.n_seen = len(attempts)
@@ -95,12 +95,12 @@ def _first_line() -> str:
     return line.decode(errors="replace")
 
 
-def _write_attempts(spec: LoadSpec, seen: Any, started_utc: str) -> None:
+def _write_attempts(spec: LoadSpec, raw: Any, started_utc: str) -> None:
     try:
-        seen.attempts.write(spec.attempts_path, seen.zero_ns, url=spec.url, mode=spec.mode,
-                            zero_utc=seen.zero_utc.isoformat(), started_utc=started_utc,
-                            opened_ns=seen.opened_ns - seen.zero_ns,
-                            closed_ns=None if seen.closed_ns is None else seen.closed_ns - seen.zero_ns)
+        raw.attempts.write(spec.attempts_path, raw.zero_ns, url=spec.url, mode=spec.mode,
+                           zero_utc=raw.zero_utc.isoformat(), started_utc=started_utc,
+                           opened_ns=raw.opened_ns - raw.zero_ns,
+                           closed_ns=None if raw.closed_ns is None else raw.closed_ns - raw.zero_ns)
     except OSError as error:
         raise LoadError(f"Cannot write the attempts to {spec.attempts_path}: {error.strerror}. "
                         "This run is lost; those before it are safe.",

@@ -10,8 +10,8 @@ from deploylab.core.errors import LoadError, TargetRefused
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
-    """One resolved target: every connection of a load test goes to this address."""
+class Endpoint:
+    """One resolved URL: every connection of a load test goes to this address."""
 
     url: str
     host: str       # for the Host header, with the port where it is not 80
@@ -21,8 +21,8 @@ class Target:
     is_local: bool  # the server runs on this computer
 
 
-def resolve(url: str, allowed_addresses: tuple[str, ...] = (), own_up: bool = False) -> Target:
-    """The target of a URL, its name resolved once, if we may load it.
+def resolve(url: str, allowed_addresses: tuple[str, ...] = (), own_up: bool = False) -> Endpoint:
+    """The endpoint of a URL, its name resolved once, if we may load it.
 
     Args:
         url: begins with http://
@@ -46,8 +46,8 @@ def resolve(url: str, allowed_addresses: tuple[str, ...] = (), own_up: bool = Fa
             "A load test against somebody else's server is an attack.",
             "./lab status (shows the lab's own addresses); if the server is yours, add --own-up")
     shown = f"[{name}]" if ":" in name else name
-    return Target(url=url, host=shown if port == 80 else f"{shown}:{port}", path=path,
-                  family=family, address=address, is_local=ip.is_loopback)
+    return Endpoint(url=url, host=shown if port == 80 else f"{shown}:{port}", path=path,
+                    family=family, address=address, is_local=ip.is_loopback)
 
 
 def split(url: str) -> tuple[str, int, str]:
@@ -76,11 +76,11 @@ def split(url: str) -> tuple[str, int, str]:
 def _lookup(name: str, port: int) -> tuple[int, tuple]:
     """The one address that every connection uses. IPv4 first: the lab's servers listen there."""
     try:
-        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise LoadError(f"The name {name} does not resolve: {error}", "./lab status") from error
-    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
-    return found[0][0], found[0][4]
+    addresses.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    return addresses[0][0], addresses[0][4]
 
 
 def _plain(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -22,7 +22,7 @@ GRACE_S = 5.0  # how long a stopped engine may take to write its result
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class LoadProgress:
     """How far a load test is, about five times a second. Counts start anew when the window opens."""
 
     t_s: float        # since the window opened; negative in the warm-up
@@ -33,7 +33,7 @@ class Progress:
     p50_ns: int | None  # of the latest answers
 
 
-class Load:
+class LoadTest:
     """A load test that is running. Iterate over it for its progress; then `result` is there.
 
     Leaving the `with` block stops it. `stop` may be called from another thread.
@@ -66,25 +66,25 @@ class Load:
         """Of the engine's process."""
         return self._process.pid
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> "LoadTest":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[Progress]:
+    def __iter__(self) -> Iterator[LoadProgress]:
         """Yield the progress until the result is in.
 
         Raises:
             TargetRefused: the server is not the lab's own.
             LoadError: the load test could not run, or is void.
         """
-        names = {f.name for f in fields(Progress)}
+        names = {f.name for f in fields(LoadProgress)}
         for line in self._process.stdout:
             event = json.loads(line)
             kind = event.pop("event")
             if kind == "progress":
-                yield Progress(**{name: event[name] for name in names})
+                yield LoadProgress(**{name: event[name] for name in names})
             elif kind == "result":
                 self.result = LoadResult(**event)
             elif kind == "error":
@@ -95,11 +95,11 @@ class Load:
             raise LoadError(f"The load engine ended without a result: {self._last_words()}",
                             "./lab status --deep")
 
-    def wait(self, on_progress: Callable[[Progress], object] | None = None) -> LoadResult:
+    def wait(self, on_progress: Callable[[LoadProgress], object] | None = None) -> LoadResult:
         """The result, once the load test has ended.
 
         Args:
-            on_progress: called with each Progress.
+            on_progress: called with each LoadProgress.
         """
         for progress in self:
             if on_progress:
@@ -126,21 +126,21 @@ class Load:
         return text.splitlines()[-1] if text else f"exit status {self._process.returncode}"
 
 
-def start(spec: LoadSpec) -> Load:
+def start(spec: LoadSpec) -> LoadTest:
     """A load test, begun.
 
     Args:
         spec: what to do.
     """
-    return Load(spec)
+    return LoadTest(spec)
 
 
-def run(spec: LoadSpec, on_progress: Callable[[Progress], object] | None = None) -> LoadResult:
+def run(spec: LoadSpec, on_progress: Callable[[LoadProgress], object] | None = None) -> LoadResult:
     """The result of one load test.
 
     Args:
         spec: what to do.
-        on_progress: called about five times a second with a Progress.
+        on_progress: called about five times a second with a LoadProgress.
 
     Raises:
         TargetRefused: the server is not the lab's own.
@@ -153,7 +153,7 @@ def run(spec: LoadSpec, on_progress: Callable[[Progress], object] | None = None)
         return load.wait(on_progress)
 
 
-def run_until_stopped(spec: LoadSpec, on_progress: Callable[[Progress], object] | None = None) -> LoadResult:
+def run_until_stopped(spec: LoadSpec, on_progress: Callable[[LoadProgress], object] | None = None) -> LoadResult:
     """As `run`, but one that this thread is asked to stop (`deploylab.core.cancel`) has its result, flagged `stopped`.
 
     Raises: as `run`.

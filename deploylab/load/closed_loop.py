@@ -2,7 +2,7 @@
 
 from deploylab.core.units import NS_PER_MS
 from deploylab.load.connection import CODE, IDLE, OVER, Connection
-from deploylab.load.connections import Wire
+from deploylab.load.connections import ConnectionLike, Wire
 
 # A client that is refused waits a little, else a stopped server is asked 30,000 times a second.
 PAUSE_NS = 10 * NS_PER_MS
@@ -34,11 +34,11 @@ class ClosedLoop:
         for _ in range(self.concurrency):
             self._next(kept.pop() if kept else None, now, now)
 
-    def done(self, connection: Connection, now: int, outcome: int) -> None:
+    def done(self, connection: ConnectionLike, now: int, outcome: int) -> None:
         """An attempt ended: its client begins the next."""
         self._free(connection if connection.state in (IDLE, OVER) else None, now, outcome)
 
-    def _free(self, connection: Connection | None, now: int, outcome: int) -> None:
+    def _free(self, connection: ConnectionLike | None, now: int, outcome: int) -> None:
         """A client has nothing to wait for."""
         if outcome == CONNECT:
             self._pausing.append((now + PAUSE_NS, now))
@@ -63,7 +63,7 @@ class ClosedLoop:
     def finished(self) -> bool:
         return self.n_active == 0
 
-    def _next(self, connection: Connection | None, due_ns: int, ready_ns: int) -> None:
+    def _next(self, connection: ConnectionLike | None, due_ns: int, ready_ns: int) -> None:
         if self.n_left == 0 or self.until_ns and due_ns >= self.until_ns or self.wire.void:
             self.n_active -= 1
             return
@@ -71,5 +71,5 @@ class ClosedLoop:
             self.n_left -= 1
         self._ask(connection, due_ns, ready_ns)
 
-    def _ask(self, connection: Connection | None, due_ns: int, ready_ns: int) -> None:
+    def _ask(self, connection: ConnectionLike | None, due_ns: int, ready_ns: int) -> None:
         (connection or Connection(self.wire)).request(due_ns, ready_ns)

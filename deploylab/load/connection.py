@@ -118,7 +118,7 @@ class Connection:
 
     def _open(self) -> None:
         try:
-            self.sock = sock = socket.SocketType(self.wire.target.family, socket.SOCK_STREAM | NON_BLOCKING)
+            self.sock = sock = socket.SocketType(self.wire.endpoint.family, socket.SOCK_STREAM | NON_BLOCKING)
         except OSError as error:
             self._connect_failed(error.errno)
             return
@@ -131,7 +131,7 @@ class Connection:
 
     def _connect(self) -> None:
         self.state = CONNECTING
-        code = self.sock.connect_ex(self.wire.target.address)
+        code = self.sock.connect_ex(self.wire.endpoint.address)
         if code and code not in NOT_YET:
             self._connect_failed(code)
             return
@@ -236,7 +236,7 @@ class Connection:
             self.state = OVER
         else:
             self._leave()
-        self.wire.load.done(self, now, outcome)
+        self.wire.loop.done(self, now, outcome)
         if self.state == OVER:  # nobody asks again at once
             self.close()
 
@@ -266,4 +266,4 @@ class Connection:
         self.wire.attempts.add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns,
                                 self.first_byte_ns, now, code, parser.n_bytes, parser.cache))
         self.close()
-        self.wire.load.done(self, now, code)
+        self.wire.loop.done(self, now, code)

@@ -1,30 +1,38 @@
 """What all connections of one load test share."""
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from deploylab.load.allowed import Target
+from deploylab.load.allowed import Endpoint
 from deploylab.load.attempts import Attempts
 from deploylab.load.http_head import Head
 from deploylab.load.poller import Poller
 
-if TYPE_CHECKING:
-    from deploylab.load.connection import Connection
+
+class ConnectionLike(Protocol):
+    """As much of a connection as a loop looks at. `Connection` itself imports this module."""
+
+    state: int
+    sock: socket.SocketType | None
+
+    def request(self, due_ns: int, ready_ns: int) -> None:
+        """Begin the next attempt."""
 
 
-class Load(Protocol):
-    """Who decides what a connection does next: the closed or the open loop."""
+class LoadLoop(Protocol):
+    """Decides what a connection does next: the closed or the open loop."""
 
-    def done(self, connection: "Connection", now: int, outcome: int) -> None:
-        """An attempt ended; the connection can carry another one where its state is IDLE."""
+    def done(self, connection: ConnectionLike, now: int, outcome: int) -> None:
+        """An attempt ended; the connection can take another one where its state is IDLE."""
 
 
 @dataclass(kw_only=True)
 class Wire:
     """The plan and the state of one load test, as its connections see them."""
 
-    target: Target
+    endpoint: Endpoint
     poller: Poller
     attempts: Attempts
     next_request: Callable[[], bytes]  # the bytes of the next request
@@ -32,7 +40,7 @@ class Wire:
     marker: bytes = b""
     no_body: bool = False              # the requests are HEAD requests
     expect_status: int | None = None
-    load: Load = None
+    loop: LoadLoop = None
     void: str = ""                     # why the run is void
     connections: set = field(default_factory=set)  # those that carry or may carry attempts
     leaving: dict = field(default_factory=dict)    # those that wait for the server's FIN, oldest first

@@ -11,18 +11,18 @@ from datetime import UTC, datetime
 from deploylab.core.errors import LoadError
 from deploylab.core.units import NS_PER_MS, NS_PER_S
 from deploylab.load import host
-from deploylab.load.allowed import Target
+from deploylab.load.allowed import Endpoint
 from deploylab.load.attempts import Attempts
 from deploylab.load.closed_loop import ClosedLoop
 from deploylab.load.connection import Connection, clock
 from deploylab.load.connections import Wire
-from deploylab.load.http_cache import Kept
+from deploylab.load.http_cache import CachedCopy
 from deploylab.load.open_loop import OpenLoop, arrivals
 from deploylab.load.poller import READ, Poller
 from deploylab.load.request import requests
 from deploylab.load.slow_clients import SlowClients
 from deploylab.load.spec import CLOSED, OPEN, RETURNING, LoadSpec
-from deploylab.load.summary import Seen
+from deploylab.load.summary import RawResult
 from deploylab.load.visit import Visit, VisitLoop
 
 TICK_NS = 50 * NS_PER_MS          # how often time-outs are looked for
@@ -38,14 +38,15 @@ class Engine:
 
     Args:
         spec: what to do.
-        target: where, resolved and allowed.
+        endpoint: where, resolved and allowed.
         progress: called about five times a second with (engine, now).
         stop_fd: a file descriptor whose end means stop.
     """
 
-    def __init__(self, spec: LoadSpec, target: Target, progress: Callable | None = None, stop_fd: int | None = None):
+    def __init__(self, spec: LoadSpec, endpoint: Endpoint, progress: Callable | None = None,
+                 stop_fd: int | None = None):
         self.spec = spec
-        self.target = target
+        self.endpoint = endpoint
         self.progress = progress
         self.stop_requested = False
         # Drawn where nobody gave one; the result tells it, so that the same load can be sent again.
@@ -53,12 +54,12 @@ class Engine:
         self.attempts = Attempts()
         self.poller = Poller()
         # Of a visitor the attempts are whole visits; those of single requests are no part of the result.
-        self.wire = Wire(target=target, poller=self.poller, attempts=Attempts() if spec.visitor else self.attempts,
-                         next_request=requests(spec, target, self.seed), keepalive=spec.keepalive,
+        self.wire = Wire(endpoint=endpoint, poller=self.poller, attempts=Attempts() if spec.visitor else self.attempts,
+                         next_request=requests(spec, endpoint, self.seed), keepalive=spec.keepalive,
                          marker=(spec.marker or "").encode(), no_body=spec.method.upper() == "HEAD",
                          expect_status=spec.expect_status)
-        self.copies: dict[str, Kept] = {}  # what a returning visitor has
-        self.slow = SlowClients(self.poller, target, spec.slow_clients)
+        self.copies: dict[str, CachedCopy] = {}  # what a returning visitor has
+        self.slow = SlowClients(self.poller, endpoint, spec.slow_clients)
         self.timeout_ns = int(spec.timeout_s * NS_PER_S)
         self.opened_ns = self.closed_ns = None
         self.next_progress_ns = 0
@@ -68,7 +69,7 @@ class Engine:
             with suppress(PermissionError):  # a plain file as standard input cannot be watched, and never ends
                 self.poller.watch(stop_fd, READ, _End(self, stop_fd))
 
-    def run(self) -> Seen:
+    def run(self) -> RawResult:
         """Do the load test.
 
         Raises:
@@ -77,7 +78,7 @@ class Engine:
         limit = host.raise_file_limit() - SPARE_FILES - self.spec.slow_clients
         concurrency = self._concurrency(limit)
         self.wire.max_leaving = max(1, min(self.wire.max_leaving, limit - concurrency))
-        self.shared_core = self.target.is_local and host.n_cores() == 1
+        self.shared_core = self.endpoint.is_local and host.n_cores() == 1
         pinned = host.pin(self.spec.cpus)
         host.sharpen_timers()
         self._hold_slow_clients()
@@ -95,13 +96,13 @@ class Engine:
         self.stop_requested = True
 
     def _concurrency(self, limit: int) -> int:
-        wanted = self.spec.concurrency
-        if wanted > limit and self.spec.mode == CLOSED:
-            raise LoadError(f"{wanted} clients need more open files than the {limit} this system allows.",
+        concurrency = self.spec.concurrency
+        if concurrency > limit and self.spec.mode == CLOSED:
+            raise LoadError(f"{concurrency} clients need more open files than the {limit} this system allows.",
                             "raise the limit with ulimit -n, or use fewer clients")
-        return max(1, min(wanted, limit))
+        return max(1, min(concurrency, limit))
 
-    def _measure(self, concurrency: int, pinned: bool | None) -> Seen:
+    def _measure(self, concurrency: int, pinned: bool | None) -> RawResult:
         zero_utc, zero_ns = datetime.now(UTC), clock()
         run = self._closed if self.spec.mode == CLOSED else self._open
         extra = {"zero_ns": zero_ns} | run(concurrency, zero_ns)
@@ -109,39 +110,39 @@ class Engine:
             raise LoadError(
                 f"The run is void: {self.wire.void}. This computer ran out of ports or open files; the server "
                 "is not to blame.", "wait a minute, then use fewer clients or keep-alive (-k)")
-        load = self.wire.load
+        loop = self.wire.loop
         cpu_s, wait_s = self._processor()
-        busy = load.on_their_way if self.spec.visitor else [c for c in self.wire.connections if c.busy]
-        return Seen(attempts=self.attempts, zero_utc=zero_utc, opened_ns=self.opened_ns,
-                    closed_ns=self.closed_ns, client_cpu_s=cpu_s, client_wait_s=wait_s, concurrency=concurrency,
-                    seed=self.seed if self.spec.mode == OPEN or self.spec.paths else None,
-                    pinned=pinned, shared_core=self.shared_core,
-                    stopped=self.hard_stop_ns is not None, n_unfinished=sum(map(self._belongs, busy)),
-                    n_slow_held=self.slow.fewest, visits=load.counts if self.spec.visitor else {}, **extra)
+        busy = loop.on_their_way if self.spec.visitor else [c for c in self.wire.connections if c.busy]
+        return RawResult(attempts=self.attempts, zero_utc=zero_utc, opened_ns=self.opened_ns,
+                         closed_ns=self.closed_ns, client_cpu_s=cpu_s, client_wait_s=wait_s, concurrency=concurrency,
+                         seed=self.seed if self.spec.mode == OPEN or self.spec.paths else None,
+                         pinned=pinned, shared_core=self.shared_core,
+                         stopped=self.hard_stop_ns is not None, n_unfinished=sum(map(self._belongs, busy)),
+                         n_slow_held=self.slow.fewest, visits=loop.counts if self.spec.visitor else {}, **extra)
 
     def _closed(self, concurrency: int, zero_ns: int) -> dict:
         spec = self.spec
-        load = self.wire.load = (VisitLoop(self.wire, spec, self.attempts, concurrency, self.copies) if spec.visitor
+        loop = self.wire.loop = (VisitLoop(self.wire, spec, self.attempts, concurrency, self.copies) if spec.visitor
                                  else ClosedLoop(self.wire, concurrency))
         warm_ns, long_ns = int(spec.warmup_s * NS_PER_S), int((spec.duration_s or 0) * NS_PER_S)
         if spec.n_requests is None:  # warm-up and window in one go
             self.opened_ns, self.closed_ns = zero_ns + warm_ns, zero_ns + warm_ns + long_ns
             self._mark_cpu(zero_ns)
-            load.begin(zero_ns, self.closed_ns)
-            self._loop(load)
+            loop.begin(zero_ns, self.closed_ns)
+            self._loop(loop)
             return {}
         if warm_ns:  # the n requests are counted from a standstill, so the warm-up ends first
-            load.begin(zero_ns, zero_ns + warm_ns)
-            self._loop(load)
+            loop.begin(zero_ns, zero_ns + warm_ns)
+            self._loop(loop)
         if self.hard_stop_ns is not None:
             return {}
         self.opened_ns = clock()
         until_ns = self.opened_ns + long_ns if long_ns else 0
         self._mark_cpu(self.opened_ns)
-        load.begin(self.opened_ns, until_ns, spec.n_requests)
-        self._loop(load)
+        loop.begin(self.opened_ns, until_ns, spec.n_requests)
+        self._loop(loop)
         # Cut short by time, the window is that time; else it ends with the last answer.
-        if until_ns and load.n_left and self.closed_ns is None:
+        if until_ns and loop.n_left and self.closed_ns is None:
             self.closed_ns = until_ns
         return {}
 
@@ -154,38 +155,38 @@ class Engine:
         n_warm = len(due)
         due.extend(warm_ns + at for at in arrivals(
             spec.rate_per_s, seed=seed, even=spec.even, duration_s=spec.duration_s, n_requests=spec.n_requests))
-        load = self.wire.load = OpenLoop(self.wire, concurrency, due)
+        loop = self.wire.loop = OpenLoop(self.wire, concurrency, due)
         zero_ns = clock()  # a long schedule takes its time to draw
         self.opened_ns = zero_ns + warm_ns
         until_ns = self.opened_ns + int(spec.duration_s * NS_PER_S) if spec.duration_s else 0
         if spec.n_requests is None:
             self.closed_ns = until_ns
-        load.begin(zero_ns, until_ns)
-        self._loop(load)
+        loop.begin(zero_ns, until_ns)
+        self._loop(loop)
         n_due = len(due) - n_warm
         if self.hard_stop_ns is not None:  # what was due after the stop was never asked for
             n_due = sum(self.opened_ns <= zero_ns + at < self.closed_ns for at in due)
         return {"n_due": n_due, "zero_ns": zero_ns}
 
-    def _loop(self, load: ClosedLoop | OpenLoop) -> None:
+    def _loop(self, loop: ClosedLoop | OpenLoop) -> None:
         """Until the load has finished: wait, let each ready socket act, then let the load act."""
         next_tick_ns = 0
         precise, handlers = self.spec.mode != CLOSED, self.poller.handlers
-        while not load.finished and not self.wire.void:
+        while not loop.finished and not self.wire.void:
             now = clock()
-            wake_ns = load.turn(now)
+            wake_ns = loop.turn(now)
             wake_ns = next_tick_ns if wake_ns is None else min(wake_ns, next_tick_ns)
             events = self.poller.wait((wake_ns - clock()) / NS_PER_S, precise)
-            load.woken_ns = now = clock()
-            for fd, seen in events:
-                handlers[fd].ready(seen)
+            loop.woken_ns = now = clock()
+            for fd, mask in events:
+                handlers[fd].ready(mask)
             if now >= next_tick_ns:
-                next_tick_ns = self._tick(load, now)
+                next_tick_ns = self._tick(loop, now)
             if self.hard_stop_ns is not None and now >= self.hard_stop_ns:
                 break
         self._mark_cpu(clock(), last=True)
 
-    def _tick(self, load: ClosedLoop | OpenLoop, now: int) -> int:
+    def _tick(self, loop: ClosedLoop | OpenLoop, now: int) -> int:
         """What is done now and then; returns when to do it again."""
         self._mark_cpu(now)
         for connection in [c for c in self.wire.connections if c.busy and now - c.start_ns >= self.timeout_ns]:
@@ -193,7 +194,7 @@ class Engine:
         self._see_off(now)
         self.slow.tick()
         if self.stop_requested and self.hard_stop_ns is None:
-            load.stop()
+            loop.stop()
             now = clock()  # what began a moment ago still belongs
             self.hard_stop_ns = now + STOP_NS
             self.opened_ns = min(self.opened_ns, now) if self.opened_ns else now
@@ -230,17 +231,17 @@ class Engine:
 
     def _visit_once(self) -> None:
         """The visit that fills a returning visitor's cache; it is counted nowhere."""
-        load = self.wire.load = VisitLoop(self.wire, self.spec, Attempts(), 1, self.copies, fill=True)
-        load.begin(clock(), n_requests=1)
-        self._loop(load)
+        loop = self.wire.loop = VisitLoop(self.wire, self.spec, Attempts(), 1, self.copies, fill=True)
+        loop.begin(clock(), n_requests=1)
+        self._loop(loop)
         self.hard_stop_ns = self.opened_ns = self.closed_ns = None  # a stop is carried out by what comes next
 
     def _hold_slow_clients(self) -> None:
         until_ns = clock() + SETTLE_NS
         self.slow.tick()
         while self.slow.held < self.spec.slow_clients and clock() < until_ns and not self.stop_requested:
-            for fd, seen in self.poller.wait(0.02):
-                self.poller.handlers[fd].ready(seen)
+            for fd, mask in self.poller.wait(0.02):
+                self.poller.handlers[fd].ready(mask)
             self.slow.tick()
         self.slow.watch()
 
@@ -248,9 +249,9 @@ class Engine:
         """Leave nothing open; give the servers a moment to close first."""
         until_ns = clock() + STOP_NS // 5
         while self.wire.leaving and clock() < until_ns:
-            for fd, seen in self.poller.wait(0.01):
+            for fd, mask in self.poller.wait(0.01):
                 if self.poller.handlers[fd] in self.wire.leaving:
-                    self.poller.handlers[fd].ready(seen)
+                    self.poller.handlers[fd].ready(mask)
         self.slow.close()
         for connection in [*self.wire.connections, *self.wire.leaving]:
             connection.close()

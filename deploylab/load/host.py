@@ -8,9 +8,9 @@ from contextlib import suppress
 def raise_file_limit() -> int:
     """Allow as many open files as the system lets us; returns how many."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65_536 if hard == resource.RLIM_INFINITY else hard
+    highest = 65_536 if hard == resource.RLIM_INFINITY else hard
     with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, highest), hard))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 

@@ -31,7 +31,7 @@ class Recorder(Parser):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Resource:
     """A whole answer, its body unpacked."""
 
     headers: Message
@@ -46,7 +46,7 @@ class Answer:
         return self.body.decode(self.headers.get_content_charset("utf-8"), errors="replace")
 
 
-def read(raw: bytes) -> Answer:
+def read(raw: bytes) -> Resource:
     """The answer in these bytes, which a parser has found to be one.
 
     Raises:
@@ -54,18 +54,18 @@ def read(raw: bytes) -> Answer:
     """
     while raw[9:10] == b"1":  # "HTTP/1.1 103 Early Hints": the answer comes after it
         raw = raw.partition(b"\r\n\r\n")[2]
-    answer = HTTPResponse(_Socket(raw))
+    response = HTTPResponse(_Socket(raw))
     try:
-        answer.begin()
-        body = answer.read()
-        coding = (answer.headers.get("Content-Encoding") or "identity").lower()
+        response.begin()
+        body = response.read()
+        coding = (response.headers.get("Content-Encoding") or "identity").lower()
         if coding == "gzip":
             body = gzip.decompress(body)
         elif coding != "identity":
             raise ValueError(f"the body is in {coding}")
     except (HTTPException, LookupError, OSError, EOFError, zlib.error) as error:
         raise ValueError(f"the body cannot be read: {error}") from error
-    return Answer(answer.headers, body)
+    return Resource(response.headers, body)
 
 
 class _Socket:
@@ -79,7 +79,7 @@ class _Socket:
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedCopy:
     """A copy that a browser keeps.
 
     Attributes:
@@ -93,14 +93,14 @@ class Kept:
     references: tuple[str, ...] = ()
 
 
-def kept(answer: Answer, references: tuple[str, ...]) -> Kept | None:
-    """The copy of an answer that a browser keeps, or None where it may not."""
-    rules = _rules(answer.headers)
+def copy_of(resource: Resource, references: tuple[str, ...]) -> CachedCopy | None:
+    """The copy of it that a browser keeps, or None where it may not."""
+    rules = _rules(resource.headers)
     if "no-store" in rules:
         return None
-    known = {"If-None-Match": answer.headers.get("ETag"), "If-Modified-Since": answer.headers.get("Last-Modified")}
+    known = {"If-None-Match": resource.headers.get("ETag"), "If-Modified-Since": resource.headers.get("Last-Modified")}
     conditions = {name: value for name, value in known.items() if value}
-    return Kept(lifetime_s(answer.headers) > AWAY_S, conditions, references)
+    return CachedCopy(lifetime_s(resource.headers) > AWAY_S, conditions, references)
 
 
 def lifetime_s(headers: Message) -> float:

@@ -82,13 +82,13 @@ class Parser:
             if end < 0:
                 return self._wait_for_head(data[begin:])
             head = data[begin:end]
-            found = self._heads.get(head)
-            if found is None:
-                found = self._remember(head)
+            parsed = self._heads.get(head)
+            if parsed is None:
+                parsed = self._remember(head)
             begin = end + 4
-            if found.status >= 200:
+            if parsed.status >= 200:
                 break  # what came before was an interim answer (1xx)
-        self.status, self.keep, length, encoded, self.cache = found
+        self.status, self.keep, length, encoded, self.cache = parsed
         if length == len(data) - begin:  # the whole answer came at once: the usual case
             marker = self._marker
             if marker and length and not encoded:
@@ -111,13 +111,13 @@ class Parser:
 
     def _remember(self, head: bytes) -> Head:
         """Parse a head that was not seen before."""
-        found = parse_head(head, self._no_body)
-        if found.status == 101:
+        parsed = parse_head(head, self._no_body)
+        if parsed.status == 101:
             raise BadResponse("the server wants to speak another protocol")
         if len(self._heads) >= 64:
             self._heads.clear()
-        self._heads[head] = found
-        return found
+        self._heads[head] = parsed
+        return parsed
 
     def _wait_for_head(self, data: bytes) -> bool:
         """False; but what cannot become a head is refused at once."""

@@ -9,7 +9,7 @@ from array import array
 
 from deploylab.core.units import NS_PER_S
 from deploylab.load.connection import IDLE, Connection
-from deploylab.load.connections import Wire
+from deploylab.load.connections import ConnectionLike, Wire
 
 
 def arrivals(rate_per_s: float, *, seed: int, even: bool = False, duration_s: float | None = None,
@@ -64,7 +64,7 @@ class OpenLoop:
         """The schedule starts now."""
         self._zero_ns, self.until_ns = now, until_ns
 
-    def done(self, connection: Connection, now: int, outcome: int) -> None:
+    def done(self, connection: ConnectionLike, now: int, outcome: int) -> None:
         """An attempt ended: its connection is free for another."""
         if self.n_busy == self.max_connections:
             self._free_ns = self.woken_ns
@@ -97,7 +97,7 @@ class OpenLoop:
     def finished(self) -> bool:
         return self.n_busy == 0 and (self._stopped or self.n_taken == len(self.due))
 
-    def _connection(self) -> Connection:
+    def _connection(self) -> ConnectionLike:
         """The kept connection that was used last, or a new one."""
         while self._idle:
             connection = self._idle.pop()

@@ -93,6 +93,6 @@ def _path(reference: str, url: str) -> str:
     return split(there.replace(" ", "%20"))[2]
 
 
-def _same_server(one: str, other: str) -> bool:
-    a, b = urlsplit(one), urlsplit(other)
+def _same_server(url: str, other: str) -> bool:
+    a, b = urlsplit(url), urlsplit(other)
     return (a.scheme, a.hostname, a.port or 80) == (b.scheme, b.hostname, b.port or 80)

@@ -77,11 +77,11 @@ class SelectorPoller:
         self._selector = selectors.DefaultSelector()
 
     def watch(self, fd: int, events: int, handler: Handler) -> None:
-        wanted = (selectors.EVENT_READ if events & READ else 0) | (selectors.EVENT_WRITE if events & WRITE else 0)
+        mask = (selectors.EVENT_READ if events & READ else 0) | (selectors.EVENT_WRITE if events & WRITE else 0)
         if fd in self.handlers:
-            self._selector.modify(fd, wanted)
+            self._selector.modify(fd, mask)
         else:
-            self._selector.register(fd, wanted)
+            self._selector.register(fd, mask)
         self.handlers[fd] = handler
 
     def forget(self, fd: int) -> None:

@@ -4,13 +4,13 @@ import random
 from collections.abc import Callable
 from itertools import cycle, repeat
 
-from deploylab.load.allowed import Target, split
+from deploylab.load.allowed import Endpoint, split
 from deploylab.load.spec import LoadSpec
 
 DRAWS = 65_536  # paths drawn ahead; then the same order again
 
 
-def requests(spec: LoadSpec, target: Target, seed: int) -> Callable[[], bytes]:
+def requests(spec: LoadSpec, endpoint: Endpoint, seed: int) -> Callable[[], bytes]:
     """A function that returns the bytes of the next request.
 
     With several paths the k-th is asked for in proportion to 1/k**zipf.
@@ -19,20 +19,20 @@ def requests(spec: LoadSpec, target: Target, seed: int) -> Callable[[], bytes]:
     distributions", INFOCOM 1999.
     """
     if not spec.paths:
-        return repeat(request_bytes(spec, target, target.path)).__next__
-    made = [request_bytes(spec, target, split(f"http://{target.host}{path}")[2]) for path in spec.paths]
+        return repeat(request_bytes(spec, endpoint, endpoint.path)).__next__
+    made = [request_bytes(spec, endpoint, split(f"http://{endpoint.host}{path}")[2]) for path in spec.paths]
     weights = [1 / k**spec.zipf for k in range(1, len(made) + 1)]
     return cycle(random.Random(seed).choices(made, weights, k=DRAWS)).__next__  # noqa: S311 (pages, with a seed)
 
 
-def request_bytes(spec: LoadSpec, target: Target, path: str, more: dict[str, str] | None = None) -> bytes:
+def request_bytes(spec: LoadSpec, endpoint: Endpoint, path: str, more: dict[str, str] | None = None) -> bytes:
     """One request for one path.
 
     Args:
         more: headers of this request, beside the spec's.
     """
     body = (spec.body or "").encode()
-    headers = {"Host": target.host, "User-Agent": "deploylab", "Accept": "*/*"}
+    headers = {"Host": endpoint.host, "User-Agent": "deploylab", "Accept": "*/*"}
     own = spec.headers | (more or {})
     given = {name.lower() for name in own}
     headers = {name: value for name, value in headers.items() if name.lower() not in given} | own

@@ -7,7 +7,7 @@ no part of the load: they count nowhere, and the run says how many were held.
 import errno
 import socket
 
-from deploylab.load.allowed import Target
+from deploylab.load.allowed import Endpoint
 from deploylab.load.poller import READ, WRITE, Poller
 
 
@@ -16,15 +16,15 @@ class SlowClients:
 
     Args:
         poller: the engine's.
-        target: the same as the load's.
+        endpoint: the same as the load's.
         n: how many.
     """
 
-    def __init__(self, poller: Poller, target: Target, n: int):
+    def __init__(self, poller: Poller, endpoint: Endpoint, n: int):
         self.poller = poller
-        self.target = target
+        self.endpoint = endpoint
         self.clients = [_SlowClient(self) for _ in range(n)]
-        self.half = f"GET {target.path} HTTP/1.1\r\nHost: {target.host}\r\nX-Slow: ".encode()
+        self.half = f"GET {endpoint.path} HTTP/1.1\r\nHost: {endpoint.host}\r\nX-Slow: ".encode()
         self.fewest = n  # held at once, since `watch` began
 
     @property
@@ -57,11 +57,11 @@ class _SlowClient:
         self.holds = False
 
     def open(self) -> None:
-        target = self.group.target
+        endpoint = self.group.endpoint
         try:
-            self.sock = socket.socket(target.family, socket.SOCK_STREAM)
+            self.sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
             self.sock.setblocking(False)
-            code = self.sock.connect_ex(target.address)
+            code = self.sock.connect_ex(endpoint.address)
         except OSError:
             code = -1
         if code not in (0, errno.EINPROGRESS):

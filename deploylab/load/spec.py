@@ -153,6 +153,6 @@ def _number(value: Any) -> bool:
     return _whole(value) or isinstance(value, float) and value == value and abs(value) != float("inf")
 
 
-def _need(good: bool, name: str, wanted: str, seen: Any) -> None:
+def _need(good: bool, name: str, expected: str, value: Any) -> None:
     if not good:
-        raise LoadError(f"The load spec's {name} must be {wanted}, not {seen!r}.", f"correct {name}")
+        raise LoadError(f"The load spec's {name} must be {expected}, not {value!r}.", f"correct {name}")

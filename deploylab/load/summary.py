@@ -20,7 +20,7 @@ BEYOND = 10  # samples a percentile needs above it
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class RawResult:
     """What the engine saw, before anything is computed. Times are of its clock."""
 
     attempts: Attempts
@@ -41,7 +41,7 @@ class Seen:
     visits: dict[str, list[int]] = field(default_factory=dict)  # what each visit counted, beside its attempt
 
 
-def summarise(spec: LoadSpec, seen: Seen) -> LoadResult:
+def summarise(spec: LoadSpec, raw: RawResult) -> LoadResult:
     """The result of a load test.
 
     An attempt belongs to the window if it was due in it; in a closed loop it is due when its client is free.
@@ -51,7 +51,7 @@ def summarise(spec: LoadSpec, seen: Seen) -> LoadResult:
     Raises:
         LoadError: the counts do not add up; a bug in the engine.
     """
-    rows = _belonging(seen)
+    rows = _belonging(raw)
     counts = {name: 0 for name in OUTCOMES}
     for code in rows["outcome"]:
         counts[OUTCOMES[code]] += 1
@@ -59,8 +59,8 @@ def summarise(spec: LoadSpec, seen: Seen) -> LoadResult:
     errors = {name: n for name, n in counts.items() if n}
     if n_sent != n_ok + sum(errors.values()):
         raise LoadError(f"The engine lost count: {n_sent} sent, {n_ok} good, errors {errors}.")
-    closed_ns = seen.closed_ns or max(rows["end_ns"], default=seen.opened_ns)
-    window_ns = closed_ns - seen.opened_ns
+    closed_ns = raw.closed_ns or max(rows["end_ns"], default=raw.opened_ns)
+    window_ns = closed_ns - raw.opened_ns
     latency = latencies([end - begin for begin, end, code in
                          zip(rows[_from(spec)], rows["end_ns"], rows["outcome"], strict=True) if not code],
                         n_sent - n_ok)
@@ -68,49 +68,49 @@ def summarise(spec: LoadSpec, seen: Seen) -> LoadResult:
     result = LoadResult(
         engine=ENGINE,
         url=spec.url,
-        started_utc=_utc(seen),
-        warmup_s=(seen.opened_ns - seen.zero_ns) / NS_PER_S if spec.warmup_s else 0.0,
+        started_utc=_utc(raw),
+        warmup_s=(raw.opened_ns - raw.zero_ns) / NS_PER_S if spec.warmup_s else 0.0,
         duration_s=window_ns / NS_PER_S,
         mode=spec.mode,
-        concurrency=seen.concurrency,
+        concurrency=raw.concurrency,
         target_rps=spec.rate_per_s,
         keepalive=spec.keepalive,
-        n_due=seen.n_due,
+        n_due=raw.n_due,
         n_sent=n_sent,
         n_ok=n_ok,
-        n_unsent=None if seen.n_due is None else seen.n_due - n_sent - seen.n_unfinished,
+        n_unsent=None if raw.n_due is None else raw.n_due - n_sent - raw.n_unfinished,
         errors=errors,
-        rps=_n_ended(seen, closed_ns) * NS_PER_S / window_ns if window_ns else 0.0,
+        rps=_n_ended(raw, closed_ns) * NS_PER_S / window_ns if window_ns else 0.0,
         bytes=sum(n for n, code in zip(rows["bytes"], rows["outcome"], strict=True) if not code),
         latency_ns=latency,
         latency_from="due" if spec.mode == OPEN else "start",
         sender_lag_ns=lag,
-        client_cpu_s=seen.client_cpu_s,
-        client_wait_s=seen.client_wait_s,
+        client_cpu_s=raw.client_cpu_s,
+        client_wait_s=raw.client_wait_s,
         ceiling_rps=spec.ceiling_rps,
-        seed=seen.seed,
+        seed=raw.seed,
         attempts_file=spec.attempts_path,
-        notes=notes(spec, seen, rows),
+        notes=notes(spec, raw, rows),
     )
     result.flags.extend(flags.raise_flags(
-        result, stopped=seen.stopped, n_unfinished=seen.n_unfinished, pinned=seen.pinned,
-        shared_core=seen.shared_core, slow_clients=spec.slow_clients, n_slow_held=seen.n_slow_held))
+        result, stopped=raw.stopped, n_unfinished=raw.n_unfinished, pinned=raw.pinned,
+        shared_core=raw.shared_core, slow_clients=spec.slow_clients, n_slow_held=raw.n_slow_held))
     return result
 
 
-def notes(spec: LoadSpec, seen: Seen, rows: dict) -> dict[str, float]:
+def notes(spec: LoadSpec, raw: RawResult, rows: dict) -> dict[str, float]:
     """What else was seen, by the names of `record.NOTES`; what could not be seen is not there."""
     good = [cache for cache, code in zip(rows["cache"], rows["outcome"], strict=True) if not code]
     n_hits, n_misses = good.count(HIT), good.count(MISS)
     caches = {"n_cache_hits": n_hits, "n_cache_misses": n_misses} if n_hits or n_misses else {}
-    slow = {"n_slow_held": seen.n_slow_held} if spec.slow_clients else {}
-    return caches | slow | _per_visit(seen, rows)
+    slow = {"n_slow_held": raw.n_slow_held} if spec.slow_clients else {}
+    return caches | slow | _per_visit(raw, rows)
 
 
-def _per_visit(seen: Seen, rows: dict) -> dict[str, float]:
+def _per_visit(raw: RawResult, rows: dict) -> dict[str, float]:
     """Means over the good visits."""
     good = [i for i, code in enumerate(rows["outcome"]) if not code]
-    columns = {**{name: rows[name] for name in seen.visits}, "bytes": rows["bytes"]} if seen.visits and good else {}
+    columns = {**{name: rows[name] for name in raw.visits}, "bytes": rows["bytes"]} if raw.visits and good else {}
     return {f"{name}_per_visit": round(mean(column[i] for i in good), 3) for name, column in columns.items()}
 
 
@@ -165,23 +165,23 @@ def _from(spec: LoadSpec) -> str:
     return "due_ns" if spec.mode == OPEN else "start_ns"
 
 
-def _belonging(seen: Seen) -> dict:
+def _belonging(raw: RawResult) -> dict:
     """The columns we need, of the attempts that belong to the window."""
     names = ("ready_ns", "end_ns", "outcome", "bytes", "cache", "start_ns", "due_ns")
-    end_ns = seen.closed_ns or float("inf")
-    inside = [seen.opened_ns <= due < end_ns for due in seen.attempts.column("due_ns")]
-    columns = {name: seen.attempts.column(name) for name in names} | seen.visits
+    end_ns = raw.closed_ns or float("inf")
+    inside = [raw.opened_ns <= due < end_ns for due in raw.attempts.column("due_ns")]
+    columns = {name: raw.attempts.column(name) for name in names} | raw.visits
     return {name: [v for v, belongs in zip(column, inside, strict=True) if belongs]
             for name, column in columns.items()}
 
 
-def _n_ended(seen: Seen, closed_ns: int) -> int:
+def _n_ended(raw: RawResult, closed_ns: int) -> int:
     """Good answers that ended in the window."""
-    ends, outcomes = seen.attempts.column("end_ns"), seen.attempts.column("outcome")
-    return sum(not code and seen.opened_ns <= end <= closed_ns
+    ends, outcomes = raw.attempts.column("end_ns"), raw.attempts.column("outcome")
+    return sum(not code and raw.opened_ns <= end <= closed_ns
                for end, code in zip(ends, outcomes, strict=True))
 
 
-def _utc(seen: Seen) -> str:
-    opened = seen.zero_utc + timedelta(microseconds=(seen.opened_ns - seen.zero_ns) // 1000)
+def _utc(raw: RawResult) -> str:
+    opened = raw.zero_utc + timedelta(microseconds=(raw.opened_ns - raw.zero_ns) // 1000)
     return opened.astimezone(UTC).isoformat(timespec="milliseconds")

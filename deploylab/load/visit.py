@@ -14,8 +14,8 @@ from deploylab.load import page_links
 from deploylab.load.attempts import NONE, Attempts
 from deploylab.load.closed_loop import ClosedLoop
 from deploylab.load.connection import CODE, GOOD, IDLE, Connection, clock
-from deploylab.load.connections import Wire
-from deploylab.load.http_cache import Answer, Kept, Recorder, kept, read
+from deploylab.load.connections import ConnectionLike, Wire
+from deploylab.load.http_cache import CachedCopy, Recorder, Resource, copy_of, read
 from deploylab.load.http_head import NO_CACHE
 from deploylab.load.request import request_bytes
 from deploylab.load.spec import LoadSpec
@@ -37,7 +37,7 @@ class VisitLoop(ClosedLoop):
         fill: keep the answers in `copies`.
     """
 
-    def __init__(self, wire: Wire, spec: LoadSpec, visits: Attempts, concurrency: int, copies: dict[str, Kept], *,
+    def __init__(self, wire: Wire, spec: LoadSpec, visits: Attempts, concurrency: int, copies: dict[str, CachedCopy], *,
                  fill: bool = False):
         super().__init__(wire, concurrency)
         self.spec, self.visits, self.copies, self.fill = spec, visits, copies, fill
@@ -56,7 +56,7 @@ class VisitLoop(ClosedLoop):
             self._write_down(visit, now)
             self._free(None, now, visit.outcome)
 
-    def _ask(self, connection: Connection | None, due_ns: int, ready_ns: int) -> None:
+    def _ask(self, connection: ConnectionLike | None, due_ns: int, ready_ns: int) -> None:
         visit = Visit(self, due_ns, ready_ns)
         self.on_their_way.add(visit)
         visit.begin()
@@ -78,7 +78,7 @@ class Visit:
         self.outcome = GOOD
         self.n_bytes, self.cache = 0, NO_CACHE
         self.counts = dict.fromkeys(COUNTS, 0)
-        self._page = self.wire.target.path
+        self._page = self.wire.endpoint.path
         self._known: set[str] = set()
         self._waiting: deque[str] = deque()
         self._idle: list[Fetch] = []
@@ -99,12 +99,12 @@ class Visit:
         self.n_bytes += fetch.parser.n_bytes
         if fetch.path == self._page:
             self.first_byte_ns, self.cache = fetch.first_byte_ns, fetch.parser.cache
-        outcome, found = self._judge(fetch, outcome)
+        outcome, references = self._judge(fetch, outcome)
         if self.outcome == GOOD:
             self.outcome = outcome
         if fetch.state == IDLE:
             self._idle.append(fetch)
-        self._want(found)
+        self._want(references)
         self._go_on()
 
     def leave(self) -> None:
@@ -130,18 +130,18 @@ class Visit:
         raw, is_page = bytes(fetch.parser.raw), fetch.path == self._page
         if not (is_page or self.loop.fill or b"text/css" in raw[:2048].lower()):
             return ()  # a picture or a script; there is no need to unpack it
-        answer = read(raw)
-        found = self._references(answer, f"http://{self.wire.target.host}{fetch.path}", is_page)
-        if self.loop.fill and (copy := kept(answer, found)):
+        resource = read(raw)
+        references = self._references(resource, f"http://{self.wire.endpoint.host}{fetch.path}", is_page)
+        if self.loop.fill and (copy := copy_of(resource, references)):
             self.loop.copies[fetch.path] = copy
-        return found
+        return references
 
-    def _references(self, answer: Answer, url: str, is_page: bool) -> tuple[str, ...]:
+    def _references(self, resource: Resource, url: str, is_page: bool) -> tuple[str, ...]:
         if is_page:
-            if self.loop.spec.marker and not answer.text.rstrip().endswith(self.loop.spec.marker):
+            if self.loop.spec.marker and not resource.text.rstrip().endswith(self.loop.spec.marker):
                 raise ValueError("the page lacks its end")
-            return page_links.of_page(answer.text, url)
-        return page_links.of_style_sheet(answer.text, url) if answer.is_style_sheet else ()
+            return page_links.of_page(resource.text, url)
+        return page_links.of_style_sheet(resource.text, url) if resource.is_style_sheet else ()
 
     def _want(self, paths: tuple[str, ...]) -> None:
         """Put what is not there yet on the list."""
@@ -166,7 +166,7 @@ class Visit:
     def _ask(self, path: str) -> None:
         copy = self.loop.copies.get(path)
         more = {"Accept-Encoding": "gzip", **(copy.conditions if copy else {})}
-        self.loop.outgoing.append(request_bytes(self.loop.spec, self.wire.target, path, more))
+        self.loop.outgoing.append(request_bytes(self.loop.spec, self.wire.endpoint, path, more))
         now = clock()
         self._connection(path).request(now, now)
 

@@ -2,12 +2,12 @@
 
 from deploylab.core.errors import MachineError
 from deploylab.machine import choose
-from deploylab.machine.base import Completed, Machine, heard
+from deploylab.machine.base import Completed, Machine, with_address
 from deploylab.machine.local import LocalMachine
 from deploylab.machine.vagrant import VagrantMachine
 
 __all__ = ["Completed", "LocalMachine", "Machine", "OwnMachine", "VagrantMachine", "current",
-           "heard", "lost", "open_machine", "standing"]
+           "with_address", "lost", "open_machine", "standing"]
 
 OwnMachine = VagrantMachine | LocalMachine  # one with a life cycle
 

@@ -25,11 +25,11 @@ class Completed:
         return self.status == 0
 
 
-def heard(machine: "Machine", text: str) -> str:
+def with_address(machine: "Machine", text: str) -> str:
     """A text that says where servers listen, with the address of this machine: loopback where it is this computer.
 
     Example:
-        heard(machine, "0.0.0.0:8000")
+        with_address(machine, "0.0.0.0:8000")
     """
     return text.replace("0.0.0.0:", f"{machine.address}:")
 

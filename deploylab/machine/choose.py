@@ -71,9 +71,9 @@ def choose() -> Choice:
 def _vagrant() -> Choice:
     """Vagrant with the first provider that works, or that can be installed."""
     usable = usable_providers()
-    wanted = os.environ.get("VAGRANT_DEFAULT_PROVIDER", "")
-    if wanted in usable:
-        return Choice("vagrant", wanted, "VAGRANT_DEFAULT_PROVIDER says so")
+    provider = os.environ.get("VAGRANT_DEFAULT_PROVIDER", "")
+    if provider in usable:
+        return Choice("vagrant", provider, "VAGRANT_DEFAULT_PROVIDER says so")
     if usable:
         return Choice("vagrant", usable[0], f"Vagrant and {usable[0]} are installed", _missing("vagrant", usable[0]))
     return _installable()

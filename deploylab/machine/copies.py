@@ -145,7 +145,7 @@ def _as_root(command: list[str], start_new_session: bool = False) -> str:
             nullcontext() if start_new_session else cancel.ended_by(process.terminate):
         out, err = process.communicate()
     if process.returncode:
-        said = err.strip().splitlines()[-1:] or [f"status {process.returncode}"]
-        raise HostError(f"`{command[0]}` failed for the copy of the machine's disk: {said[0]}",
+        errors = err.strip().splitlines()[-1:] or [f"status {process.returncode}"]
+        raise HostError(f"`{command[0]}` failed for the copy of the machine's disk: {errors[0]}",
                         "df -h   make room, then the same command again")
     return out

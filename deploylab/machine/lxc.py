@@ -87,8 +87,8 @@ def root() -> list[str]:
 
 def disk(guest: str) -> Path:
     """The folder that is a guest's disk."""
-    said = subprocess.run(["lxc-config", "lxc.lxcpath"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    return Path(said.stdout.strip() or "/var/lib/lxc", guest, "rootfs")
+    done = subprocess.run(["lxc-config", "lxc.lxcpath"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return Path(done.stdout.strip() or "/var/lib/lxc", guest, "rootfs")
 
 
 def exists(guest: str) -> bool:

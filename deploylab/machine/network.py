@@ -32,8 +32,8 @@ def pip_settings(listing: str | None = None) -> dict[str, str]:
     """
     if bundle.in_use():
         return {"no-index": "true", "find-links": f"{bundle.ON_GUEST}/{bundle.GUEST_WHEELS}"}
-    told = _told(_pip_listing() if listing is None else listing)
-    settings = {key: told[key] for key in PIP_KEYS if key in told}
+    options = _pip_options(_pip_listing() if listing is None else listing)
+    settings = {key: options[key] for key in PIP_KEYS if key in options}
     for key in ("index-url", "extra-index-url"):
         urls = [url for url in settings.pop(key, "").split() if elsewhere(url)]
         settings |= {key: " ".join(urls)} if urls else {}
@@ -50,11 +50,11 @@ def proxies() -> dict[str, str]:
 
 def certificates(folder: Path = CERTIFICATES) -> dict[str, str]:
     """The authorities that this host trusts beside the usual ones: file name and PEM text."""
-    found = {}
+    authorities = {}
     for path in sorted(folder.rglob("*.crt")):
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            found[re.sub(r"[^\w.-]", "_", path.name)] = path.read_text(encoding="ascii")
-    return found
+            authorities[re.sub(r"[^\w.-]", "_", path.name)] = path.read_text(encoding="ascii")
+    return authorities
 
 
 def elsewhere(url: str) -> bool:
@@ -72,7 +72,7 @@ def elsewhere(url: str) -> bool:
         return True
 
 
-def _told(listing: str) -> dict[str, str]:
+def _pip_options(listing: str) -> dict[str, str]:
     """What `pip install` is told, from the list of all settings; values of several lines in one."""
     sections: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
     for line in listing.splitlines():

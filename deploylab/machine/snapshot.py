@@ -31,8 +31,8 @@ class Change:
         return "+" if self.before is None else "-" if self.after is None else "~"
 
     def __str__(self) -> str:
-        said = " -> ".join(text for text in (self.before, self.after) if text is not None)
-        return f"{self.sign} {self.kind}: {self.name}  ({said})"
+        values = " -> ".join(text for text in (self.before, self.after) if text is not None)
+        return f"{self.sign} {self.kind}: {self.name}  ({values})"
 
 
 def take(machine: Machine) -> Snapshot:

@@ -25,7 +25,7 @@ def sample(machine: Machine, patterns: Sequence[str], *, memory: bool = False,
     Raises:
         MachineError: they could not be sampled.
     """
-    flags = [name for name, wanted in (("--memory", memory), ("--counters", counters)) if wanted]
+    flags = [name for name, included in (("--memory", memory), ("--counters", counters)) if included]
     arguments = shlex.join([*flags, *patterns])
     done = machine.run(f"python3 - {arguments}", sudo=True, stdin=Path(guest_sample.__file__).read_bytes())
     if not done.ok:

@@ -18,7 +18,7 @@ WARMUP_S = 0.5
 
 
 @dataclass(frozen=True)
-class Cell:
+class Scenario:
     """One kind of load test: a target, a view, a number of clients."""
 
     target: Target

@@ -14,7 +14,7 @@ from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course
 from deploylab.machine import Machine
 from deploylab.measure import load_test
-from deploylab.measure.bench import Bench, Cell, LoadSettings, opened
+from deploylab.measure.bench import Bench, LoadSettings, Scenario, opened
 from deploylab.measure.config_diff import differences
 from deploylab.provision.on_demand import awake
 from deploylab.results import Session, describe
@@ -112,10 +112,10 @@ def _known(course: Course, a: str, b: str, view: str | None, b_view: str | None)
     return next((one for one in same if one.view == view), same[0] if same else None)
 
 
-def cells(course: Course, contrast: Contrast) -> tuple[Cell, Cell]:
+def cells(course: Course, contrast: Contrast) -> tuple[Scenario, Scenario]:
     """The load on either side."""
-    return (Cell(course.target(contrast.a), course.view(contrast.view), contrast.concurrency),
-            Cell(course.target(contrast.b), course.view(contrast.b_view or contrast.view), contrast.concurrency))
+    return (Scenario(course.target(contrast.a), course.view(contrast.view), contrast.concurrency),
+            Scenario(course.target(contrast.b), course.view(contrast.b_view or contrast.view), contrast.concurrency))
 
 
 def find(machine: Machine, course: Course, contrast: Contrast) -> list[Difference]:

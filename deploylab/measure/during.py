@@ -16,7 +16,7 @@ from deploylab.load import attempts
 from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
 from deploylab.measure import load_test
-from deploylab.measure.bench import Cell, LoadSettings, opened
+from deploylab.measure.bench import LoadSettings, Scenario, opened
 from deploylab.measure.measure import chosen_targets
 from deploylab.results import Session
 from deploylab.results.bins import Bin
@@ -61,7 +61,7 @@ def measure(machine: Machine, course: Course, name: str, act: Callable[[], T], p
     """
     (target,) = chosen_targets(course, course.view(view), [name], [name])
     clients = OPEN_CONNECTIONS if rate_per_s else concurrency or course.view(view).concurrency[0]
-    cell = Cell(target, course.view(view), clients)
+    cell = Scenario(target, course.view(view), clients)
     with opened(machine, course, [target], progress, LoadSettings(seconds=seconds, rate_per_s=rate_per_s),
                 kind="measure", cells=[cell.as_plan()], n_rounds=1, seconds=seconds, stages=[target.stage]) as bench, \
             progress.phase("load", f"{seconds:g} s of load, and one act in the middle"), ThreadPoolExecutor(1) as pool:
@@ -82,7 +82,7 @@ class _Once:
         self.pool, self.act, self.after_s = pool, act, after_s
         self.begun: Future | None = None
 
-    def look(self, seen: load.Progress) -> None:
+    def look(self, seen: load.LoadProgress) -> None:
         """The load has come so far."""
         if self.begun is None and seen.t_s >= self.after_s:
             self.begun = self.pool.submit(self._timed, time.monotonic() - seen.t_s)

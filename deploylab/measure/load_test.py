@@ -18,7 +18,7 @@ from deploylab.core.progress import Progress
 from deploylab.course import Course
 from deploylab.machine import Machine, usage
 from deploylab.measure import setup_request
-from deploylab.measure.bench import Bench, Cell, LoadSettings, machine_fields
+from deploylab.measure.bench import Bench, LoadSettings, Scenario, machine_fields
 from deploylab.provision import converge
 from deploylab.results.record import LoadResult, Run
 
@@ -27,9 +27,9 @@ CALIBRATION_S = 2.0
 LATE_S = 10.0  # a request that we gave up may still be carried out: posts came five seconds after their load
 
 
-def measure(bench: Bench, cell: Cell, *, purpose: str, round_number: int | None = None,
+def measure(bench: Bench, cell: Scenario, *, purpose: str, round_number: int | None = None,
             pair_id: str | None = None, seed: int | None = None,
-            on_progress: Callable[[load.Progress], None] | None = None) -> Run:
+            on_progress: Callable[[load.LoadProgress], None] | None = None) -> Run:
     """One run against one target, appended to the session before it is returned.
 
     Args:
@@ -65,8 +65,8 @@ def measure(bench: Bench, cell: Cell, *, purpose: str, round_number: int | None 
     return run
 
 
-def once(machine: Machine, cell: Cell, how: LoadSettings,
-         on_progress: Callable[[load.Progress], None] | None = None) -> LoadResult:
+def once(machine: Machine, cell: Scenario, how: LoadSettings,
+         on_progress: Callable[[load.LoadProgress], None] | None = None) -> LoadResult:
     """One load test that is kept nowhere, without a warm-up. One that this thread is asked to stop gives what it has.
 
     Raises: as `measure`, but for the results' errors.
@@ -87,10 +87,10 @@ def calibrated(bench: Bench, seconds: float, progress: Progress) -> Bench:
     return replace(bench, how=replace(bench.how, seconds=seconds, ceiling_rps=ceiling_rps))
 
 
-def on_load(progress: Progress, label: str, seconds: float) -> Callable[[load.Progress], None]:
+def on_load(progress: Progress, label: str, seconds: float) -> Callable[[load.LoadProgress], None]:
     """Drive a progress line with the events of one load test."""
 
-    def on_progress(seen: load.Progress) -> None:
+    def on_progress(seen: load.LoadProgress) -> None:
         text = f"{label}: {units.rate(seen.rps)}, {seen.n_errors} failed"
         progress.update(text, min(seen.t_s, seconds), seconds or None)
 
@@ -113,7 +113,7 @@ def _calibrate(bench: Bench) -> float:
     return result.rps
 
 
-def _spec(machine: Machine, cell: Cell, how: LoadSettings, seed: int | None = None,
+def _spec(machine: Machine, cell: Scenario, how: LoadSettings, seed: int | None = None,
           attempts_path: str | None = None) -> load.LoadSpec:
     view = cell.view
     return load.LoadSpec(
@@ -126,7 +126,7 @@ def _spec(machine: Machine, cell: Cell, how: LoadSettings, seed: int | None = No
     )
 
 
-def _asked_before(spec: load.LoadSpec, cell: Cell) -> load.LoadSpec:
+def _asked_before(spec: load.LoadSpec, cell: Scenario) -> load.LoadSpec:
     """The spec with the headers that its clients would have by then."""
     return replace(spec, headers=spec.headers | setup_request.headers(cell.view, spec.url))
 
@@ -141,13 +141,13 @@ def _warm_up(spec: load.LoadSpec, seconds: float) -> load.LoadSpec:
     return replace(spec, duration_s=seconds, seed=seed, slow_clients=0, attempts_path=None)
 
 
-def _await_late(cell: Cell, result: LoadResult) -> None:
+def _await_late(cell: Scenario, result: LoadResult) -> None:
     """Return when what failed is carried out too, where that leaves something behind."""
     if result.errors and cell.view.undo:
         cancel.sleep(LATE_S)
 
 
-def _undo(machine: Machine, cell: Cell) -> None:
+def _undo(machine: Machine, cell: Scenario) -> None:
     """Take away what the load left behind, so that the next one meets the data it met.
 
     Ten thousand new comments would make every page measured later another page.
@@ -158,7 +158,7 @@ def _undo(machine: Machine, cell: Cell) -> None:
         machine.check_output(f"deploylab-manage {target.stage} {own} {cell.view.undo}", sudo=True)
 
 
-def _run(bench: Bench, cell: Cell, result: LoadResult, **more: Any) -> Run:
+def _run(bench: Bench, cell: Scenario, result: LoadResult, **more: Any) -> Run:
     """The engine's result with what only the lab knows."""
     fields = asdict(result)
     if fields["attempts_file"]:  # as seen from runs.jsonl

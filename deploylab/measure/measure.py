@@ -9,7 +9,7 @@ from deploylab.course import Course, Target, View
 from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
 from deploylab.measure import load_test, rounds
-from deploylab.measure.bench import Cell, LoadSettings, opened
+from deploylab.measure.bench import LoadSettings, Scenario, opened
 from deploylab.provision.on_demand import listening
 from deploylab.results import Session, lines
 from deploylab.results.record import Run
@@ -31,7 +31,7 @@ def measure(machine: Machine, course: Course, targets: Sequence[str], view: str,
     chosen = chosen_targets(course, course.view(view), targets, standing)
     # An open loop opens connections as it needs them: few of them would make it wait like a closed one.
     clients = concurrency or (OPEN_CONNECTIONS if rate_per_s else course.view(view).concurrency[0])
-    cells = [Cell(target, course.view(view), clients) for target in chosen]
+    cells = [Scenario(target, course.view(view), clients) for target in chosen]
     runs = []
     with opened(machine, course, chosen, progress, LoadSettings(seconds=seconds, rate_per_s=rate_per_s),
                 kind="measure", cells=[cell.as_plan() for cell in cells], n_rounds=repeats, seconds=seconds,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from deploylab.core.progress import Progress
 from deploylab.course import Course, Stage, Target
 from deploylab.measure import load_test
-from deploylab.measure.bench import Bench, Cell
+from deploylab.measure.bench import Bench, Scenario
 from deploylab.results import Session, lines
 
 
@@ -37,13 +37,13 @@ def measure(bench: Bench, stages: Sequence[Stage], progress: Progress) -> None:
             load_test.measure(bench, cell, purpose="round", round_number=round_number)
 
 
-def cells(course: Course, targets: Sequence[Target]) -> list[Cell]:
+def cells(course: Course, targets: Sequence[Target]) -> list[Scenario]:
     """Every load test that the course lists for these targets."""
-    return [Cell(target, course.view(name), concurrency)
+    return [Scenario(target, course.view(name), concurrency)
             for target in targets for name in target.views for concurrency in course.view(name).concurrency]
 
 
-def rotated(all_cells: list[Cell], round_number: int) -> list[Cell]:
+def rotated(all_cells: list[Scenario], round_number: int) -> list[Scenario]:
     """The cells in the order of one round.
 
     All targets of one view stand next to each other, because neighbours in time share their noise, and
@@ -53,7 +53,7 @@ def rotated(all_cells: list[Cell], round_number: int) -> list[Cell]:
     Args:
         round_number: from 1.
     """
-    groups: dict[tuple[str, int], list[Cell]] = {}
+    groups: dict[tuple[str, int], list[Scenario]] = {}
     for cell in all_cells:
         groups.setdefault((cell.view.name, cell.concurrency), []).append(cell)
     shift = (round_number - 1) % len(groups)
@@ -61,7 +61,7 @@ def rotated(all_cells: list[Cell], round_number: int) -> list[Cell]:
     return [cell for group in turned for cell in (group if round_number % 2 else group[::-1])]
 
 
-def remaining(session: Session, all_cells: list[Cell], n_rounds: int) -> Iterator[tuple[int, Cell]]:
+def remaining(session: Session, all_cells: list[Scenario], n_rounds: int) -> Iterator[tuple[int, Scenario]]:
     """(round, cell) of every run of the plan that has not been made yet, in order."""
     done = session.measured()
     for number in range(1, n_rounds + 1):

@@ -17,7 +17,7 @@ from deploylab.course import Course, Target, View
 from deploylab.load.spec import CLOSED, OPEN_CONNECTIONS
 from deploylab.machine import Machine
 from deploylab.measure import load_test
-from deploylab.measure.bench import Bench, Cell, LoadSettings, machine_fields, opened
+from deploylab.measure.bench import Bench, LoadSettings, Scenario, machine_fields, opened
 from deploylab.measure.measure import chosen_targets
 from deploylab.provision import prepare
 from deploylab.results import Session, describe, lines, stats
@@ -64,16 +64,16 @@ def levels(bench: Bench, target: Target, view: View, progress: Progress) -> None
     with progress.phase("load", f"{target.name} {view.name}: {plan['clients'][0]} to {plan['clients'][-1]} clients"):
         for number in range(1, plan["n_rounds"] + 1):
             for clients in _turned(plan["clients"], number):
-                _measure(bench, Cell(target, view, clients), number, progress)
+                _measure(bench, Scenario(target, view, clients), number, progress)
     if view.visitor:
         progress.say("    no arrival rates: a visitor waits for each page and its files")
         return
     rates = _rates(bench.session)
     with progress.phase("load", f"{target.name} {view.name}: {rates[0]:g} to at most {rates[-1]:g} due a second"):
-        upwards = [run.target_rps for run in _up(bench, Cell(target, view, OPEN_CONNECTIONS), rates, progress)]
+        upwards = [run.target_rps for run in _up(bench, Scenario(target, view, OPEN_CONNECTIONS), rates, progress)]
         for number in range(2, plan["n_rounds"] + 1):
             for rate in _turned(upwards, number):
-                _measure(_at(bench, rate), Cell(target, view, OPEN_CONNECTIONS), number, progress)
+                _measure(_at(bench, rate), Scenario(target, view, OPEN_CONNECTIONS), number, progress)
 
 
 def _rates(session: Session) -> list[float]:
@@ -86,7 +86,7 @@ def _rates(session: Session) -> list[float]:
     return session.plan["rates"]
 
 
-def _up(bench: Bench, cell: Cell, rates: Iterable[float], progress: Progress) -> Iterator[Run]:
+def _up(bench: Bench, cell: Scenario, rates: Iterable[float], progress: Progress) -> Iterator[Run]:
     """The first run of each rate, from the lowest up to where it explodes."""
     n_exploded = 0
     for rate in rates:
@@ -116,7 +116,7 @@ def _turned(loads: Sequence[Any], number: int) -> Sequence[Any]:
     return loads if number % 2 else loads[::-1]
 
 
-def _measure(bench: Bench, cell: Cell, number: int, progress: Progress) -> Run:
+def _measure(bench: Bench, cell: Scenario, number: int, progress: Progress) -> Run:
     """The run of this load and round: the one that is there, or a new one."""
     rate = bench.how.rate_per_s
     for run in bench.session.runs(SWEEP):

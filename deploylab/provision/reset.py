@@ -21,7 +21,7 @@ from deploylab.provision.on_demand import answers
 
 
 @dataclass(frozen=True)
-class Reset:
+class ResetResult:
     """How a machine was reset.
 
     Attributes:
@@ -33,7 +33,7 @@ class Reset:
     copied: int
 
 
-def reset(machine: OwnMachine, course: Course, stage: Stage, progress: Progress) -> Reset:
+def reset(machine: OwnMachine, course: Course, stage: Stage, progress: Progress) -> ResetResult:
     """Make the machine what it was before a stage. All that is on it goes.
 
     Raises:
@@ -54,7 +54,7 @@ def reset(machine: OwnMachine, course: Course, stage: Stage, progress: Progress)
     for one in before:
         if not answers(machine, one):  # nobody starts it at boot
             _prepare(machine, course, one, progress)
-    return Reset(tuple(one.name for one in before), n_copied)
+    return ResetResult(tuple(one.name for one in before), n_copied)
 
 
 def earlier(course: Course, stage: Stage) -> tuple[Stage, ...]:

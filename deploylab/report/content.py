@@ -47,8 +47,8 @@ def of_one_machine(runs: list[Run]) -> tuple[list[Run], list[str]]:
     if len(by_machine) < 2:
         return runs, []
     kept = max(by_machine.values(), key=len)
-    return kept, [f"{units.count(len(some), 'run')} made on another machine ({name}) are left out."
-                  for name, some in by_machine.items() if some is not kept]
+    return kept, [f"{units.count(len(group), 'run')} made on another machine ({name}) are left out."
+                  for name, group in by_machine.items() if group is not kept]
 
 
 def _by_stage(steps: Sequence[stats.Step], runs: Sequence[Run], course: Course,
@@ -56,23 +56,24 @@ def _by_stage(steps: Sequence[stats.Step], runs: Sequence[Run], course: Course,
     """One entry a stage: its headline, a box and a row for each view, its plot."""
     out = []
     for name, group in groupby(steps, key=lambda step: step.stage.stage):
-        some = list(group)
-        before = list(dict.fromkeys(step.before.stage for step in some))
+        stage_steps = list(group)
+        before = list(dict.fromkeys(step.before.stage for step in stage_steps))
         mine = [run for run in runs if run.stage in (name, *before)]
         out.append({
-            "stage": some[0].stage, "before": " or ".join(before), "headline": sentences.headline(some),
-            "cost": sentences.cost(some),
-            "boxes": [_box(step) for step in some], "plot": plots.ratios(some, mine, course, recorded=recorded),
+            "stage": stage_steps[0].stage, "before": " or ".join(before),
+            "headline": sentences.headline(stage_steps), "cost": sentences.cost(stage_steps),
+            "boxes": [_box(step) for step in stage_steps],
+            "plot": plots.ratios(stage_steps, mine, course, recorded=recorded),
         })
     return out
 
 
 def _box(step: stats.Step) -> dict[str, Any]:
-    said, sure = sentences.in_short(step)
-    return {"step": step, "kind": sentences.outcome(step), "where": sentences.where(step), "said": said, "sure": sure,
+    short, sure = sentences.in_short(step)
+    return {"step": step, "kind": sentences.outcome(step), "where": sentences.where(step), "said": short, "sure": sure,
             "note": sentences.note(step), "figures": sentences.beside(step), "sentences": sentences.full(step),
-            "warnings": list(dict.fromkeys(text for found in step.ratios.values() for text in found.warnings
-                                           if found.ratio is not None))}
+            "warnings": list(dict.fromkeys(text for comparison in step.ratios.values() for text in comparison.warnings
+                                           if comparison.ratio is not None))}
 
 
 def _cells(runs: Sequence[Run], course: Course, recorded: bool) -> list[dict[str, Any]]:
@@ -82,7 +83,7 @@ def _cells(runs: Sequence[Run], course: Course, recorded: bool) -> list[dict[str
     names = [*ladder, *dict.fromkeys(run.stage for run in runs if run.stage not in ladder)]
     out = []
     for view, concurrency in stats.cells_of(runs, course):
-        one = {"cells": [(view, concurrency)], "recorded": recorded}
+        options = {"cells": [(view, concurrency)], "recorded": recorded}
         chosen = [summaries[cell] for name in names
                   if (cell := stats.Cell(name, None, view, concurrency)) in summaries]
         drawn = any(summary.cell.stage in ladder for summary in chosen)
@@ -91,25 +92,25 @@ def _cells(runs: Sequence[Run], course: Course, recorded: bool) -> list[dict[str
             "aside": [summary.cell.stage for summary in chosen if summary.cell.stage not in ladder],
             "warned": _warned(chosen),
             "noted": _noted([run for run in runs if (run.view, run.concurrency) == (view, concurrency)]),
-            "ladder": plots.ladder(runs, course, **one) if drawn else None,
-            "latency": plots.latency(runs, course, **one) if drawn else None,
+            "ladder": plots.ladder(runs, course, **options) if drawn else None,
+            "latency": plots.latency(runs, course, **options) if drawn else None,
         })
     return out
 
 
 def _noted(runs: Sequence[Run]) -> dict[str, str]:
     """By stage, what its runs saw beside their figures: requests of a visit, hits of a cache."""
-    said = {name: describe.noted([run for run in runs if run.stage == name]) for name in {run.stage for run in runs}}
-    return {name: text for name, text in sorted(said.items()) if text}
+    texts = {name: describe.noted([run for run in runs if run.stage == name]) for name in {run.stage for run in runs}}
+    return {name: text for name, text in sorted(texts.items()) if text}
 
 
 def _warned(summaries: Sequence[stats.Summary]) -> dict[str, list[str]]:
     """Each warning once, with the stages that it is about."""
-    said: dict[str, list[str]] = {}
+    stages: dict[str, list[str]] = {}
     for summary in summaries:
         for text in summary.warnings:
-            said.setdefault(text, []).append(summary.cell.stage)
-    return said
+            stages.setdefault(text, []).append(summary.cell.stage)
+    return stages
 
 
 def _flags(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -118,8 +119,9 @@ def _flags(runs: Sequence[Run]) -> list[dict[str, Any]]:
     for run in runs:
         for flag in run.flags:
             carried.setdefault(describe.flag_name(flag), []).append((flag, run))
-    return [{"flag": some[0][0], "n": len(some), "on": sorted({f"{run.stage} {run.view}" for _, run in some})}
-            for some in carried.values()]
+    return [{"flag": carriers[0][0], "n": len(carriers),
+             "on": sorted({f"{run.stage} {run.view}" for _, run in carriers})}
+            for carriers in carried.values()]
 
 
 def _how(runs: Sequence[Run], plan: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from deploylab.course import Contrast, Course
 from deploylab.report import plots, sentences
 from deploylab.results import describe
 from deploylab.results.record import Difference, Run
-from deploylab.results.stats import Raced, Summary, differing, raced
+from deploylab.results.stats import ContrastResult, Summary, contrast_result, differing
 
 FAILED = "failed"
 UNSAID = {FAILED, *(describe.METRICS[name][0] for name in ("rps", "p95_ns"))}  # in the short line of a contrast
@@ -38,38 +38,39 @@ def collect(plan: dict[str, Any], runs: Sequence[Run], course: Course, recorded:
         plan: of the session; the contrasts lie in it as they were when they were measured.
         runs: those of pairs.
     """
-    found = all_raced(plan, runs)
-    return {"plot": plots.forest(found, runs, course, recorded=recorded) if found else None,
-            "each": [told(one, course) for one in found], "n_runs": len(runs)}
+    results = contrast_results(plan, runs)
+    return {"plot": plots.forest(results, runs, course, recorded=recorded) if results else None,
+            "each": [in_words(result, course) for result in results], "n_runs": len(runs)}
 
 
-def all_raced(plan: dict[str, Any], runs: Sequence[Run]) -> list[Raced]:
+def contrast_results(plan: dict[str, Any], runs: Sequence[Run]) -> list[ContrastResult]:
     """The contrasts of a session that came out, in its order. Args: as `collect`."""
-    return [one for table in plan.get("contrasts") or [] if (one := _raced(table, plan, runs)) is not None]
+    return [result for table in plan.get("contrasts") or [] if (result := _raced(table, plan, runs)) is not None]
 
 
-def figures(one: Raced) -> list[Figure]:
+def figures(result: ContrastResult) -> list[Figure]:
     """Throughput, latency, costs and failures of both sides; of visits and caches where there are any."""
     def row(metric: str, show) -> Figure:
-        found, name = one.ratios[metric], metric if metric in Summary.__dataclass_fields__ else None
+        comparison, name = result.ratios[metric], metric if metric in Summary.__dataclass_fields__ else None
         a, b = (show(getattr(side, name) if name else side.latency_ns[metric.removesuffix("_ns")])
-                for side in (one.a, one.b))
-        ratio = "" if found.ratio is None else f"{units.factor(found.ratio)} ({units.interval(found.ci95)})"
-        return Figure(describe.metric_name(metric, found.unit), a, b, ratio)
+                for side in (result.a, result.b))
+        ratio = "" if comparison.ratio is None \
+            else f"{units.factor(comparison.ratio)} ({units.interval(comparison.ci95)})"
+        return Figure(describe.metric_name(metric, comparison.unit), a, b, ratio)
 
-    out = [row("rps", lambda x: units.rate(x, one.rps.unit)), row("p50_ns", units.ms), row("p95_ns", units.ms),
+    out = [row("rps", lambda x: units.rate(x, result.rps.unit)), row("p50_ns", units.ms), row("p95_ns", units.ms),
            row("server_cpu_per_request_s", sentences.cpu), row("server_pss_bytes", units.size)]
-    visits = one.a.requests_per_visit is not None or one.b.requests_per_visit is not None
+    visits = result.a.requests_per_visit is not None or result.b.requests_per_visit is not None
     out += [row("requests_per_visit", _plain), row("bytes_per_visit", units.size)] if visits \
         else [row("bytes_per_answer", units.size)]
-    if one.a.hit_ratio is not None or one.b.hit_ratio is not None:
-        out.append(Figure("from a cache", *(_share(side.hit_ratio) for side in (one.a, one.b)), ""))
-    return [*out, Figure(FAILED, *(f"{side.n_failed:,} of {side.n_sent:,}" for side in (one.a, one.b)), "")]
+    if result.a.hit_ratio is not None or result.b.hit_ratio is not None:
+        out.append(Figure("from a cache", *(_share(side.hit_ratio) for side in (result.a, result.b)), ""))
+    return [*out, Figure(FAILED, *(f"{side.n_failed:,} of {side.n_sent:,}" for side in (result.a, result.b)), "")]
 
 
-def shown(found: Difference) -> str:
+def shown(difference: Difference) -> str:
     """One difference: 'gunicorn worker_class: 'sync' → 'gthread''."""
-    return f"{found.name}: {found.a or 'not there'} → {found.b or 'not there'}"
+    return f"{difference.name}: {difference.a or 'not there'} → {difference.b or 'not there'}"
 
 
 def load(contrast: Contrast) -> str:
@@ -86,28 +87,28 @@ def contrast_of(table: dict[str, Any]) -> Contrast:
                        for key, value in table.items() if key in known})
 
 
-def _raced(table: dict[str, Any], plan: dict[str, Any], runs: Sequence[Run]) -> Raced | None:
+def _raced(table: dict[str, Any], plan: dict[str, Any], runs: Sequence[Run]) -> ContrastResult | None:
     contrast = contrast_of(table)
     differences = (plan.get("differences") or {}).get(contrast.name, [])
-    return raced(contrast, [Difference(**one) for one in differences], runs)
+    return contrast_result(contrast, [Difference(**row) for row in differences], runs)
 
 
-def told(one: Raced, course: Course) -> dict[str, Any]:
+def in_words(result: ContrastResult, course: Course) -> dict[str, Any]:
     """One contrast in words, as a template lays it out."""
-    contrast, rows = one.contrast, figures(one)
+    contrast, rows, rps = result.contrast, figures(result), result.rps
     sides = dict.fromkeys((contrast.a, contrast.b))
     return {
-        "name": contrast.name, "contrast": contrast, "load": load(contrast), "kind": sentences.outcome(one),
+        "name": contrast.name, "contrast": contrast, "load": load(contrast), "kind": sentences.outcome(result),
         "heads": (contrast.a, contrast.b) if contrast.a != contrast.b else (contrast.view, contrast.b_view),
         "titles": [f"{name}: {course.target(name).title}" for name in sides if name in _names(course)],
         "brief": [row.short for row in rows if row.name not in UNSAID],
-        "one_thing": one.one_thing, "differing": differing(one.contrast, one.differences),
-        "differences": [shown(found) for found in one.differences], "rps": one.rps,
+        "one_thing": result.one_thing, "differing": differing(result.contrast, result.differences),
+        "differences": [shown(difference) for difference in result.differences], "rps": rps,
         "failed": [f"{side.cell.target}: {describe.failures(side.errors, side.n_sent)}"
-                   for side in (one.a, one.b) if side.n_failed],
-        "verdict": describe.change(one.rps.ratio, one.rps.ci95, unit=one.rps.unit) if one.rps.ratio is not None
-        else f"No ratio: {one.rps.verdict.partition('because ')[2]}",
-        "figures": rows, "warnings": one.warnings,
+                   for side in (result.a, result.b) if side.n_failed],
+        "verdict": describe.change(rps.ratio, rps.ci95, unit=rps.unit) if rps.ratio is not None
+        else f"No ratio: {rps.verdict.partition('because ')[2]}",
+        "figures": rows, "warnings": result.warnings,
     }
 
 

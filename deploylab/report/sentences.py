@@ -7,20 +7,20 @@ from statistics import median
 from deploylab.core import units
 from deploylab.load import in_doubt
 from deploylab.results import describe
-from deploylab.results.stats import Raced, Step, Summary
+from deploylab.results.stats import ContrastResult, Step, Summary
 
 GAIN, LOSS, NONE, UNKNOWN = "gain", "loss", "none", "unknown"
 SYMBOLS = {GAIN: "▲", LOSS: "▼", NONE: "○", UNKNOWN: "–"}
 
 
-def outcome(step: Step | Raced) -> str:
+def outcome(step: Step | ContrastResult) -> str:
     """What a step, or side B of a contrast, did to throughput: a gain, a loss, no difference seen, or unknown."""
-    found = step.rps
-    if found.ratio is None or found.ci95 is None:
+    comparison = step.rps
+    if comparison.ratio is None or comparison.ci95 is None:
         return UNKNOWN
-    if found.ci95[0] <= 1 <= found.ci95[1]:
+    if comparison.ci95[0] <= 1 <= comparison.ci95[1]:
         return NONE
-    return GAIN if found.ratio > 1 else LOSS
+    return GAIN if comparison.ratio > 1 else LOSS
 
 
 def where(step: Step) -> str:
@@ -30,23 +30,24 @@ def where(step: Step) -> str:
 
 def in_short(step: Step) -> tuple[str, str]:
     """Two short lines for a small box: what came out, and how sure it is."""
-    found = step.rps
-    if found.ratio is None:
+    comparison = step.rps
+    if comparison.ratio is None:
         return "no ratio", _why_none(step)
-    if found.ci95 is None:
-        return f"{units.factor(found.ratio)} times", "one pair: no interval"
-    head, _, tail = describe.change(found.ratio, found.ci95, unit=found.unit).partition(" (")
+    if comparison.ci95 is None:
+        return f"{units.factor(comparison.ratio)} times", "one pair: no interval"
+    head, _, tail = describe.change(comparison.ratio, comparison.ci95, unit=comparison.unit).partition(" (")
     if outcome(step) == NONE:
         return "none seen", tail.rstrip(")")
-    return head.removesuffix(f" {found.unit} a second").removesuffix(" as many"), tail.rstrip(")")
+    return head.removesuffix(f" {comparison.unit} a second").removesuffix(" as many"), tail.rstrip(")")
 
 
 def note(step: Step) -> str:
     """What to keep in mind about a box: failures and doubts; often empty."""
     if step.rps.ratio is None:
         return ""
-    parts = [f"{one.cell.stage}: {units.percent(one.failure_share)} failed" for one in (step.a, step.b) if one.n_failed]
-    parts += [f"{one.cell.stage}: in doubt" for one in (step.a, step.b) if in_doubt(list(one.flags))]
+    sides = (step.a, step.b)
+    parts = [f"{side.cell.stage}: {units.percent(side.failure_share)} failed" for side in sides if side.n_failed]
+    parts += [f"{side.cell.stage}: in doubt" for side in sides if in_doubt(list(side.flags))]
     return "; ".join(parts)
 
 
@@ -74,14 +75,14 @@ def headline(steps: Sequence[Step]) -> list[str]:
         many = loads[step.cell.view] > 1
         return f"{step.cell.view} with {units.count(step.cell.concurrency, 'client')}" if many else step.cell.view
 
-    found = {kind: [step for step in steps if outcome(step) == kind] for kind in SYMBOLS}
-    out = _most(found[GAIN], name)
-    out += [f"A loss on {name(step)}: {_change(step)}." for step in sorted(found[LOSS], key=lambda s: s.rps.ratio)]
-    if found[NONE]:
-        views = ", ".join(f"{name(step)} ({in_short(step)[1]})" for step in found[NONE])
+    by_outcome = {kind: [step for step in steps if outcome(step) == kind] for kind in SYMBOLS}
+    out = _most(by_outcome[GAIN], name)
+    out += [f"A loss on {name(step)}: {_change(step)}." for step in sorted(by_outcome[LOSS], key=lambda s: s.rps.ratio)]
+    if by_outcome[NONE]:
+        views = ", ".join(f"{name(step)} ({in_short(step)[1]})" for step in by_outcome[NONE])
         out.append(("" if out else "It bought no throughput that this session could see. ")
                    + f"No difference seen on {views}.")
-    return out + [f"No verdict on {name(step)}: {_why_none(step)}." for step in found[UNKNOWN]]
+    return out + [f"No verdict on {name(step)}: {_why_none(step)}." for step in by_outcome[UNKNOWN]]
 
 
 def cost(steps: Sequence[Step]) -> list[str]:
@@ -94,7 +95,7 @@ def cost(steps: Sequence[Step]) -> list[str]:
     before, now = (_memory([getattr(step, side) for step in steps]) for side in ("a", "b"))
     if before and now:
         out.append(f"Memory (PSS): {units.size(before)} before, {units.size(now)} now.")
-    ratios = [found.ratio for step in steps if (found := step.ratios["server_cpu_per_request_s"]).ratio]
+    ratios = [comparison.ratio for step in steps if (comparison := step.ratios["server_cpu_per_request_s"]).ratio]
     if ratios:
         low, high = units.factor(min(ratios)), units.factor(max(ratios))
         out.append(f"Server CPU a request: {low if low == high else f'{low} to {high}'} times.")
@@ -115,9 +116,9 @@ def full(step: Step) -> list[str]:
     out.append(f"Failures: {describe.failures(step.b.errors, step.b.n_sent)} on {stage}, "
                f"{describe.failures(step.a.errors, step.a.n_sent)} on {step.before.stage}.")
     for metric in ("server_cpu_per_request_s", "server_pss_bytes"):
-        if (found := step.ratios[metric]).ratio is not None:
-            said = describe.change(found.ratio, found.ci95, metric, found.unit)
-            out.append(f"{_capital(describe.METRICS[metric][0])}: {said}.")
+        if (comparison := step.ratios[metric]).ratio is not None:
+            text = describe.change(comparison.ratio, comparison.ci95, metric, comparison.unit)
+            out.append(f"{_capital(describe.METRICS[metric][0])}: {text}.")
     return out
 
 
@@ -151,14 +152,14 @@ def _most(steps: list[Step], name: Callable[[Step], str]) -> list[str]:
 
 def _memory(summaries: list[Summary]) -> float | None:
     """The median over the views, in bytes."""
-    there = [one.server_pss_bytes for one in summaries if one.server_pss_bytes]
+    there = [summary.server_pss_bytes for summary in summaries if summary.server_pss_bytes]
     return median(there) if there else None
 
 
 def _failed(steps: Sequence[Step]) -> str:
     if not any(step.a.n_failed or step.b.n_failed for step in steps):
         return "none, before or now"
-    before, now = ((sum(one.n_failed for one in side), sum(one.n_sent for one in side))
+    before, now = ((sum(summary.n_failed for summary in side), sum(summary.n_sent for summary in side))
                    for side in ([step.a for step in steps], [step.b for step in steps]))
     return f"{before[0]:,} of {before[1]:,} requests before, {now[0]:,} of {now[1]:,} now"
 

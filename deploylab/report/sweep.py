@@ -29,7 +29,7 @@ class Swept:
     closed: tuple[stats.Level, ...]
     arrivals: tuple[stats.Level, ...]
     knee: stats.Knee
-    carried: stats.Carried
+    carried: stats.Capacity
 
     def to_json(self) -> dict[str, Any]:
         """What `--json` prints of it."""
@@ -50,7 +50,7 @@ def swept(session: Session) -> Swept:
     closed, arrivals = (tuple(stats.levels(runs, mode)) for mode in (CLOSED, OPEN))
     limit_ns = int(plan["limit_ms"] * NS_PER_MS)
     return Swept(target=plan["target"], view=plan["view"], limit_ns=limit_ns, closed=closed, arrivals=arrivals,
-                 knee=stats.knee(closed), carried=stats.carries(arrivals, limit_ns))
+                 knee=stats.knee(closed), carried=stats.capacity(arrivals, limit_ns))
 
 
 def lines(found: Swept) -> list[str]:

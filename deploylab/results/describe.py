@@ -171,15 +171,15 @@ def noted(runs: Sequence[LoadResult]) -> str:
     """
     parts = []
     if visits := [run for run in runs if run.unit == "visits"]:
-        asked, n_bytes, same, own = (fmean(run.notes.get(f"{name}_per_visit", 0) for run in visits)
-                                     for name in ("requests", "bytes", "not_modified", "from_cache"))
-        parts.append(f"{_mean(asked, 'request')} and {units.size(n_bytes)} a visit")
+        requests, n_bytes, same, own = (fmean(run.notes.get(f"{name}_per_visit", 0) for run in visits)
+                                        for name in ("requests", "bytes", "not_modified", "from_cache"))
+        parts.append(f"{_mean(requests, 'request')} and {units.size(n_bytes)} a visit")
         parts += [f"{_mean(same)} answered 304"] if same else []
         parts += [f"{_mean(own, 'file')} from its own cache"] if own else []
     if ratios := [run.hit_ratio for run in runs if run.hit_ratio is not None]:
         pages = " of its pages" if visits else ""
         parts.append(f"{units.percent(fmean(ratios))}{pages} from the server's cache")
-    return ", ".join([*parts, *([said] if (said := behind(runs)) else [])])
+    return ", ".join([*parts, *([text] if (text := behind(runs)) else [])])
 
 
 def behind(runs: Sequence[LoadResult]) -> str:
@@ -188,10 +188,10 @@ def behind(runs: Sequence[LoadResult]) -> str:
     Example: '2.4 database queries a request, 44 % of the application's lookups found in its cache'
     """
     parts = []
-    if asked := [run.db_queries_per_request for run in runs if run.db_queries_per_request is not None]:
-        parts.append(f"{_mean(fmean(asked), 'database query')} a {runs[0].unit[:-1]}")
-    if found := [run.app_cache_hit_ratio for run in runs if run.app_cache_hit_ratio is not None]:
-        parts.append(f"{units.percent(fmean(found))} of the application's lookups found in its cache")
+    if queries := [run.db_queries_per_request for run in runs if run.db_queries_per_request is not None]:
+        parts.append(f"{_mean(fmean(queries), 'database query')} a {runs[0].unit[:-1]}")
+    if ratios := [run.app_cache_hit_ratio for run in runs if run.app_cache_hit_ratio is not None]:
+        parts.append(f"{units.percent(fmean(ratios))} of the application's lookups found in its cache")
     return ", ".join(parts)
 
 
@@ -204,7 +204,7 @@ def _mean(x: float, noun: str = "") -> str:
 
 def flags_in(runs: Sequence[Run], but: Sequence[str] = ()) -> list[str]:
     """Each flag but these with how many of the runs carry it, in words; empty is good."""
-    carried = [{flag_name(one) for one in run.flags} for run in runs]
-    names = [name for name in dict.fromkeys(flag_name(one) for run in runs for one in run.flags) if name not in but]
+    carried = [{flag_name(text) for text in run.flags} for run in runs]
+    names = [name for name in dict.fromkeys(flag_name(text) for run in runs for text in run.flags) if name not in but]
     of_all = units.count(len(runs), "run")
-    return [f"{flag(name)} ({sum(name in one for one in carried)} of {of_all})" for name in names]
+    return [f"{flag(name)} ({sum(name in flags for flags in carried)} of {of_all})" for name in names]

@@ -155,9 +155,9 @@ class Run(LoadResult):
         except ValueError as error:
             raise ResultsError(f"A result line is not valid JSON: {error}") from error
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-            seen = data.get("schema") if isinstance(data, dict) else type(data).__name__
+            schema = data.get("schema") if isinstance(data, dict) else type(data).__name__
             raise ResultsError(
-                f"A result has schema {seen}; this version reads schema {SCHEMA}.",
+                f"A result has schema {schema}; this version reads schema {SCHEMA}.",
                 "measure again with this version, or read it with the one that wrote it",
             )
         known = {f.name for f in fields(cls)}

@@ -181,8 +181,8 @@ def sessions() -> list[Session]:
 
 def recorded() -> list[Session]:
     """The sessions that ship with the course, the oldest first."""
-    found = {one.id: one for place in reversed(_recorded_dirs()) for one in _sessions_in(place)}
-    return sorted(found.values(), key=_age)
+    by_id = {session.id: session for place in reversed(_recorded_dirs()) for session in _sessions_in(place)}
+    return sorted(by_id.values(), key=_age)
 
 
 def latest() -> Session | None:
@@ -219,13 +219,13 @@ def _recorded_dirs() -> list[Path]:
 
 
 def _sessions_in(folder: Path) -> list[Session]:
-    found = []
+    readable = []
     for plan_file in folder.glob("*/session.json"):
         try:
-            found.append(Session(plan_file.parent, _read_plan(plan_file)))
+            readable.append(Session(plan_file.parent, _read_plan(plan_file)))
         except ResultsError as error:
             warnings.warn(error.what, DamagedResults, stacklevel=3)
-    return sorted(found, key=_age)
+    return sorted(readable, key=_age)
 
 
 def _age(session: Session) -> tuple[str, str]:

@@ -13,7 +13,7 @@ import pytest
 from lab_helpers import environ, make_clone
 
 from deploylab import bootstrap
-from deploylab.bootstrap import environment, get_pip, progress
+from deploylab.bootstrap import clone, environment, get_pip, progress
 from deploylab.core.errors import HostError
 
 
@@ -26,8 +26,8 @@ def bare(tmp_path) -> Path:
 @pytest.fixture
 def builder(bare, monkeypatch) -> environment.Builder:
     """What makes `.venv`, with nothing made yet; the functions under test look into `bare`."""
-    monkeypatch.setattr(bootstrap, "ROOT", str(bare))
-    made = environment.Builder("core", ["status"], progress.Progress(), 0)
+    monkeypatch.setattr(clone, "ROOT", str(bare))
+    made = environment.Builder("core", ["status"], progress.StatusLine(), 0)
     made.log.parent.mkdir(parents=True)
     made.log.write_text("")
     return made
@@ -36,19 +36,19 @@ def builder(bare, monkeypatch) -> environment.Builder:
 def test_the_stamp_follows_everything_it_depends_on(builder, bare, monkeypatch):
     (bare / ".venv/bin").mkdir(parents=True)
     (bare / ".venv/bin/python").symlink_to(sys.executable)
-    Path(bootstrap.stamp_path("test")).write_text(bootstrap.stamp_text("test"))
-    assert bootstrap.is_ready("test")
-    assert not bootstrap.is_ready("core")
+    Path(clone.stamp_path("test")).write_text(clone.stamp_text("test"))
+    assert clone.is_ready("test")
+    assert not clone.is_ready("core")
     (bare / "sample_app").mkdir()
     for name in ("constraints.txt", "pyproject.toml", "sample_app/requirements.txt"):
-        before = bootstrap.read(str(bare / name))
+        before = clone.read(str(bare / name))
         (bare / name).write_text(before + "\n# changed\n")
-        assert not bootstrap.is_ready("test"), name
+        assert not clone.is_ready("test"), name
         (bare / name).write_text(before)
-        assert bootstrap.is_ready("test") == (name != "sample_app/none")
+        assert clone.is_ready("test") == (name != "sample_app/none")
     (bare / ".venv/bin/python").unlink()
     (bare / ".venv/bin/python").symlink_to("/nonexistent/python3")  # the Python it was made from is gone
-    assert not bootstrap.is_ready("test")
+    assert not clone.is_ready("test")
 
 
 @pytest.mark.parametrize("broken", ["absent", "a file", "dangling", "no pip"])
@@ -194,9 +194,9 @@ def test_an_extra_may_name_another(builder, bare):
     (bare / "pyproject.toml").write_text(f'{text}notebooks = ["b"]\ntest = ["deploylab[notebooks]", "c"]\n')
     (bare / "sample_app").mkdir()
     (bare / "sample_app/requirements.txt").write_text("Django\n")
-    assert environment.wanted("core") == environment.wanted("site") == ["a"]
-    assert environment.wanted("open") == ["a", "b"]
-    assert environment.wanted("test") == ["a", "b", "c", "-r", str(bare / "sample_app/requirements.txt")]
+    assert environment.requirements("core") == environment.requirements("site") == ["a"]
+    assert environment.requirements("open") == ["a", "b"]
+    assert environment.requirements("test") == ["a", "b", "c", "-r", str(bare / "sample_app/requirements.txt")]
 
 
 def test_pips_lines_become_one(builder):

@@ -26,7 +26,7 @@ from deploylab.core.progress import Progress
 from deploylab.load import LoadSpec
 from deploylab.machine import lock, lxc
 from deploylab.measure import full_run, load_test
-from deploylab.measure.bench import Bench, Cell, LoadSettings
+from deploylab.measure.bench import Bench, LoadSettings, Scenario
 from deploylab.provision import checks, converge, on_demand
 
 COURSE = courses.load()
@@ -151,8 +151,8 @@ def bench(stands, tmp_path, monkeypatch):
     return replace(bench, how=replace(bench.how, seconds=4.0))
 
 
-def cell() -> Cell:
-    return Cell(STAGE, COURSE.view("hello"), 4)
+def cell() -> Scenario:
+    return Scenario(STAGE, COURSE.view("hello"), 4)
 
 
 @pytest.mark.thorough

@@ -33,7 +33,7 @@ class Worker:
 
     def _run(self, work):
         try:
-            with self.stop.heard():
+            with self.stop.listening():
                 self.out = work()
         except BaseException as error:
             self.error = error
@@ -63,7 +63,7 @@ def test_asking_once_interrupts_once_so_that_cleaning_up_is_left_alone():
 def test_asked_before_it_begins_to_wait_it_does_not_wait():
     stop = Stop()
     stop.ask()
-    with stop.heard(), pytest.raises(KeyboardInterrupt):
+    with stop.listening(), pytest.raises(KeyboardInterrupt):
         shell.run(SHELL, f"sleep {LONG_S}")
 
 
@@ -112,7 +112,7 @@ def test_a_load_is_ended_and_gives_what_it_has_where_that_is_wanted(server, run)
 
 def test_a_fault_is_told_where_nobody_asked():
     stop = Stop()
-    with stop.heard(), pytest.raises(OSError, match="broken"), cancel.ended_by(lambda: None):
+    with stop.listening(), pytest.raises(OSError, match="broken"), cancel.ended_by(lambda: None):
         raise OSError("broken")
 
 

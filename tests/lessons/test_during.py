@@ -24,8 +24,8 @@ MS = 1_000_000
 COURSE = courses.load()
 
 
-def seen(t_s: float) -> load.Progress:
-    return load.Progress(t_s=t_s, n_sent=0, n_ok=0, n_errors=0, rps=0.0, p50_ns=None)
+def seen(t_s: float) -> load.LoadProgress:
+    return load.LoadProgress(t_s=t_s, n_sent=0, n_ok=0, n_errors=0, rps=0.0, p50_ns=None)
 
 
 def test_the_act_is_done_once_and_while_the_load_goes_on():

@@ -46,7 +46,7 @@ def test_a_stopped_cell_leaves_nothing_behind(tmp_path):
     stop, ended = cancel.Stop(), []
 
     def work():
-        with stop.heard():
+        with stop.listening():
             try:
                 host_shell.run(f"echo $$ > {tmp_path}/pid; sleep 100 & wait", tmp_path)
             except KeyboardInterrupt:

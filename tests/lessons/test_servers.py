@@ -21,7 +21,7 @@ from waiting import until
 from deploylab import load
 from deploylab.core import paths
 from deploylab.core.errors import DeployLabError, HostError, LoadError
-from deploylab.lessons.display.source import shown_source
+from deploylab.lessons.display.program import shown_source
 from deploylab.lessons.servers import cores, race, visitors
 from deploylab.lessons.servers import process as children
 from deploylab.lessons.servers.cores import Cores

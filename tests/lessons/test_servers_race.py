@@ -12,7 +12,7 @@ from deploylab import course as courses
 from deploylab import load
 from deploylab.core.errors import ResultsError
 from deploylab.lessons import predictions, recording
-from deploylab.lessons.answers import Visit, Visits
+from deploylab.lessons.answers import ServedVisit, Visits
 from deploylab.lessons.backend import Desk
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live
@@ -142,7 +142,7 @@ def test_each_visitor_is_told_who_served_them():
 
 
 def test_visits_are_shown_from_their_answer_alone():
-    answer = Visits(visits=tuple(Visit(ns=ns, by="process 1, MainThread") for ns in (50_000_000, 150_000_000)))
+    answer = Visits(visits=tuple(ServedVisit(ns=ns, by="process 1, MainThread") for ns in (50_000_000, 150_000_000)))
     seen = visitors.shown_visits(answer, "blocking, wait", "RECORDED somewhere")
     assert "the last of 2 visitors waited 3.0 times as long as the first" in seen.text
     assert "RECORDED somewhere" in seen._repr_html_() and seen._repr_html_().count("<tr>") == 3

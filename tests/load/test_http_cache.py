@@ -66,11 +66,12 @@ def test_how_long_a_copy_is_good(fields, seconds):
 
 
 def test_what_is_kept():
-    answer = http_cache.Answer(headers(ETag='"1"', Cache_Control="max-age=86401"), b"")
-    assert http_cache.kept(answer, ("/a",)) == http_cache.Kept(True, {"If-None-Match": '"1"'}, ("/a",))
-    answer = http_cache.Answer(headers(Last_Modified="then", Cache_Control="max-age=86400"), b"")
-    assert http_cache.kept(answer, ()) == http_cache.Kept(False, {"If-Modified-Since": "then"}, ())
-    assert http_cache.kept(http_cache.Answer(headers(ETag='"1"', Cache_Control="private, no-store"), b""), ()) is None
+    resource = http_cache.Resource(headers(ETag='"1"', Cache_Control="max-age=86401"), b"")
+    assert http_cache.copy_of(resource, ("/a",)) == http_cache.CachedCopy(True, {"If-None-Match": '"1"'}, ("/a",))
+    resource = http_cache.Resource(headers(Last_Modified="then", Cache_Control="max-age=86400"), b"")
+    assert http_cache.copy_of(resource, ()) == http_cache.CachedCopy(False, {"If-Modified-Since": "then"}, ())
+    resource = http_cache.Resource(headers(ETag='"1"', Cache_Control="private, no-store"), b"")
+    assert http_cache.copy_of(resource, ()) is None
 
 
 def test_an_answer_is_read_whatever_its_framing():

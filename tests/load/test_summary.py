@@ -7,7 +7,7 @@ import pytest
 from deploylab.load import flags
 from deploylab.load.attempts import NONE, OUTCOMES, Attempts, read
 from deploylab.load.spec import LoadSpec
-from deploylab.load.summary import Seen, latencies, percentile, summarise
+from deploylab.load.summary import RawResult, latencies, percentile, summarise
 
 S = 1_000_000_000
 URL = "http://127.0.0.1:8000/"
@@ -20,9 +20,9 @@ def seen(rows, **fields):
     attempts = Attempts()
     for row in rows:
         attempts.add(row)
-    return Seen(**{"attempts": attempts, "zero_ns": 100 * S, "zero_utc": datetime(2026, 1, 1, tzinfo=UTC),
-                   "opened_ns": 102 * S, "closed_ns": 112 * S, "client_cpu_s": 1.0, "seed": None,
-                   "concurrency": 1, **fields})
+    return RawResult(**{"attempts": attempts, "zero_ns": 100 * S, "zero_utc": datetime(2026, 1, 1, tzinfo=UTC),
+                        "opened_ns": 102 * S, "closed_ns": 112 * S, "client_cpu_s": 1.0, "seed": None,
+                        "concurrency": 1, **fields})
 
 
 def row(begin_s, end_s, outcome="ok", due_s=None, ready_s=None, n_bytes=100):

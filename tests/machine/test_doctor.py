@@ -196,7 +196,7 @@ def test_this_computer_is_looked_at_and_the_status_says_what_came_out(lab, tmp_p
     done = lab("doctor", "--json", "--share", DEPLOYLAB_RESULTS=str(tmp_path))
     seen = json.loads(done.stdout)
     assert [one["name"] for one in seen["findings"]][:3] == ["system", "Python", "Vagrant"]
-    assert len(seen["findings"]) == len(doctor.LOOKS)
+    assert len(seen["findings"]) == len(doctor.PROBES)
     problems = [one for one in seen["findings"] if one["state"] == PROBLEM]
     assert done.returncode == (1 if problems else 0) and seen["ready"] is not bool(problems)
     assert all(one["cure"] for one in problems)

@@ -14,7 +14,7 @@ from pyinfra.facts.systemd import SystemdEnabled, SystemdStatus
 from deploylab import course as courses
 from deploylab.core import paths
 from deploylab.core.errors import HostError
-from deploylab.machine import LocalMachine, VagrantMachine, box, choose, heard, local
+from deploylab.machine import LocalMachine, VagrantMachine, box, choose, local, with_address
 from deploylab.publish.bundle import making
 
 TESTS = paths.ROOT / "tests"
@@ -146,5 +146,5 @@ def test_a_container_is_known_by_its_marks(monkeypatch, marks, word):
 
 def test_what_a_lesson_types_listens_on_this_machine_as_everything_does():
     typed = "runserver --noreload 0.0.0.0:8000"
-    assert heard(LocalMachine(), typed) == "runserver --noreload 127.0.0.1:8000"
-    assert heard(VagrantMachine("lxc"), typed) == typed
+    assert with_address(LocalMachine(), typed) == "runserver --noreload 127.0.0.1:8000"
+    assert with_address(VagrantMachine("lxc"), typed) == typed

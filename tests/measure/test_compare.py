@@ -22,7 +22,7 @@ MORE = Difference(name="nginx gzip", a="off in http", b="on in http")
 
 
 def came_out(differences=(PART,), of=ONE, **other):
-    return stats.raced(of, differences, synthetic.pairs(of, **other))
+    return stats.contrast_result(of, differences, synthetic.pairs(of, **other))
 
 
 # ------------------------------------------------------------------ what came out
@@ -42,24 +42,24 @@ def test_bytes_that_are_equal_every_time_are_no_suspicion():
 
 def test_runs_of_other_pairs_are_passed_over():
     other = synthetic.pairs(synthetic.contrast(name="other"), ratio=9)
-    assert stats.raced(ONE, [], [*other, *synthetic.pairs(ONE)]).rps.n_pairs == 5
-    assert stats.raced(ONE, [], other) is None
+    assert stats.contrast_result(ONE, [], [*other, *synthetic.pairs(ONE)]).rps.n_pairs == 5
+    assert stats.contrast_result(ONE, [], other) is None
 
 
 def test_one_side_only_is_nothing_yet():
-    assert stats.raced(ONE, [PART], synthetic.pairs(ONE)[:1]) is None
+    assert stats.contrast_result(ONE, [PART], synthetic.pairs(ONE)[:1]) is None
 
 
 def test_of_a_pair_begun_twice_the_last_halves_count():
     runs = synthetic.pairs(ONE, n=3)
     stale = replace(runs[0], rps=1e6, run_id="stale")
-    assert stats.raced(ONE, [PART], [stale, *runs]).ratios == stats.raced(ONE, [PART], runs).ratios
+    assert stats.contrast_result(ONE, [PART], [stale, *runs]).ratios == stats.contrast_result(ONE, [PART], runs).ratios
 
 
 def test_two_views_of_one_server_are_compared_only_when_told():
     of = synthetic.contrast(a="nginx", b="nginx", view="asset", b_view="asset_again", concurrency=10)
     runs = synthetic.pairs(of, ratio=3)
-    found = stats.raced(of, [], runs)
+    found = stats.contrast_result(of, [], runs)
     assert found.rps.verdict.startswith("nginx asset_again against nginx asset: 3.")
     a, b = ([run for run in runs if run.view == view] for view in ("asset", "asset_again"))
     with pytest.raises(DeployLabError, match="their view differs"):
@@ -70,7 +70,7 @@ def test_two_views_of_one_server_are_compared_only_when_told():
 
 def test_a_server_against_itself_shows_the_noise():
     of = synthetic.contrast(a="nginx", b="nginx", parts=(), differs="")
-    found = stats.raced(of, [], synthetic.pairs(of, ratio=1.0))
+    found = stats.contrast_result(of, [], synthetic.pairs(of, ratio=1.0))
     assert found.rps.n_pairs == 5 and found.rps.ratio == pytest.approx(1, rel=0.1) and not found.one_thing
     assert "noise of the machine" in stats.differing(of, [])
 
@@ -111,7 +111,7 @@ def test_one_thing_is_said_only_where_nothing_else_differs():
 
 def test_without_the_course_s_word_a_single_difference_is_the_one_thing():
     of = synthetic.contrast(parts=(), differs="")
-    assert stats.raced(of, [MORE], synthetic.pairs(of)).one_thing
+    assert stats.contrast_result(of, [MORE], synthetic.pairs(of)).one_thing
     assert stats.differing(of, [MORE]) == "They differ in one thing: nginx gzip, off in http → on in http."
     assert "in 2 things: the number is the worth of the step" in stats.differing(of, [PART, MORE])
 

@@ -132,7 +132,7 @@ def test_threads_answer_a_waiting_page_more_often(finished):
     for name in ("threads", "worker-class"):
         one = next(one for one in courses.load().contrasts if one.name == name)
         few, many = ([run.rps for run in side] for side in stats.sides(one, runs))
-        assert max(many) > 2 * max(few), stats.raced(one, [], runs).rps.verdict
+        assert max(many) > 2 * max(few), stats.contrast_result(one, [], runs).rps.verdict
 
 
 def test_what_slept_before_sleeps_again(finished, machine):

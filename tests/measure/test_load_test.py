@@ -9,7 +9,7 @@ from deploylab import course as courses
 from deploylab.load.allowed import resolve
 from deploylab.load.request import requests
 from deploylab.measure import load_test, rounds
-from deploylab.measure.bench import Cell, LoadSettings, free_cpus
+from deploylab.measure.bench import LoadSettings, Scenario, free_cpus
 from deploylab.results import Session
 
 
@@ -19,7 +19,7 @@ def all_cells():
     return rounds.cells(course, list(course.stages))
 
 
-def labels(cells: list[Cell]) -> list[str]:
+def labels(cells: list[Scenario]) -> list[str]:
     return [cell.label for cell in cells]
 
 
@@ -75,7 +75,7 @@ def test_the_generator_gets_the_processors_that_the_guest_does_not_use():
 def test_a_cell_names_itself():
     course = courses.load()
     stage = course.stages[0]
-    assert Cell(stage, course.view("wait"), 32).label == f"{stage.name} wait c=32"
+    assert Scenario(stage, course.view("wait"), 32).label == f"{stage.name} wait c=32"
 
 
 class NoMachine:
@@ -94,7 +94,7 @@ def spec(tmp_path, monkeypatch):
     course = courses.load()
 
     def make(view_name, seed=None, **how):
-        cell = Cell(course.stages[0], course.view(view_name), 10)
+        cell = Scenario(course.stages[0], course.view(view_name), 10)
         return load_test._spec(NoMachine(), cell, LoadSettings(seconds=1, **how), seed, str(tmp_path / "attempts.gz"))
 
     return make

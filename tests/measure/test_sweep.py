@@ -38,7 +38,7 @@ def due(rate, p99_ms=50, n_failed=0, p95_ms=40, **other):
 
 
 def carries(*runs):
-    return stats.carries(stats.levels(runs, "open"), LIMIT_NS)
+    return stats.capacity(stats.levels(runs, "open"), LIMIT_NS)
 
 
 # ------------------------------------------------------------------------------------- what it says
@@ -101,7 +101,7 @@ def test_a_percentile_that_one_run_cannot_carry_is_not_shown_for_the_others():
 def test_repeats_of_a_rate_are_one_level():
     levels = stats.levels([due(50, ms) for ms in (90, 300, 95)], "open")
     assert [level.summary.n_runs for level in levels] == [3]
-    assert stats.carries(levels, LIMIT_NS).level.load == 50
+    assert stats.capacity(levels, LIMIT_NS).level.load == 50
 
 
 # ------------------------------------------------------------------------------------ what it measures

@@ -10,7 +10,7 @@ from deploylab.core.errors import CheckError, CourseError
 from deploylab.machine import Completed
 from deploylab.provision import checks
 from deploylab.provision.checks import Check, base, delivery, system, trouble, web
-from deploylab.provision.checks.base import Answer, Look
+from deploylab.provision.checks.base import Look, Response
 
 COURSE = courses.load()
 NGINX = COURSE.stage("nginx")
@@ -74,7 +74,7 @@ class Scripted:
 
 def look(workers=None, target=NGINX, **answers) -> Look:
     look = Look(Scripted(**answers), COURSE, target)
-    look.page = Answer(200, {"Server": "nginx"}, "<html></html>\n")  # no network in these tests
+    look.page = Response(200, {"Server": "nginx"}, "<html></html>\n")  # no network in these tests
     if workers is not None:
         look.workers = workers
     return look
@@ -85,9 +85,9 @@ def test_workers_that_lie_waiting_are_waited_for_and_those_that_are_missing_not_
     def seen(n_alone: int) -> dict:
         asked = itertools.count()
 
-        def get(self, path) -> Answer:
+        def get(self, path) -> Response:
             number = next(asked)
-            return Answer(200, {"X-Process": f"{1 + (number > n_alone and number % 2)}/{number // 2 % 8}"}, "")
+            return Response(200, {"X-Process": f"{1 + (number > n_alone and number % 2)}/{number // 2 % 8}"}, "")
 
         monkeypatch.setattr(Look, "get", get)
         return look().workers
@@ -177,15 +177,15 @@ CSS = "/static/site.0123456789ab.css"
 FOR_EVER = {"Cache-Control": "max-age=31536000, immutable", "ETag": '"1"'}
 
 
-def answering(target, answers: dict[str, Answer | list[Answer]], **machine) -> Look:
+def answering(target, answers: dict[str, Response | list[Response]], **machine) -> Look:
     """A look at a target that answers so; a list: one after the other, the last one for ever."""
     seen = look(target=target, **machine)
 
     def get(path, **headers):
-        found = answers.get(path, Answer(404, {}, ""))
+        found = answers.get(path, Response(404, {}, ""))
         if isinstance(found, list):
             found = found.pop(0) if len(found) > 1 else found[0]
-        return Answer(304, {}, "") if headers.get("If_None_Match") == found.headers.get("ETag", "-") else found
+        return Response(304, {}, "") if headers.get("If_None_Match") == found.headers.get("ETag", "-") else found
 
     seen.get = get
     return seen
@@ -202,8 +202,8 @@ def with_checks(**expect):
     (CSS, {"Cache-Control": FOR_EVER["Cache-Control"]}, "200, not 304"),
 ])
 def test_names_for_ever(reference, headers, word):
-    seen = answering(NGINX, {CSS: Answer(200, headers, ""), reference: Answer(200, headers, "")})
-    seen.page = Answer(200, {}, f'<link rel="stylesheet" href="{reference}"></html>')
+    seen = answering(NGINX, {CSS: Response(200, headers, ""), reference: Response(200, headers, "")})
+    seen.page = Response(200, {}, f'<link rel="stylesheet" href="{reference}"></html>')
     said = delivery.hashed(seen)
     assert said.ok is (word is None) and (said.ok or word in said.seen)
 
@@ -216,24 +216,24 @@ def test_names_for_ever(reference, headers, word):
 def test_how_a_file_was_compressed_shows_in_its_answer(headers, is_so):
     path = COURSE.view("asset").path
     for wanted in ("ahead", "on the fly", "never"):
-        said = delivery.compressed(answering(with_checks(compressed=wanted), {path: Answer(200, headers, "")}))
+        said = delivery.compressed(answering(with_checks(compressed=wanted), {path: Response(200, headers, "")}))
         assert said.ok is (wanted == is_so)
 
 
-HIT, MISS = (Answer(200, {"X-Cache": word}, "") for word in ("HIT", "MISS"))
+HIT, MISS = (Response(200, {"X-Cache": word}, "") for word in ("HIT", "MISS"))
 
 
 @pytest.mark.parametrize(("by", "inside", "pages", "wait", "word"), [
     ("app", True, [MISS, HIT], MISS, None),
     ("front", False, [MISS, HIT], MISS, None),
-    ("nobody", False, [Answer(200, {}, "")], MISS, None),
+    ("nobody", False, [Response(200, {}, "")], MISS, None),
     ("front", False, [MISS], MISS, "X-Cache: MISS, kept by nobody"),
-    ("front", False, [Answer(200, {}, "")], MISS, "X-Cache: nothing, kept by nobody"),
+    ("front", False, [Response(200, {}, "")], MISS, "X-Cache: nothing, kept by nobody"),
     ("front", False, [MISS, HIT], HIT, "no-store"),
     ("front", True, [MISS, HIT], MISS, "kept by the application"),
     ("app", False, [MISS, HIT], MISS, "kept by the server in front"),
     ("nobody", True, [MISS, HIT], MISS, "kept by the application"),
-    ("front", False, [Answer(502, {}, "")], MISS, "gave 502"),
+    ("front", False, [Response(502, {}, "")], MISS, "gave 502"),
 ])
 def test_who_keeps_whole_pages(by, inside, pages, wait, word, monkeypatch):
     monkeypatch.setattr(delivery, "PAUSE_S", 0)
@@ -253,8 +253,8 @@ MADE = 'HTTP/1.1 200 OK\r\nETag: "{}"\r\nCache-Control: public, max-age=0\r\n'
 def test_a_kept_page_is_no_older_than_the_application_allows(own, pages, ok, monkeypatch):
     monkeypatch.setattr(delivery, "LATE_S", 0.01)
     monkeypatch.setattr(delivery.time, "sleep", lambda s: None)
-    kept = [Answer(200, {"ETag": page}, "") for page in pages]
-    pages = {"/": kept, "/talks/1/": Answer(200, {"ETag": '"new"'}, "")}
+    kept = [Response(200, {"ETag": page}, "") for page in pages]
+    pages = {"/": kept, "/talks/1/": Response(200, {"ETag": '"new"'}, "")}
     said = delivery.fresh(answering(with_checks(fresh=True), pages, curl=(0, MADE.format(own)),
                                     grep=(0, "proxy_cache_valid 200 1d;\n")))
     assert said.ok is ok and (said.ok or "proxy_cache_valid 200 1d" in said.cause)
@@ -265,7 +265,7 @@ def test_a_kept_page_is_no_older_than_the_application_allows(own, pages, ok, mon
                                           ("Server Error", False)])
 def test_the_server_s_own_word(said, ok):
     target = with_checks(whoami={"cache": "redis", "cache_levels": ["view"]})
-    assert web.whoami(answering(target, {COURSE.app.whoami: Answer(200, {}, said)})).ok is ok
+    assert web.whoami(answering(target, {COURSE.app.whoami: Response(200, {}, said)})).ok is ok
 
 
 def test_a_cache_that_forgets_is_a_no():

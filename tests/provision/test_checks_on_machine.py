@@ -11,7 +11,7 @@ from check_helpers import COURSE, no_of, shown
 
 from deploylab.measure import compare
 from deploylab.provision import converge
-from deploylab.provision.checks import web
+from deploylab.provision.checks import trouble, web
 from deploylab.provision.checks.base import Look
 from deploylab.provision.on_demand import awake
 from deploylab.results import stats
@@ -171,6 +171,6 @@ def test_a_stranger_on_the_port_is_named(machine):
                          "setsid python3 -m http.server 8003 >/dev/null 2>&1 </dev/null & "
                          "until ss -Hltn 'sport = :8003' | grep -q .; do sleep 0.1; done", sudo=True)
     look = Look(machine, COURSE, dataclasses.replace(NGINX, expect={"server": "nginx"}))
-    assert "another program" in web.server(look).cause and "http.server" in look.trouble[0]
+    assert "another program" in web.server(look).cause and "http.server" in trouble.explain(look)[0]
     converge.to_stage(machine, COURSE, "nginx")
     assert no_of(machine, "nginx") == {}

@@ -6,7 +6,7 @@ import pytest
 
 from deploylab import course as courses
 from deploylab.measure import load_test
-from deploylab.measure.bench import Bench, Cell, LoadSettings
+from deploylab.measure.bench import Bench, LoadSettings, Scenario
 from deploylab.provision import converge
 from deploylab.results import Session
 
@@ -30,7 +30,7 @@ def measured(bench):
 
     def measure(stage, view_name, how=None, **more):
         view = COURSE.view(view_name)
-        cell = Cell(COURSE.target(stage), view, view.concurrency[0])
+        cell = Scenario(COURSE.target(stage), view, view.concurrency[0])
         used = replace(bench, how=replace(bench.how, **how)) if how else bench
         run = load_test.measure(used, cell, purpose="measure", **more)
         assert bench.session.runs()[-1] == run

@@ -230,7 +230,7 @@ def test_the_guest_and_the_host_install_from_it(file, monkeypatch):
 
 def test_a_verb_that_needs_more_says_that_the_bundle_lacks_it(file, monkeypatch, tmp_path):
     bundle.use(file, "./lab run")
-    monkeypatch.setattr(bootstrap, "ROOT", str(tmp_path))
+    monkeypatch.setattr(environment.clone, "ROOT", str(tmp_path))
     builder = environment.Builder("test", ["test"], None, 0)
     builder.log.parent.mkdir(parents=True)
     builder.log.write_text("ERROR: Could not find a version that satisfies the requirement pytest")

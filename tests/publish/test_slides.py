@@ -16,14 +16,15 @@ from deploylab.cli import publishing, with_commands
 from deploylab.core import paths, units
 from deploylab.core.errors import DeckError, ResultsError
 from deploylab.publish import slides
-from deploylab.publish.slides import language, source
+from deploylab.publish.slides import deck as deck_file
+from deploylab.publish.slides import language
 from deploylab.publish.slides.language import Language
-from deploylab.publish.slides.measured import Measured
+from deploylab.publish.slides.measured import SessionResults
 from deploylab.report import contrasts
 from deploylab.results import Session, describe
 from tests import jupyter
 
-DECKS = {code: source.read(slides.FOLDER / f"deploy.{code}.md") for code in slides.LANGUAGES}
+DECKS = {code: deck_file.read(slides.FOLDER / f"deploy.{code}.md") for code in slides.LANGUAGES}
 RECORDED = sorted((paths.ROOT / "results" / "recorded").glob("*/session.json"))[-1].parent
 STAGE = {"width": 1280, "height": 720}
 
@@ -89,7 +90,7 @@ def own_results(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def measured(own_results, course):
-    return Measured(Session.open(RECORDED.name), course)
+    return SessionResults(Session.open(RECORDED.name), course)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +169,7 @@ def test_a_wrong_placeholder_is_named_with_its_line(deck, measured, body, line, 
 def test_a_slide_needs_a_key_of_its_own_and_a_title(tmp_path, text, what):
     (tmp_path / "deck.md").write_text(text)
     with pytest.raises(DeckError, match=what):
-        source.read(tmp_path / "deck.md")
+        deck_file.read(tmp_path / "deck.md")
 
 
 def test_what_a_session_has_not_measured_is_said_in_place_of_a_number(own_results, deck):
@@ -176,7 +177,7 @@ def test_what_a_session_has_not_measured_is_said_in_place_of_a_number(own_result
     session = Session.create(kind="run", machine=synthetic.MACHINE)
     for run in synthetic.rounds(two):
         session.append(run)
-    found = Measured(session, courses.load())
+    found = SessionResults(session, courses.load())
     for body in ('{{ rate("apache", "page", 10) }} and {{ rate("nginx", "page", 10) }}', '{{ contrast("threads") }}',
                  '{{ bought("edge") }}', '{{ forest("edge", "varnish") }}', '{{ ladder("many", 10) }}'):
         page = slides.html("en", found, deck(body))

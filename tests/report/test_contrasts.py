@@ -25,7 +25,7 @@ def undrawn(monkeypatch):
 def test_a_contrast_says_its_one_thing_and_its_worth():
     one = synthetic.contrast()
     text = Page(with_contrasts((one, [PART], synthetic.pairs(one, ratio=2.0)))).text
-    found = stats.raced(one, [PART], synthetic.pairs(one, ratio=2.0)).rps
+    found = stats.contrast_result(one, [PART], synthetic.pairs(one, ratio=2.0)).rps
     for part in ("What worker-class is worth", "nginx:sync → nginx; wait, 32 clients", "They differ in one thing: the",
                  describe.change(found.ratio, found.ci95), "gunicorn worker_class: sync → gthread",
                  "5 pairs, half-width", "server CPU a request", "memory (PSS) 120 → 120 MB",

@@ -11,7 +11,7 @@ from synthetic import run
 
 from deploylab import course as courses
 from deploylab.core import units
-from deploylab.load import Progress
+from deploylab.load import LoadProgress
 from deploylab.report import plots
 from deploylab.results import describe, stats
 from deploylab.results.record import Difference
@@ -20,8 +20,8 @@ COURSE = synthetic.the_course()
 RUNS = synthetic.rounds(COURSE)
 ONE = synthetic.contrast()
 PAIRS = synthetic.pairs(ONE)
-FOUND = stats.raced(ONE, [Difference(name="gunicorn worker_class", a="sync", b="gthread")], PAIRS)
-SEEN = [Progress(t_s=t / 5, n_sent=20 * t + t // 7, n_ok=20 * t, n_errors=t // 7, rps=100.0, p50_ns=9_000_000)
+FOUND = stats.contrast_result(ONE, [Difference(name="gunicorn worker_class", a="sync", b="gthread")], PAIRS)
+SEEN = [LoadProgress(t_s=t / 5, n_sent=20 * t + t // 7, n_ok=20 * t, n_errors=t // 7, rps=100.0, p50_ns=9_000_000)
         for t in range(15)]
 
 
@@ -171,7 +171,7 @@ def test_a_forest_has_a_row_for_each_contrast_with_its_sides_and_its_ratio():
     other = synthetic.contrast("slow", "nginx:bare", "nginx", "hello", 10, slow_clients=40)
     failed = {"n_ok": 0, "rps": 0.0, "n_sent": 9, "errors": {"timeout": 9}, "latency_ns": {}}
     runs = [replace(one, **failed) if one.variant else one for one in synthetic.pairs(other)]
-    plot = plots.forest([FOUND, stats.raced(other, [], runs)], [*PAIRS, *runs], COURSE)
+    plot = plots.forest([FOUND, stats.contrast_result(other, [], runs)], [*PAIRS, *runs], COURSE)
     for text in ("nginx:sync → nginx, wait 32", units.interval(FOUND.rps.ci95), "A: all failed",
                  "nginx:bare → nginx, hello 10 + 40 slow"):
         assert text in plot.svg and text in plot.alt
@@ -180,7 +180,7 @@ def test_a_forest_has_a_row_for_each_contrast_with_its_sides_and_its_ratio():
 
 def test_no_words_of_a_forest_run_into_others_however_long_and_far_apart():
     of = synthetic.contrast("gzip", "static:no-gzip", "static:gzip-on-the-fly", "asset_gzip", 10)
-    found = stats.raced(of, [], synthetic.pairs(of))
+    found = stats.contrast_result(of, [], synthetic.pairs(of))
     rows = [replace(found, ratios={"rps": replace(found.rps, ratio=ratio, ci95=(ratio * 0.81, ratio * 1.28))})
             for ratio in (0.0311, 0.9, 1254.0)]
     (axes,) = (figure := plots.forest(rows, PAIRS, COURSE).figure).axes
@@ -196,7 +196,7 @@ def test_no_words_of_a_forest_run_into_others_however_long_and_far_apart():
 def test_two_views_of_one_server_bear_both_names():
     of = synthetic.contrast(a="nginx", b="nginx", view="asset", b_view="asset_again", concurrency=10)
     runs = synthetic.pairs(of)
-    assert "nginx asset → asset_again 10" in plots.forest([stats.raced(of, [], runs)], runs, COURSE).alt
+    assert "nginx asset → asset_again 10" in plots.forest([stats.contrast_result(of, [], runs)], runs, COURSE).alt
 
 
 def test_a_race_draws_each_pair_the_mean_so_far_and_the_guess():

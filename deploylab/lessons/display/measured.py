@@ -13,7 +13,7 @@ from deploylab.report import contrasts as told
 from deploylab.report import plots
 from deploylab.results import describe
 from deploylab.results.record import Run
-from deploylab.results.stats import Summary, cell_of, differing, raced, summarise
+from deploylab.results.stats import Summary, cell_of, contrast_result, differing, summarise
 
 HEADINGS = ("", "throughput", "p50", "p99", "failed", "server CPU", "memory")
 CACHED, VISIT, BEHIND = "from a cache", "a visit", "behind it"  # columns that stand where there is something to say
@@ -41,7 +41,7 @@ def measured(answer: Measured, course: Course, label: str = "") -> Shown:
 def compared(answer: Compared, course: Course, label: str = "") -> Shown:
     """What a race of two sides came to: the verdict, both sides' figures, everything in which they differ."""
     contrast, found, runs = answer.contrast, answer.differences, answer.runs
-    one = raced(contrast, found, runs)
+    one = contrast_result(contrast, found, runs)
     if one is None:
         return Shown("Nothing was measured.", "<p>Nothing was measured.</p>", label, answer, ok=False)
     rows = [(row.name, row.a, row.b, row.ratio) for row in told.figures(one)]

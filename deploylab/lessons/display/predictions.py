@@ -20,7 +20,7 @@ NO_RACE = "No race about it was run."
 
 
 @dataclass(frozen=True)
-class Race:
+class MeasuredContrast:
     """A contrast that was raced somewhere, with its runs.
 
     Attributes:
@@ -43,7 +43,7 @@ def told(guesses: Sequence[Prediction], course: Course) -> Shown:
     races, rows = list(_races(course)), []
     for guess in guesses:
         race = _about(guess, races, course)
-        found = race and stats.raced(race.contrast, (), race.runs)
+        found = race and stats.contrast_result(race.contrast, (), race.runs)
         said = stats.judged(guess.guess, found.rps).text if found else NO_RACE
         rows.append((guess, said, race.label if race else ""))
     text = "\n".join(f"{one.lesson}: {one.spoken}. {said}{f' [{label}]' if label else ''}" for one, said, label in rows)
@@ -62,7 +62,7 @@ def _left(body: str) -> str:
     return f'<td style="text-align:left">{body}</td>'
 
 
-def _about(guess: Prediction, races: Sequence[Race], course: Course) -> Race | None:
+def _about(guess: Prediction, races: Sequence[MeasuredContrast], course: Course) -> MeasuredContrast | None:
     """The first race about a guess. The number of clients does not count: a guess does not name it."""
     try:
         one = compare.named(course, guess.a, guess.b, view=guess.view, b_view=guess.b_view)
@@ -75,21 +75,21 @@ def _question(one: Contrast) -> tuple[str | None, ...]:
     return one.a, one.b, one.view, one.b_view or None
 
 
-def _races(course: Course) -> Iterator[Race]:
+def _races(course: Course) -> Iterator[MeasuredContrast]:
     """Every race there is: one's own from the newest on, then those that ship."""
     yield from (race for session in reversed(results.sessions()) for race in _of_session(session))
     for lesson in course.lessons:
         with suppress(DeployLabError):  # it has no recording
             kept = recording.read(lesson.name)
             for answer in reversed(list(kept.all_of("compare"))):
-                yield Race(answer.contrast, answer.runs, kept.label)
+                yield MeasuredContrast(answer.contrast, answer.runs, kept.label)
     yield from (race for session in reversed(results.recorded()) for race in _of_session(session))
 
 
-def _of_session(session: results.Session) -> Iterator[Race]:
+def _of_session(session: results.Session) -> Iterator[MeasuredContrast]:
     tables = session.plan.get("contrasts") or []
     label = f"RECORDED on {session.plan['created_utc'][:10]}" if session.recorded else ""
     runs = session.runs("pair") if tables else []
     for one in map(contrast_of, tables):
         if all(stats.sides(one, runs)):
-            yield Race(one, runs, label)
+            yield MeasuredContrast(one, runs, label)

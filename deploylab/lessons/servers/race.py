@@ -114,7 +114,7 @@ class Looks:
         self.due_s = [seconds * (i + 1) / (N_LOOKS + 1) for i in range(N_LOOKS)]
         self.seen: list[dict[str, float]] = []
 
-    def __call__(self, progress: load.Progress) -> None:
+    def __call__(self, progress: load.LoadProgress) -> None:
         """Look at the memory, if it is time to."""
         if self.due_s and progress.t_s >= self.due_s[0]:
             del self.due_s[0]

@@ -9,7 +9,7 @@ from urllib.request import urlopen
 
 from deploylab.core import units
 from deploylab.core.errors import DeployLabError, LoadError
-from deploylab.lessons.answers import Visit, Visits
+from deploylab.lessons.answers import ServedVisit, Visits
 from deploylab.lessons.display.output import Shown
 from deploylab.lessons.servers.process import SERVERS, serving
 from deploylab.lessons.servers.result import KINDS
@@ -31,7 +31,7 @@ def visit(server: str, path: str, visitors: int) -> Visits:
 
     Example:
         >>> visit("forking", "wait", 2).visits[0]                    # doctest: +SKIP
-        Visit(ns=52041222, by='process 4712, MainThread')
+        ServedVisit(ns=52041222, by='process 4712, MainThread')
     """
     if server not in KINDS:
         raise DeployLabError(f"There is no server '{server}'.", f"one of: {', '.join(KINDS)}")
@@ -41,14 +41,14 @@ def visit(server: str, path: str, visitors: int) -> Visits:
         return Visits(visits=tuple(sorted(met, key=lambda one: one.ns)))
 
 
-def _one(url: str, together: threading.Barrier) -> Visit:
+def _one(url: str, together: threading.Barrier) -> ServedVisit:
     together.wait(TIMEOUT_S)
     begun_ns = time.monotonic_ns()
     try:
         page = urlopen(url, timeout=TIMEOUT_S).read().decode()  # noqa: S310 (a child of ours, on loopback)
     except (OSError, HTTPException) as error:
         raise LoadError(f"A visitor of {url} got no answer: {error}", "run the cell again") from error
-    return Visit(ns=time.monotonic_ns() - begun_ns, by=page.rpartition(":")[0])
+    return ServedVisit(ns=time.monotonic_ns() - begun_ns, by=page.rpartition(":")[0])
 
 
 def shown_visits(answer: Visits, title: str, label: str = "") -> Shown:

@@ -12,7 +12,7 @@ from deploylab.lessons.widgets.task import Task
 from deploylab.report import plots
 from deploylab.report.plots import Plot
 from deploylab.results.record import Run
-from deploylab.results.stats import Judged, compare, judged
+from deploylab.results.stats import Verdict, compare, judged
 from deploylab.results.stats.contrasts import sides
 from deploylab.results.stats.guess import meaning
 
@@ -64,7 +64,7 @@ class RacePanel:
         self.task.stop()
 
     @property
-    def judged(self) -> Judged | None:
+    def judged(self) -> Verdict | None:
         """The guess against the pairs so far; None without a guess."""
         if self.guess is None or not self.runs:
             return None

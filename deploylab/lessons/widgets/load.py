@@ -17,7 +17,7 @@ from deploylab.lessons.widgets.task import RED, Task
 from deploylab.load import ab
 from deploylab.machine import Machine, lock
 from deploylab.measure import load_test
-from deploylab.measure.bench import Cell, LoadSettings, free_cpus
+from deploylab.measure.bench import LoadSettings, Scenario, free_cpus
 from deploylab.provision.on_demand import answers
 from deploylab.report import plots
 from deploylab.report.plots import Plot
@@ -51,7 +51,7 @@ class LoadPanel:
         self.task: Task | None = None
         self.result: LoadResult | None = None
         self.plot: Plot | None = None
-        self.seen: list[load.Progress] = []
+        self.seen: list[load.LoadProgress] = []
         self._given, self._drawn, self._drawn_s = targets, 0, 0.0
         self._facts: dict[str, Any] | None = None
         self._make_widgets()
@@ -80,7 +80,7 @@ class LoadPanel:
             raise Busy("This panel runs a load already.", "press Stop, or wait for its end")
         if self.stage.value is None:
             raise CheckError("Nothing stands on the machine yet.", f"./lab goto {self.course.stages[0].name}")
-        cell = Cell(self._targets[self.stage.value], self.course.view(self.view.value), self.clients.value)
+        cell = Scenario(self._targets[self.stage.value], self.course.view(self.view.value), self.clients.value)
         self._clear()
         seconds = self.seconds.value
         self.task = Task(cell.label, lambda told: self._drive(told, cell, seconds), verb="lab-panel",
@@ -109,7 +109,7 @@ class LoadPanel:
 
     # -- in the worker's thread ---------------------------------------------------
 
-    def _drive(self, told: Told, cell: Cell, seconds: float) -> LoadResult:
+    def _drive(self, told: Told, cell: Scenario, seconds: float) -> LoadResult:
         with lock.held("lab.panel"):
             self._facts = self._facts or self.machine.facts()
             how = LoadSettings(seconds=seconds, warmup_s=0.0, cpus=free_cpus(self._facts))
@@ -117,14 +117,14 @@ class LoadPanel:
                 self.result = load_test.once(self.machine, cell, how, lambda one: self._keep(told, one, seconds))
         return self.result
 
-    def _keep(self, told: Told, one: load.Progress, seconds: float) -> None:
+    def _keep(self, told: Told, one: load.LoadProgress, seconds: float) -> None:
         """One event. Not told where telling interrupts: a load that is stopped shall end with its result."""
         self.seen.append(one)
         told.note(f"{units.rate(one.rps)}, {one.n_errors} failed", min(one.t_s, seconds), seconds)
 
     # -- in the painter's thread --------------------------------------------------
 
-    def _paint(self, task: Task, cell: Cell, seconds: float) -> None:
+    def _paint(self, task: Task, cell: Scenario, seconds: float) -> None:
         self.start_button.disabled, self.stop_button.disabled = task.running, task.state != "running"
         if task.running:
             if len(self.seen) > self._drawn and time.monotonic() - self._drawn_s >= DRAW_S:
@@ -137,7 +137,7 @@ class LoadPanel:
             self.chart.layout.display = "none"
             self.printout.value = f'<pre style="line-height:1.35">{html.escape(ab.printout(self.result))}</pre>'
 
-    def _chart(self, cell: Cell, seconds: float) -> Plot:
+    def _chart(self, cell: Scenario, seconds: float) -> Plot:
         title = f"{cell.target.name}, {cell.view.name}, {cell.concurrency} at a time"
         return plots.growing(title, list(self.seen), seconds, result=self.result, machine=self._facts,
                              unit=cell.view.unit)

@@ -121,7 +121,7 @@ class Task:
     def _do(self) -> None:
         outcome = "failed"
         try:
-            with self._stop.heard():
+            with self._stop.listening():
                 self._out = self._work(self.progress)
             outcome = "done"
         except KeyboardInterrupt:

@@ -8,9 +8,9 @@ from deploylab.machine.doctor.share import text
 
 __all__ = ["NOTE", "OK", "PROBLEM", "Finding", "examine", "line", "text"]
 
-Look = Callable[[], Finding]
+Probe = Callable[[], Finding]
 # In the order of the screen: what must be there first of all comes first.
-LOOKS: tuple[Look, ...] = (
+PROBES: tuple[Probe, ...] = (
     resources.system, resources.python, hypervisors.vagrant, hypervisors.lxc_ability, hypervisors.conflicts,
     resources.processors, resources.memory, resources.disk, resources.power, resources.busy,
     reach.index, reach.distribution, reach.certificates, reach.proxy, reach.vpn,
@@ -18,24 +18,25 @@ LOOKS: tuple[Look, ...] = (
 )
 
 
-def examine(looks: Iterable[Look] = LOOKS) -> Iterator[Finding]:
-    """Each finding as soon as it is known; a look that itself breaks is a finding too, and never ends the rest.
+def examine(probes: Iterable[Probe] = PROBES) -> Iterator[Finding]:
+    """Each finding as soon as it is known; a probe that itself breaks is a finding too, and never ends the rest.
 
     Example:
         problems = [one for one in examine() if one.state == PROBLEM]
     """
-    for look in looks:
+    for probe in probes:
         try:
-            yield look()
+            yield probe()
         except (OSError, ValueError) as error:
-            yield Finding(look.__name__.replace("_", " "), NOTE, f"could not be looked at: {error}")
+            yield Finding(probe.__name__.replace("_", " "), NOTE, f"could not be looked at: {error}")
 
 
-def line(one: Finding) -> str:
+def line(finding: Finding) -> str:
     """A finding for a person: sign, thing, what was seen; below it the cure.
 
     >>> print(line(Finding("memory", PROBLEM, "1 GB", "close other programs")))
     ✗ memory         1 GB
       → close other programs
     """
-    return f"{SIGNS[one.state]} {one.name:14} {one.seen}" + (f"\n  → {one.cure}" if one.cure else "")
+    cure = f"\n  → {finding.cure}" if finding.cure else ""
+    return f"{SIGNS[finding.state]} {finding.name:14} {finding.seen}{cure}"

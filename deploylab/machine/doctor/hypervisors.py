@@ -16,17 +16,17 @@ OLDEST_ON_APPLE_SILICON = (7, 1)  # VirtualBox; older ones know no ARM guests
 def vagrant() -> Finding:
     """Vagrant with a provider; or whether the distribution's packages can give both."""
     try:
-        found = choose.choose()
+        choice = choose.choose()
     except HostError as error:
         return Finding("Vagrant", PROBLEM, error.what, error.next_step)
-    if found.kind == "local":
-        return Finding("Vagrant", OK, f"not needed: this computer itself becomes the machine, because {found.why}")
-    version = _said("vagrant", "--version").removeprefix("Vagrant ") or "not installed"
-    if found.install:
-        return Finding("Vagrant", NOTE, f"{version}; {len(found.install)} packages of Vagrant and LXC are missing",
+    if choice.kind == "local":
+        return Finding("Vagrant", OK, f"not needed: this computer itself becomes the machine, because {choice.why}")
+    version = _output("vagrant", "--version").removeprefix("Vagrant ") or "not installed"
+    if choice.install:
+        return Finding("Vagrant", NOTE, f"{version}; {len(choice.install)} packages of Vagrant and LXC are missing",
                        "`./lab up` installs them, after a yes")
     return Finding("Vagrant", OK, f"{version}, with {', '.join(choose.usable_providers())}; "
-                                  f"it will use {found.provider}, because {found.why}")
+                                  f"it will use {choice.provider}, because {choice.why}")
 
 
 def lxc_ability() -> Finding:
@@ -56,7 +56,7 @@ def conflicts(modules: Path = Path("/proc/modules"), users: str | None = None) -
     if not shutil.which("VBoxManage"):
         return Finding("hypervisors", OK, "no two that could be in each other's way")
     loaded = re.findall(r"^(kvm_\w+) \d+ (\d+)", modules.read_text() if modules.exists() else "", re.MULTILINE)
-    running = users if users is not None else _said("ps", "-eo", "args")
+    running = users if users is not None else _output("ps", "-eo", "args")
     machines = [word for word in ("qemu-system", "qemu-kvm", "vmware-vmx") if word in running]
     if loaded and machines:
         return Finding("hypervisors", PROBLEM, f"VirtualBox is installed, and {machines[0]} has the processor's "
@@ -66,7 +66,7 @@ def conflicts(modules: Path = Path("/proc/modules"), users: str | None = None) -
 
 def _apple_silicon() -> Finding:
     """VirtualBox on an Apple processor must be new enough."""
-    version = _said("VBoxManage", "--version")
+    version = _output("VBoxManage", "--version")
     numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
     if platform.machine() == "arm64" and numbers and numbers < OLDEST_ON_APPLE_SILICON:
         return Finding("hypervisors", PROBLEM, f"VirtualBox {version} knows no ARM guests",
@@ -74,7 +74,7 @@ def _apple_silicon() -> Finding:
     return Finding("hypervisors", OK, f"VirtualBox {version}" if numbers else "no VirtualBox")
 
 
-def _said(*command: str) -> str:
+def _output(*command: str) -> str:
     """What a program prints; nothing if it is not there."""
     try:
         return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout.strip()

@@ -31,13 +31,13 @@ def index() -> Finding:
     began_s = time.monotonic()
     done = subprocess.run([sys.executable, "-P", "-m", "pip", "index", "versions", "pip", "-vv", "--retries", "0",
                            "--timeout", str(WAIT_S)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    asked = re.findall(r"^\* (https?://\S+)$", done.stdout, re.MULTILINE)  # its index first, extra ones after it
-    host = urlsplit(asked[0]).hostname if asked else "pip"
-    if asked and (failed := re.search(rf"Could not fetch URL {re.escape(asked[0])}: (.*)", done.stdout)):
+    urls = re.findall(r"^\* (https?://\S+)$", done.stdout, re.MULTILINE)  # its index first, extra ones after it
+    host = urlsplit(urls[0]).hostname if urls else "pip"
+    if urls and (failed := re.search(rf"Could not fetch URL {re.escape(urls[0])}: (.*)", done.stdout)):
         return _unreached("Python index", host, failed[1])
     if done.returncode:
         return _unreached("Python index", host, done.stderr.strip())
-    return _answers("Python index", host, began_s) if asked else Finding(
+    return _answers("Python index", host, began_s) if urls else Finding(
         "Python index", OK, "a folder of this computer; no network needed")
 
 
@@ -59,22 +59,22 @@ def distribution() -> Finding:
 
 def certificates() -> Finding:
     """Authorities beside the usual ones: a network that looks into encrypted traffic has one."""
-    found = network.certificates()
-    if found:
-        return Finding("certificates", OK, f"{len(found)} of this computer's own; the machine gets them too")
+    authorities = network.certificates()
+    if authorities:
+        return Finding("certificates", OK, f"{len(authorities)} of this computer's own; the machine gets them too")
     return Finding("certificates", OK, f"the usual ones ({ssl.get_default_verify_paths().openssl_cafile})")
 
 
 def proxy() -> Finding:
     """A web proxy. The machine is given it too, unless only this computer can reach it."""
-    seen = {scheme: redact(url) for scheme, url in urllib.request.getproxies().items() if scheme != "no"}
-    if not seen:
+    proxies = {scheme: redact(url) for scheme, url in urllib.request.getproxies().items() if scheme != "no"}
+    if not proxies:
         return Finding("proxy", OK, "none")
-    said = ", ".join(f"{scheme}: {url}" for scheme, url in sorted(seen.items()))
-    if any(not network.elsewhere(url) for url in seen.values()):
-        return Finding("proxy", NOTE, said, "the machine does not reach a proxy on this computer itself: "
+    text = ", ".join(f"{scheme}: {url}" for scheme, url in sorted(proxies.items()))
+    if any(not network.elsewhere(url) for url in proxies.values()):
+        return Finding("proxy", NOTE, text, "the machine does not reach a proxy on this computer itself: "
                                             "let it listen on the bridge too, or use another")
-    return Finding("proxy", OK, said)
+    return Finding("proxy", OK, text)
 
 
 def vpn(interfaces: list[str] | None = None, routes: str | None = None) -> Finding:

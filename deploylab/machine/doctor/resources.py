@@ -32,11 +32,11 @@ def system() -> Finding:
 
 def python(version: tuple[int, ...] | None = None) -> Finding:
     """The Python that runs this."""
-    seen = version or tuple(map(int, platform.python_version_tuple()[:2]))
-    said = ".".join(map(str, seen))
-    if seen < OLDEST_PYTHON:
-        return Finding("Python", PROBLEM, said, "install Python 3.11 or newer, then `python3.13 lab doctor`")
-    return Finding("Python", OK, said)
+    numbers = version or tuple(map(int, platform.python_version_tuple()[:2]))
+    text = ".".join(map(str, numbers))
+    if numbers < OLDEST_PYTHON:
+        return Finding("Python", PROBLEM, text, "install Python 3.11 or newer, then `python3.13 lab doctor`")
+    return Finding("Python", OK, text)
 
 
 def processors(n: int | None = None) -> Finding:
@@ -63,13 +63,13 @@ def memory(meminfo: str | None = None) -> Finding:
 
 
 def _memory(all_bytes: int, free_bytes: int | None) -> Finding:
-    seen = units.size(all_bytes) + (f", {units.size(free_bytes)} free" if free_bytes is not None else "")
+    text = units.size(all_bytes) + (f", {units.size(free_bytes)} free" if free_bytes is not None else "")
     if all_bytes < LEAST_MEMORY_BYTES:
-        return Finding("memory", PROBLEM, seen, "the guest takes 2 GB: use a computer with 4 GB or more, "
+        return Finding("memory", PROBLEM, text, "the guest takes 2 GB: use a computer with 4 GB or more, "
                                                 "or read along with `./lab open --recorded`")
     if free_bytes is not None and free_bytes < FREE_MEMORY_BYTES:
-        return Finding("memory", NOTE, seen, "close what you do not need: the guest takes up to 2 GB")
-    return Finding("memory", OK, seen)
+        return Finding("memory", NOTE, text, "close what you do not need: the guest takes up to 2 GB")
+    return Finding("memory", OK, text)
 
 
 def disk(free_bytes: int | None = None) -> Finding:
@@ -84,8 +84,8 @@ def disk(free_bytes: int | None = None) -> Finding:
 def power(folder: Path = POWER) -> Finding:
     """A laptop on its battery runs slower, and not evenly."""
     if platform.system() == "Darwin":
-        said = subprocess.run(["pmset", "-g", "batt"], capture_output=True, text=True).stdout
-        discharging = "discharging" in said
+        output = subprocess.run(["pmset", "-g", "batt"], capture_output=True, text=True).stdout
+        discharging = "discharging" in output
     else:
         states = [path.read_text().strip() for path in folder.glob("BAT*/status")]
         discharging = "Discharging" in states

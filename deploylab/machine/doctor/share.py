@@ -14,21 +14,22 @@ ADDRESS = re.compile(r"\b(\d{1,3}\.){3}\d{1,3}\b")
 
 def text(findings: Iterable[Finding]) -> str:
     """What the doctor found, to be sent: names of persons, computers and networks are left out."""
-    found = list(findings)
-    counted = ", ".join(f"{sum(one.state == state for one in found)} {word}"
+    every = list(findings)
+    counted = ", ".join(f"{sum(finding.state == state for finding in every)} {word}"
                         for state, word in ((PROBLEM, "to solve"), (NOTE, "worth knowing"), (OK, "in order")))
     lines = [f"deploylab on this computer: {counted}.", ""]
-    for one in found:
-        lines += [f"{SIGNS[one.state]} {one.name}: {one.seen}", *([f"    {one.cure}"] if one.cure else [])]
+    for finding in every:
+        lines.append(f"{SIGNS[finding.state]} {finding.name}: {finding.seen}")
+        lines += [f"    {finding.cure}"] if finding.cure else []
     return without_names("\n".join(lines)) + "\n"
 
 
-def without_names(said: str) -> str:
+def without_names(text: str) -> str:
     """The text without this person's name, this computer's, the folder's, addresses, and the hosts of networks."""
-    said = said.replace(str(paths.ROOT), "<this folder>").replace(str(Path.home()), "~")
-    said = ADDRESS.sub("<address>", said)
-    said = re.sub(r"(://)[^\s,/]+", r"\1<host>", said)
-    said = re.sub(r"(?m)^(. (?:Python index|packages): )[\w.-]+(?=: | answers)", r"\1<host>", said)
+    text = text.replace(str(paths.ROOT), "<this folder>").replace(str(Path.home()), "~")
+    text = ADDRESS.sub("<address>", text)
+    text = re.sub(r"(://)[^\s,/]+", r"\1<host>", text)
+    text = re.sub(r"(?m)^(. (?:Python index|packages): )[\w.-]+(?=: | answers)", r"\1<host>", text)
     for name in {socket.gethostname(), getpass.getuser()} - {"root", "localhost", ""}:
-        said = re.sub(rf"\b{re.escape(name)}\b", "<name>", said)
-    return said
+        text = re.sub(rf"\b{re.escape(name)}\b", "<name>", text)
+    return text

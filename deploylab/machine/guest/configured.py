@@ -42,8 +42,8 @@ def environment(path):
     done = subprocess.run(["sh", "-c", 'set -a; . "$1"; env -0', "sh", path], capture_output=True, text=True,
                           env={"PATH": os.defpath}, timeout=10)
     pairs = (line.partition("=") for line in done.stdout.split("\0"))
-    found = {name: value for name, _, value in pairs if name.startswith("DJANGO_") and not SECRET.search(name)}
-    return found if done.returncode == 0 else None
+    variables = {name: value for name, _, value in pairs if name.startswith("DJANGO_") and not SECRET.search(name)}
+    return variables if done.returncode == 0 else None
 
 
 def commands(patterns):
@@ -54,13 +54,13 @@ def commands(patterns):
 @cache
 def running():
     """The command line of every process, read once: one that ends between two targets is no difference of theirs."""
-    found = []
+    lines = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip())
+            lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip())
         except OSError:  # it ended meanwhile
             continue
-    return found
+    return lines
 
 
 def revision(app):

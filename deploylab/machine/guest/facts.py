@@ -44,7 +44,7 @@ def facts(programs):
     Args:
         programs: the command by which each program tells its version, by name. Those that are not there are left out.
     """
-    found = {name: version(command) for name, command in programs.items()}
+    versions = {name: version(command) for name, command in programs.items()}
     allowed = sorted(os.sched_getaffinity(0))
     return {
         "cpu": cpu_model(),
@@ -53,5 +53,5 @@ def facts(programs):
         "memory_bytes": memory_bytes(),
         "kernel": platform.release(),
         "distro": platform.freedesktop_os_release()["PRETTY_NAME"],
-        "versions": {name: v for name, v in found.items() if v},
+        "versions": {name: v for name, v in versions.items() if v},
     }

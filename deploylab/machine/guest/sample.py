@@ -27,15 +27,15 @@ def stat_fields(pid):
 
 def processes():
     """{pid: (parent, command line)} of all that runs."""
-    found = {}
+    table = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
                 words = Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ")
-                found[int(entry)] = (int(stat_fields(entry)[1]), words.decode(errors="replace"))
+                table[int(entry)] = (int(stat_fields(entry)[1]), words.decode(errors="replace"))
             except OSError:  # it ended meanwhile
                 continue
-    return found
+    return table
 
 
 def ancestors(everything):
@@ -50,10 +50,10 @@ def ancestors(everything):
 def server_pids(patterns):
     """The processes that match a pattern, and their descendants; never this one."""
     everything = processes()
-    wanted = [re.compile(pattern) for pattern in patterns]
+    expressions = [re.compile(pattern) for pattern in patterns]
     ours = ancestors(everything)
     mine = {pid for pid, (_, line) in everything.items()
-            if pid not in ours and any(w.search(line) for w in wanted)}
+            if pid not in ours and any(w.search(line) for w in expressions)}
     while True:
         more = {pid for pid, (parent, _) in everything.items() if parent in mine} - mine
         if not more:
@@ -114,21 +114,21 @@ def database(command):
 def memcached(command):
     """How often memcached has found what it was asked for, and how often not."""
     at = re.search(r" -s (\S+)", command)
-    told = ask(at[1] if at else ("127.0.0.1", 11211), b"stats\r\n", rb"END\r\n$")
-    return lookups(told, "get_hits", "get_misses")
+    reply = ask(at[1] if at else ("127.0.0.1", 11211), b"stats\r\n", rb"END\r\n$")
+    return lookups(reply, "get_hits", "get_misses")
 
 
 def redis(command):
     """The same of Redis. What it prints of itself in the list of processes says where it listens."""
     at = re.search(r" (?:unixsocket:(\S+)|(\S+):(\d+))", command)
-    told = ask(at[1] or (at[2].replace("*", "127.0.0.1"), int(at[3])), b"INFO stats\r\n", rb"\r\n\r\n$|^-")
-    return lookups(told, "keyspace_hits", "keyspace_misses")
+    reply = ask(at[1] or (at[2].replace("*", "127.0.0.1"), int(at[3])), b"INFO stats\r\n", rb"\r\n\r\n$|^-")
+    return lookups(reply, "keyspace_hits", "keyspace_misses")
 
 
-def lookups(told, hits, misses):
+def lookups(reply, hits, misses):
     """The two figures, from lines such as `STAT get_hits 12` or `keyspace_hits:12`."""
-    found = {name: int(re.search(rf"\b{name}[ :](\d+)", told)[1]) for name in (hits, misses)}
-    return {"cache_hits": found[hits], "cache_misses": found[misses]}
+    counts = {name: int(re.search(rf"\b{name}[ :](\d+)", reply)[1]) for name in (hits, misses)}
+    return {"cache_hits": counts[hits], "cache_misses": counts[misses]}
 
 
 def ask(address, question, end):
@@ -137,10 +137,10 @@ def ask(address, question, end):
         connection.settimeout(2)
         connection.connect(address)
         connection.sendall(question)
-        told = b""
-        while not re.search(end, told) and (more := connection.recv(65536)):
-            told += more
-    return told.decode(errors="replace")
+        reply = b""
+        while not re.search(end, reply) and (more := connection.recv(65536)):
+            reply += more
+    return reply.decode(errors="replace")
 
 
 COUNTING = {"mariadbd": database, "mysqld": database, "memcached": memcached, "redis-server": redis}
@@ -148,15 +148,15 @@ COUNTING = {"mariadbd": database, "mysqld": database, "memcached": memcached, "r
 
 def counters(patterns):
     """What the servers among the processes have counted, by name; one that does not answer is left out."""
-    everything, found = processes(), {}
+    everything, counts = processes(), {}
     for pid in server_pids(patterns):
         line = everything.get(pid, (0, ""))[1]
         counting = COUNTING.get(line.partition(" ")[0].rpartition("/")[2])
         try:
-            found |= counting(line) if counting else {}
+            counts |= counting(line) if counting else {}
         except (OSError, subprocess.SubprocessError, ValueError, TypeError):  # TypeError: another answer than that
             continue
-    return found
+    return counts
 
 
 def look(patterns, memory, counting):

@@ -24,29 +24,29 @@ def look():
 
 def files():
     """Mode, owner and what is in it: of every file, folder and link where a person puts them."""
-    found = {}
+    entries = {}
     for root in ROOTS:
         for folder, folders, names in os.walk(root):
             folders[:] = [name for name in folders if name not in SKIPPED]
             for name in [*folders, *names]:
                 path = os.path.join(folder, name)
                 try:
-                    found[path] = one_file(path)
+                    entries[path] = one_file(path)
                 except OSError:  # it went meanwhile
                     continue
-    return found
+    return entries
 
 
 def one_file(path):
     """`640 root:deploylab 3f1c…`; for a folder `folder`, for a link where it leads."""
-    seen = os.lstat(path)
-    if stat.S_ISLNK(seen.st_mode):
+    info = os.lstat(path)
+    if stat.S_ISLNK(info.st_mode):
         return f"link to {os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))}"
     what = "folder"
-    if stat.S_ISREG(seen.st_mode):
+    if stat.S_ISREG(info.st_mode):
         what = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
-    owner, group = pwd.getpwuid(seen.st_uid).pw_name, getgrgid(seen.st_gid).gr_name
-    return f"{stat.S_IMODE(seen.st_mode):o} {owner}:{group} {what}"
+    owner, group = pwd.getpwuid(info.st_uid).pw_name, getgrgid(info.st_gid).gr_name
+    return f"{stat.S_IMODE(info.st_mode):o} {owner}:{group} {what}"
 
 
 def packages():
@@ -59,7 +59,7 @@ def python_packages():
     """The version of every package in the application's virtual environment."""
     python = "/srv/deploylab/venv/bin/python"
     out = output(python, "-m", "pip", "list", "--format=json", "--disable-pip-version-check")
-    return {one["name"]: one["version"] for one in json.loads("".join(out) or "[]")}
+    return {package["name"]: package["version"] for package in json.loads("".join(out) or "[]")}
 
 
 def users():
@@ -83,14 +83,14 @@ def sockets():
 
 def listening(lines):
     """The same, from the lines of `ss` and the column of each that holds the address."""
-    found = {}
+    programs = {}
     for line, column in lines:
         address = line.split()[column]
         if not address.startswith("@"):  # names without a file are drawn by lot
             for number in re.findall(r"pid=(\d+)", line):  # supervisord makes its socket as NAME.PID, then renames it
                 address = address.removesuffix(f".{number}")
-            found[address] = " ".join(sorted(set(re.findall(r'\("([^"]+)"', line))))
-    return found
+            programs[address] = " ".join(sorted(set(re.findall(r'\("([^"]+)"', line))))
+    return programs
 
 
 def processes():

@@ -43,7 +43,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """One HTTP answer. Status 0: there was none, and `text` says why."""
 
     status: int
@@ -58,6 +58,7 @@ class Look:
     machine: Machine
     course: Course
     target: Target
+    reason: tuple[str, str] | None = None  # (cause, cure) of a page that does not come, once `trouble` has found it
 
     @property
     def expect(self) -> dict[str, Any]:
@@ -92,17 +93,17 @@ class Look:
         Args:
             directives: a regular expression, searched before a line's comment.
         """
-        found = self.sh(f"grep -HnE '^[^#;]*({directives})' {words(self.target.configuration)} /dev/null").out
-        lines = [re.sub(r"^/\S*/(\S+?:\d+:)\s*", r"\1 ", line) for line in found.splitlines() if ":" in line]
+        output = self.sh(f"grep -HnE '^[^#;]*({directives})' {words(self.target.configuration)} /dev/null").out
+        lines = [re.sub(r"^/\S*/(\S+?:\d+:)\s*", r"\1 ", line) for line in output.splitlines() if ":" in line]
         return f"configured is {'; '.join(lines) or 'nothing'}"
 
     def view(self, kind: str) -> View:
         """A view of this target: "page" (from Django), "file" (a static one) or "wait"."""
-        wanted = {"page": lambda v: not v.path.startswith("/static/") and not v.wait_s,
-                  "file": lambda v: v.path.startswith("/static/"), "wait": lambda v: v.wait_s}[kind]
-        return next(view for view in self.course.app.views.values() if wanted(view))
+        matches = {"page": lambda v: not v.path.startswith("/static/") and not v.wait_s,
+                   "file": lambda v: v.path.startswith("/static/"), "wait": lambda v: v.wait_s}[kind]
+        return next(view for view in self.course.app.views.values() if matches(view))
 
-    def get(self, path: str, **headers: str) -> Answer:
+    def get(self, path: str, **headers: str) -> Response:
         """The target's answer, as a browser on the host gets it.
 
         Args:
@@ -112,15 +113,15 @@ class Look:
         with requests.Session() as session:
             session.trust_env = False  # no proxy stands between the host and its own machine
             try:
-                got = session.get(self.machine.url(self.target, path), timeout=TIMEOUT_S, allow_redirects=False,
-                                  headers=sent)
-                return Answer(got.status_code, got.headers, got.text)
+                response = session.get(self.machine.url(self.target, path), timeout=TIMEOUT_S, allow_redirects=False,
+                                       headers=sent)
+                return Response(response.status_code, response.headers, response.text)
             except requests.RequestException as error:
                 word = "timed out" if isinstance(error, requests.Timeout) else "no connection"
-                return Answer(0, requests.structures.CaseInsensitiveDict(), word)
+                return Response(0, requests.structures.CaseInsensitiveDict(), word)
 
     @cached_property
-    def page(self) -> Answer:
+    def page(self) -> Response:
         """The first page from Django. A server whose processes are all there may still load it, and is asked again."""
         path, end_s = self.view("page").path, time.monotonic() + PATIENCE_S
         while (page := self.get(path)).status in NOT_YET and time.monotonic() < end_s and self._is_up():
@@ -129,41 +130,32 @@ class Look:
 
     def _is_up(self) -> bool:
         """Whether each of the target's processes runs; the brackets keep pgrep from finding the shell that asks."""
-        heard = (re.sub("[a-z]", r"[\g<0>]", pattern, count=1) for pattern in self.target.processes)
-        return self.sh(" && ".join(f"pgrep -f {shlex.quote(one)} >/dev/null" for one in heard)).ok
+        patterns = (re.sub("[a-z]", r"[\g<0>]", pattern, count=1) for pattern in self.target.processes)
+        return self.sh(" && ".join(f"pgrep -f {shlex.quote(pattern)} >/dev/null" for pattern in patterns)).ok
 
     @cached_property
     def workers(self) -> dict[int, set[int]]:
         """Threads by process id, as seen in the answers to many requests at the same time."""
-        seen: dict[int, set[int]] = {}
+        by_pid: dict[int, set[int]] = {}
         at_once = min(64, 3 * self.expect.get("processes", 1) * self.expect.get("threads", 8))
-        wanted = self.expect.get("processes", 1) * self.expect.get("threads", 1)
+        expected = self.expect.get("processes", 1) * self.expect.get("threads", 1)
         path, before, same, until_s = self.view("wait").path, None, 0, time.monotonic() + LOOK_S
         with ThreadPoolExecutor(at_once) as pool:
             for number in itertools.count(1):
                 for answer in pool.map(self.get, [path] * at_once):
                     pid, _, thread = answer.headers.get("X-Process", "").partition("/")
                     if pid.isdigit():
-                        seen.setdefault(int(pid), set()).add(int(thread or 0))
-                if not seen:
+                        by_pid.setdefault(int(pid), set()).add(int(thread or 0))
+                if not by_pid:
                     break  # nobody answers, and each further round would wait as long
-                now = sum(len(threads) for threads in seen.values())
+                now = sum(len(threads) for threads in by_pid.values())
                 same = same + 1 if now == before else 0
-                if same == 2 and now >= wanted:
+                if same == 2 and now >= expected:
                     break  # two more rounds brought nobody new
-                if number >= ROUNDS and (now >= wanted or time.monotonic() > until_s):
+                if number >= ROUNDS and (now >= expected or time.monotonic() > until_s):
                     break
                 before = now
-        return seen
-
-    @property
-    def trouble(self) -> tuple[str, str]:
-        """(cause, cure) of a page that does not come as it should; in full only the first time."""
-        from deploylab.provision.checks import trouble
-
-        cause, cure = self._found = getattr(self, "_found", None) or trouble.look_for(self)
-        first, self._told = not getattr(self, "_told", False), True
-        return (cause if first else f"as above: {cause.split(';')[0]}"), cure
+        return by_pid
 
 
 def words(items: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 import re
 
+from deploylab.provision.checks import trouble
 from deploylab.provision.checks.base import Check, Look
 
 DATABASE_SOCKET = "mysqld.sock"
@@ -11,28 +12,28 @@ RESERVE = 16  # connections for manage.py, checks, a person looking
 
 def process_is(look: Look) -> Check:
     """Each process that answers has the command line of the application server it should be."""
-    name, wanted = "the right processes answer", look.expect["process_is"]
+    name, expected = "the right processes answer", look.expect["process_is"]
     lines = {pid: look.sh(f"tr '\\0' ' ' < /proc/{pid}/cmdline").out.strip() for pid in sorted(look.workers)}
     if not lines:
-        return Check(name, False, "no answer names its process", *look.trouble)
+        return Check(name, False, "no answer names its process", *trouble.explain(look))
     for pid, line in lines.items():
-        if not re.search(wanted, line):
-            cause = f"it is none that matches {wanted}; {look.configured('WSGI|bind|proxy_pass|ProxyPass')}"
+        if not re.search(expected, line):
+            cause = f"it is none that matches {expected}; {look.configured('WSGI|bind|proxy_pass|ProxyPass')}"
             return Check(name, False, f"process {pid} answers, and it is `{line}`", cause, look.cure())
     return Check(name, True, f"`{next(iter(lines.values()))}`")
 
 
 def max_request_workers(look: Look) -> Check:
     """Apache has so many threads for requests, in all its processes together; mod_status counts them."""
-    wanted = look.expect["max_request_workers"]
-    name = f"Apache can work on {wanted} requests at one time"
+    expected = look.expect["max_request_workers"]
+    name = f"Apache can work on {expected} requests at one time"
     status = look.sh(f"curl -s -m 5 'http://127.0.0.1:{look.target.port}/server-status?auto'").out
     counts = {key: int(value) for key, value in re.findall(r"^(\w+): (\d+)$", status, re.MULTILINE)}
     if "IdleWorkers" not in counts:
-        return Check(name, False, "no /server-status", *look.trouble)
-    seen = counts["BusyWorkers"] + counts["IdleWorkers"]
-    text = f"{seen} threads in {counts['Processes']} process{'es' if counts['Processes'] > 1 else ''}"
-    if seen == wanted:
+        return Check(name, False, "no /server-status", *trouble.explain(look))
+    observed = counts["BusyWorkers"] + counts["IdleWorkers"]
+    text = f"{observed} threads in {counts['Processes']} process{'es' if counts['Processes'] > 1 else ''}"
+    if observed == expected:
         return Check(name, True, text)
     cause = f"{look.configured('MaxRequestWorkers|ThreadsPerChild|StartServers|ServerLimit')}; not all of it is " \
             "taken up by a reload"
@@ -41,21 +42,21 @@ def max_request_workers(look: Look) -> Check:
 
 def database_connections(look: Look) -> Check:
     """The target holds no more connections than it has slots, and all that may ask at one time find one."""
-    wanted, name = look.expect["database_connections"], "there are database connections for everybody"
-    said = look.last("echo 'SELECT @@max_connections' | mariadb -N")
-    if not said.isdigit():
-        return Check(name, False, f"the database server says: {said or 'nothing'}", *look.trouble)
-    most = int(said)
+    expected, name = look.expect["database_connections"], "there are database connections for everybody"
+    output = look.last("echo 'SELECT @@max_connections' | mariadb -N")
+    if not output.isdigit():
+        return Check(name, False, f"the database server says: {output or 'nothing'}", *trouble.explain(look))
+    most = int(output)
     held, may_be = _connections(look), _budget(look)
     total = sum(may_be.values())
-    if held > wanted:
+    if held > expected:
         cause = f"each thread may keep one (CONN_MAX_AGE); {look.configured('(workers|threads|processes) *=')}"
-        return Check(name, False, f"it holds {held}, and has {wanted} slots", cause, look.cure())
-    if wanted and total > most:
+        return Check(name, False, f"it holds {held}, and has {expected} slots", cause, look.cure())
+    if expected and total > most:
         parts = ", ".join(f"{who} {n}" for who, n in may_be.items())
         return Check(name, False, f"max_connections is {most}, and {total} may be held at one time",
                      f"{parts}; {look.configured('max_connections')}", look.cure())
-    return Check(name, True, f"it holds {held} of {wanted}; {total} of {most} may be held at one time")
+    return Check(name, True, f"it holds {held} of {expected}; {total} of {most} may be held at one time")
 
 
 def _connections(look: Look) -> int:

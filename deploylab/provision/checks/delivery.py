@@ -4,7 +4,8 @@ import re
 import shlex
 import time
 
-from deploylab.provision.checks.base import Answer, Check, Look
+from deploylab.provision.checks import trouble
+from deploylab.provision.checks.base import Check, Look, Response
 
 REFERENCE = re.compile(r"""(?:href|src)=["'](/static/[^"']+\.(?:css|js))["']""")
 HASH = re.compile(r"\.[0-9a-f]{12}\.\w+$")
@@ -21,7 +22,7 @@ def hashed(look: Look) -> Check:
     references = REFERENCE.findall(look.page.text)
     if not references:
         return Check(name, False, f"GET {look.view('page').path} gave {look.page.status or look.page.text} and "
-                     "refers to no style sheet or script", *look.trouble)
+                     "refers to no style sheet or script", *trouble.explain(look))
     if plain := [path for path in references if not HASH.search(path)]:
         return Check(name, False, f"the page refers to {plain[0]}, without a hash",
                      _configured(look, "STATIC_FILES|DEBUG"), look.cure())
@@ -33,19 +34,19 @@ def hashed(look: Look) -> Check:
 
 def compressed(look: Look) -> Check:
     """Static files come compressed ahead, on the fly, or never, to a browser that takes gzip."""
-    wanted, path = look.expect["compressed"], look.view("file").path
-    name, answer = f"static files compressed: {wanted}", look.get(path, Accept_Encoding="gzip")
+    expected, path = look.expect["compressed"], look.view("file").path
+    name, answer = f"static files compressed: {expected}", look.get(path, Accept_Encoding="gzip")
     if answer.status != 200:
-        return Check(name, False, f"GET {path} gave {answer.status or answer.text}", *look.trouble)
+        return Check(name, False, f"GET {path} gave {answer.status or answer.text}", *trouble.explain(look))
     # Who compresses while sending does not know the length yet.
     n_bytes = answer.headers.get("Content-Length")
     is_gzip = answer.headers.get("Content-Encoding") == "gzip"
-    seen = "never" if not is_gzip else "ahead" if n_bytes else "on the fly"
+    observed = "never" if not is_gzip else "ahead" if n_bytes else "on the fly"
     length = f"{n_bytes} bytes" if n_bytes else "length unknown"
     text = f"GET {path} gave {'gzip' if is_gzip else 'plain text'}, {length}"
-    if seen == wanted:
+    if observed == expected:
         return Check(name, True, text)
-    copy = "; where gzip_static is on, no file with .gz lies beside the other" if wanted == "ahead" else ""
+    copy = "; where gzip_static is on, no file with .gz lies beside the other" if expected == "ahead" else ""
     return Check(name, False, text, _configured(look, "gzip") + copy, look.cure())
 
 
@@ -55,18 +56,18 @@ def cached_by(look: Look) -> Check:
     name = f"whole pages are kept by {WHO[by]}"
     fresh = look.view("wait").path
     if any(_x_cache(look.get(fresh)) == "HIT" for _ in range(2)):
-        seen = f"{fresh} says no-store and came from a cache"
-        return Check(name, False, seen, _configured(look, "_cache|beresp"), look.cure())
+        observed = f"{fresh} says no-store and came from a cache"
+        return Check(name, False, observed, _configured(look, "_cache|beresp"), look.cure())
     paths = [(view.paths or (view.path,))[0] for view in map(look.course.view, look.target.cached)]
     for path in paths:
         who, answer = _keeper(look, path, TRIES if by != "nobody" else FEW_TRIES)
         if answer.status != 200:
-            return Check(name, False, f"GET {path} gave {answer.status or answer.text}", *look.trouble)
+            return Check(name, False, f"GET {path} gave {answer.status or answer.text}", *trouble.explain(look))
         if who != by:
             rules = [f"{key}: {answer.headers.get(key, 'none')}" for key in ("Cache-Control", "Set-Cookie")]
             cause = f"the answer has {', '.join(rules)}; {_configured(look, '_cache|beresp')}"
-            seen = f"GET {path}: X-Cache: {_x_cache(answer)}, kept by {WHO[who]}"
-            return Check(name, False, seen, cause, look.cure())
+            observed = f"GET {path}: X-Cache: {_x_cache(answer)}, kept by {WHO[who]}"
+            return Check(name, False, observed, cause, look.cure())
     return Check(name, True, f"GET {' and '.join(paths)}: X-Cache: {_x_cache(answer)}; never HIT for {fresh}")
 
 
@@ -76,7 +77,7 @@ def fresh(look: Look) -> Check:
     for path in [(view.paths or (view.path,))[0] for view in map(look.course.view, look.target.cached)]:
         own, allowed_s = _made_now(look, path)
         if not own:
-            return Check(name, False, f"the application itself gave no ETag for {path}", *look.trouble)
+            return Check(name, False, f"the application itself gave no ETag for {path}", *trouble.explain(look))
         ends_s = time.monotonic() + allowed_s + LATE_S
         while _etag(look.get(path).headers.get("ETag", "")) != own:
             if time.monotonic() > ends_s:
@@ -90,10 +91,10 @@ def fresh(look: Look) -> Check:
 def _made_now(look: Look, path: str) -> tuple[str, int]:
     """The ETag of a page as the application makes it, and the seconds for which it may be kept."""
     host = look.machine.url(look.target, "").partition("//")[2]
-    said = look.sh(f"curl -s -m 5 -o /dev/null -D - -H 'Host: {host}' --unix-socket {look.expect['app_socket']}"
+    head = look.sh(f"curl -s -m 5 -o /dev/null -D - -H 'Host: {host}' --unix-socket {look.expect['app_socket']}"
                    f" http://localhost{path}").out
-    allowed = re.search(r"^cache-control:.*max-age=(\d+)", said, re.MULTILINE | re.IGNORECASE)
-    etag = re.search(r"^etag: *(.+)$", said, re.MULTILINE | re.IGNORECASE)
+    allowed = re.search(r"^cache-control:.*max-age=(\d+)", head, re.MULTILINE | re.IGNORECASE)
+    etag = re.search(r"^etag: *(.+)$", head, re.MULTILINE | re.IGNORECASE)
     return _etag(etag[1]) if etag else "", int(allowed[1]) if allowed else 0
 
 
@@ -106,7 +107,7 @@ def _kept_for_ever(look: Look, path: str) -> tuple[str, str, str] | None:
     """What was seen, cause and cure if a browser may not keep the file, or is not told that it has it already."""
     answer = look.get(path)
     if answer.status != 200:
-        return f"GET {path} gave {answer.status or answer.text}", *look.trouble
+        return f"GET {path} gave {answer.status or answer.text}", *trouble.explain(look)
     if "immutable" not in (life := answer.headers.get("Cache-Control", "none")):
         return f"{path}: Cache-Control is {life}", _configured(look, "Cache-Control|expires"), look.cure()
     status = look.get(path, If_None_Match=answer.headers.get("ETag", '"none"')).status
@@ -116,7 +117,7 @@ def _kept_for_ever(look: Look, path: str) -> tuple[str, str, str] | None:
     return None
 
 
-def _keeper(look: Look, path: str, tries: int) -> tuple[str, Answer]:
+def _keeper(look: Look, path: str, tries: int) -> tuple[str, Response]:
     """Who keeps a page, and the last of its answers, to requests one after the other."""
     for number in range(tries):
         answer = look.get(path)
@@ -137,12 +138,12 @@ def _behind(look: Look, path: str) -> bool:
     return look.sh(f"for number in $(seq 20); do {ask} | grep -qi '^x-cache: hit' && exit 0; done; exit 1").ok
 
 
-def _x_cache(answer: Answer) -> str:
+def _x_cache(answer: Response) -> str:
     return answer.headers.get("X-Cache", "nothing")
 
 
 def _configured(look: Look, words: str) -> str:
     """The lines of the target's configuration that have one of these words."""
     files = " ".join(map(shlex.quote, look.target.configuration))
-    found = look.sh(f"grep -hiE '^[^#;]*({words})' {files} | sed 's/^ *//'").out.splitlines()
-    return f"configured is {'; '.join(dict.fromkeys(found))[:400] or 'nothing'}"
+    lines = look.sh(f"grep -hiE '^[^#;]*({words})' {files} | sed 's/^ *//'").out.splitlines()
+    return f"configured is {'; '.join(dict.fromkeys(lines))[:400] or 'nothing'}"

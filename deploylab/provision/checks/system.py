@@ -4,8 +4,9 @@ import fnmatch
 import re
 import shlex
 
-from deploylab.machine import heard
+from deploylab.machine import with_address
 from deploylab.provision import converge
+from deploylab.provision.checks import trouble
 from deploylab.provision.checks.base import Check, Look, words
 
 
@@ -14,12 +15,12 @@ def services(look: Look) -> Check:
     units = look.expect["services"]
     name = f"services {', '.join(units)}"
     for unit in units:
-        seen = " ".join(look.sh(f"systemctl is-active {unit}; systemctl is-enabled {unit}").out.split()[:2])
+        state = " ".join(look.sh(f"systemctl is-active {unit}; systemctl is-enabled {unit}").out.split()[:2])
         sleeper = unit in look.target.start.split()  # it is woken when it is needed, and not by a reboot
-        if seen != ("active disabled" if sleeper else "active enabled"):
-            said = look.last(f"journalctl -q --no-pager -o cat -n 3 -u {unit}")
-            return Check(name, False, f"{unit} is {seen.replace(' ', ' and ') or 'not installed'}",
-                         f"its log ends: {said}" if said else "its log is empty",
+        if state != ("active disabled" if sleeper else "active enabled"):
+            log = look.last(f"journalctl -q --no-pager -o cat -n 3 -u {unit}")
+            return Check(name, False, f"{unit} is {state.replace(' ', ' and ') or 'not installed'}",
+                         f"its log ends: {log}" if log else "its log is empty",
                          look.cure(f"sudo systemctl enable --now {unit}"))
     sleepers = [f"{unit} sleeps until it is needed" for unit in units if unit in look.target.start.split()]
     return Check(name, True, f"running; {', '.join(sleepers)}" if sleepers else "running, and enabled at boot")
@@ -29,26 +30,27 @@ def config_test(look: Look) -> Check:
     """The server's own test of its configuration passes."""
     command = words(look.expect["config_test"])
     done = look.sh(command)
-    said = [line for line in done.out.splitlines() if line.strip()]
+    lines = [line for line in done.out.splitlines() if line.strip()]
     if done.ok:
-        return Check(f"`{command}`", True, said[-1] if said and re.search(r"\w", said[-1]) else "no complaint")
-    first = next((i for i, line in enumerate(said) if re.search("emerg|error|Syntax|Symbol|Expected", line)), 0)
+        return Check(f"`{command}`", True, lines[-1] if lines and re.search(r"\w", lines[-1]) else "no complaint")
+    first = next((i for i, line in enumerate(lines) if re.search("emerg|error|Syntax|Symbol|Expected", line)), 0)
     # Where Apache names a line, the reason follows in the next one.
-    reason = " ".join(said[first:first + 2] if said and said[first].endswith(":") else said[first:first + 1])
+    reason = " ".join(lines[first:first + 2] if lines and lines[first].endswith(":") else lines[first:first + 1])
     return Check(f"`{command}`", False, f"status {done.status}", reason or "no word", look.cure(f"sudo {command}"))
 
 
 def listens(look: Look) -> Check:
     """The stage's processes listen where they should, and nowhere else; `*` stands for what changes at each start."""
-    wanted = [heard(look.machine, where) for where in look.expect["listens"]]
+    expected = [with_address(look.machine, where) for where in look.expect["listens"]]
     name = "listens only where it should"
-    seen = _listening(look)
-    text = ", ".join(sorted(seen)) or "nowhere"
-    if extra := sorted(where for where in seen if not any(fnmatch.fnmatchcase(where, pattern) for pattern in wanted)):
+    observed = _listening(look)
+    text = ", ".join(sorted(observed)) or "nowhere"
+    if extra := sorted(where for where in observed
+                       if not any(fnmatch.fnmatchcase(where, pattern) for pattern in expected)):
         holder = _holder(look, extra[0])
         return Check(name, False, f"it also listens on {', '.join(extra)}", f"{holder} opened it", look.cure())
-    if missing := sorted(pattern for pattern in wanted if not fnmatch.filter(seen, pattern)):
-        return Check(name, False, f"nothing of the stage listens on {missing[0]}", *look.trouble)
+    if missing := sorted(pattern for pattern in expected if not fnmatch.filter(observed, pattern)):
+        return Check(name, False, f"nothing of the stage listens on {missing[0]}", *trouble.explain(look))
     return Check(name, True, text)
 
 
@@ -66,25 +68,26 @@ def data(look: Look) -> Check:
 
 def remembers(look: Look) -> Check:
     """What the application puts into its cache it finds again. A cache that cannot be reached is no error to it."""
-    wanted, stage = look.expect["remembers"], look.target.stage
-    name = "the cache keeps what it is given" if wanted else "no cache keeps anything"
+    expected, stage = look.expect["remembers"], look.target.stage
+    name = "the cache keeps what it is given" if expected else "no cache keeps anything"
     own = words(f"{key}={value}" for key, value in look.target.environment.items())
     code = "from django.core.cache import cache; cache.set('deploylab', 'kept', 60); print(cache.get('deploylab'))"
-    said = look.last(f"deploylab-manage {stage} {own} shell --no-imports -c {shlex.quote(code)}")
-    if (said == "kept") == wanted:
-        return Check(name, True, "put in, and found again" if wanted else "put in, and not found again")
-    return Check(name, False, f"put in, and then: {said or 'nothing'}", *_cache_server(look))
+    output = look.last(f"deploylab-manage {stage} {own} shell --no-imports -c {shlex.quote(code)}")
+    if (output == "kept") == expected:
+        return Check(name, True, "put in, and found again" if expected else "put in, and not found again")
+    return Check(name, False, f"put in, and then: {output or 'nothing'}", *_cache_server(look))
 
 
 def private(look: Look) -> Check:
     """Secrets are for root and the application, not for every user of the machine."""
     name = "secrets are private"
     for path in look.expect["private"]:
-        seen = look.last(f"stat -c '%a %U:%G' {shlex.quote(path)}")
-        if not re.fullmatch(r"[0-7]*[0-7][04]0 root:\w+", seen):
-            cause = "every user of the machine can read it" if re.match(r"\d*[4-7] ", seen) else "root does not own it"
-            cause = cause if re.match(r"\d+ ", seen) else "it is not there"
-            return Check(name, False, f"{path}: {seen}", cause, look.cure(f"sudo chmod 640 {path}"))
+        rights = look.last(f"stat -c '%a %U:%G' {shlex.quote(path)}")
+        if not re.fullmatch(r"[0-7]*[0-7][04]0 root:\w+", rights):
+            everybody = re.match(r"\d*[4-7] ", rights)
+            cause = "every user of the machine can read it" if everybody else "root does not own it"
+            cause = cause if re.match(r"\d+ ", rights) else "it is not there"
+            return Check(name, False, f"{path}: {rights}", cause, look.cure(f"sudo chmod 640 {path}"))
     return Check(name, True, f"{len(look.expect['private'])} files, readable by root and the application")
 
 
@@ -103,15 +106,15 @@ def _cache_server(look: Look) -> tuple[str, str]:
     return f"nobody answers at {server or 'an address that is not set'}", look.cure()
 
 
-def _manage(look: Look, name: str, command: str, wanted: bool, mend: str) -> Check:
+def _manage(look: Look, name: str, command: str, expected: bool, mend: str) -> Check:
     """A check by a management command that ends with status 0 when all is well."""
     own = (f"{key}={value}" for key, value in look.target.environment.items())
     manage = f"deploylab-manage {words([look.target.stage, *own])}"
     done = look.sh(f"{manage} {command}")
-    said = [line for line in done.out.splitlines() if line.strip()]
-    last = said[-1] if said else ""
-    if done.ok == wanted:
-        return Check(name, True, "yes" if wanted else "no, as it should be")
+    lines = [line for line in done.out.splitlines() if line.strip()]
+    last = lines[-1] if lines else ""
+    if done.ok == expected:
+        return Check(name, True, "yes" if expected else "no, as it should be")
     return Check(name, False, f"`{command}` ended with status {done.status}", last[-300:] or "it said nothing",
                  look.cure(f"sudo {manage} {mend}"))
 
@@ -122,12 +125,12 @@ def _listening(look: Look) -> set[str]:
     pids = set(look.sh(patterns).out.split())
     others = [t.port for t in look.course.all_targets if t.port != look.target.port]
     shared = {str(port) for port in (*others, converge.CALIBRATION_PORT)}
-    found = set()
+    addresses = set()
     for line in look.sh("ss -Hltnxp").out.splitlines():
         where = line.split()[4]
         if pids & set(re.findall(r"pid=(\d+)", line)) and where.rpartition(":")[2] not in shared:
-            found.add(where)
-    return {where for where in found if not where.startswith(("@", "*"))}
+            addresses.add(where)
+    return {where for where in addresses if not where.startswith(("@", "*"))}
 
 
 def _holder(look: Look, where: str) -> str:

@@ -9,11 +9,20 @@ from deploylab.provision.checks.base import Look
 Found = tuple[str, str]  # cause, cure
 
 
+def explain(look: Look) -> Found:
+    """The cause and the cure of a page that does not come as it should; in full only the first time."""
+    if look.reason is None:
+        look.reason = look_for(look)
+        return look.reason
+    cause, cure = look.reason
+    return f"as above: {cause.split(';')[0]}", cure
+
+
 def look_for(look: Look) -> Found:
     """The cause that was found on the machine, and the command that mends it."""
     for question in (_services, _port, _program, _socket, _queue, _database):
-        if found := question(look):
-            return found
+        if reason := question(look):
+            return reason
     return _log(look)
 
 
@@ -21,8 +30,8 @@ def _services(look: Look) -> Found | None:
     """A service that should run does not."""
     for unit in look.expect.get("services", ()):
         if (state := look.last(f"systemctl is-active {unit}")) != "active":
-            said = look.last(f"journalctl -q --no-pager -o cat -n 3 -u {unit}")
-            return f"{unit} is {state}; its log ends: {said}", look.cure(f"sudo systemctl start {unit}")
+            log = look.last(f"journalctl -q --no-pager -o cat -n 3 -u {unit}")
+            return f"{unit} is {state}; its log ends: {log}", look.cure(f"sudo systemctl start {unit}")
     return None
 
 
@@ -60,8 +69,8 @@ def _program(look: Look) -> Found | None:
     state = look.last(f"supervisorctl status 2>/dev/null | grep -E '^deploylab-({names}) ' | grep -v RUNNING")
     if not state:
         return None
-    said = look.last(f"tail -n 5 /var/log/deploylab/{state.split()[0].removeprefix('deploylab-')}.log")
-    return f"supervisord says {' '.join(state.split()[:2])}; the program's log ends: {said}", \
+    log = look.last(f"tail -n 5 /var/log/deploylab/{state.split()[0].removeprefix('deploylab-')}.log")
+    return f"supervisord says {' '.join(state.split()[:2])}; the program's log ends: {log}", \
         look.cure(f"sudo supervisorctl start {state.split()[0]}")
 
 
@@ -103,10 +112,10 @@ def _callers(look: Look, path: str) -> list[str]:
 
 def _database(look: Look) -> Found | None:
     """The application cannot reach its database."""
-    said = look.last(f"deploylab-manage {look.target.stage} migrate --check")
-    if "Error" not in said:
+    output = look.last(f"deploylab-manage {look.target.stage} migrate --check")
+    if "Error" not in output:
         return None
-    return f"the application cannot use its database: {said[-200:]}", look.cure()
+    return f"the application cannot use its database: {output[-200:]}", look.cure()
 
 
 def _log(look: Look) -> Found:
@@ -114,5 +123,5 @@ def _log(look: Look) -> Found:
     patterns = "; ".join(f"pgrep -f {shlex.quote(pattern)}" for pattern in look.target.processes)
     held = f"for pid in $({patterns}); do readlink /proc/$pid/fd/* | grep '^/var/log/.*error'; done"
     files = f"$({held}; echo /var/log/deploylab/{look.slug}.log)"
-    said = look.last(f"ls -tr {files} 2>/dev/null | tail -n 1 | xargs -r tail -n 1")
-    return (f"the newest log ends: {said[-300:]}" if said else "no log says why"), look.cure()
+    line = look.last(f"ls -tr {files} 2>/dev/null | tail -n 1 | xargs -r tail -n 1")
+    return (f"the newest log ends: {line[-300:]}" if line else "no log says why"), look.cure()

@@ -13,33 +13,36 @@ STATIC_BY = {"front": "the server in front", "app": "the application server", "v
 
 def server(look: Look) -> Check:
     """The right server answers on the port, and with the whole page."""
-    name, wanted, view = f"{look.expect['server']} serves port {look.target.port}", look.expect["server"], "page"
+    name, expected, view = f"{look.expect['server']} serves port {look.target.port}", look.expect["server"], "page"
     page, marker = look.page, look.view(view).marker
     header = page.headers.get("Server", "")
-    seen = _seen(look, look.view(view).path)
+    observed = _page_status(look, look.view(view).path)
     if page.status != 200:
-        return Check(name, False, seen, *look.trouble)
-    if not header.startswith(wanted):
-        return Check(name, False, f"{seen} from {header or 'a server without a name'}", *look.trouble)
+        return Check(name, False, observed, *trouble.explain(look))
+    if not header.startswith(expected):
+        return Check(name, False, f"{observed} from {header or 'a server without a name'}",
+                     *trouble.explain(look))
     if not page.text.rstrip().endswith(marker):
-        return Check(name, False, f"{seen}, but it does not end in {marker}", "the page is not the lab's", look.cure())
-    return Check(name, True, f"{seen} from {header}")
+        return Check(name, False, f"{observed}, but it does not end in {marker}", "the page is not the lab's",
+                     look.cure())
+    return Check(name, True, f"{observed} from {header}")
 
 
 def debug(look: Look) -> Check:
     """Django shows its debug page for an unknown address, or does not."""
-    wanted = look.expect["debug"]
-    name = f"DEBUG is {_on(wanted)}"
+    expected = look.expect["debug"]
+    name = f"DEBUG is {_on(expected)}"
     answer = look.get(NOWHERE)
     if answer.status != 404:
-        return Check(name, False, f"{answer.status or answer.text} for an unknown address, not 404", *look.trouble)
+        return Check(name, False, f"{answer.status or answer.text} for an unknown address, not 404",
+                     *trouble.explain(look))
     is_on = "DEBUG = True" in answer.text
-    seen = f"an unknown address gives {'the debug page' if is_on else 'a plain 404'}"
-    if is_on == wanted:
-        return Check(name, True, seen)
+    observed = f"an unknown address gives {'the debug page' if is_on else 'a plain 404'}"
+    if is_on == expected:
+        return Check(name, True, observed)
     setting = look.last(f"grep -n DEBUG {_environment(look)}")
     cause = f"{_environment(look)} has {setting or 'no DEBUG'}; a server reads it when it starts"
-    return Check(name, False, seen, cause, look.cure(f"sudoedit {_environment(look)}, then restart the server"))
+    return Check(name, False, observed, cause, look.cure(f"sudoedit {_environment(look)}, then restart the server"))
 
 
 def database(look: Look) -> Check:
@@ -49,21 +52,21 @@ def database(look: Look) -> Check:
 
 def whoami(look: Look) -> Check:
     """The serving process says what it was set to: caches, connections, whatever course.toml lists."""
-    wanted = look.expect["whoami"]
-    return _own_word(look, ", ".join(f"{key} is {_shown(value)}" for key, value in wanted.items()), wanted)
+    expected = look.expect["whoami"]
+    return _own_word(look, ", ".join(f"{key} is {_shown(value)}" for key, value in expected.items()), expected)
 
 
 def processes(look: Look) -> Check:
     """So many processes answer: each answer carries its process's id."""
-    wanted = look.expect["processes"]
-    return _count(look, f"{wanted} process{'es' if wanted > 1 else ''}", wanted, len(look.workers), "process ids")
+    expected = look.expect["processes"]
+    return _count(look, f"{expected} process{'es' if expected > 1 else ''}", expected, len(look.workers), "process ids")
 
 
 def threads(look: Look) -> Check:
     """So many threads answer in each process."""
-    each, wanted = look.expect["threads"], look.expect["threads"] * look.expect.get("processes", 1)
-    seen = sum(len(ids) for ids in look.workers.values())
-    return _count(look, f"{each} thread{'s' if each > 1 else ''} in each process", wanted, seen, "threads")
+    each, expected = look.expect["threads"], look.expect["threads"] * look.expect.get("processes", 1)
+    observed = sum(len(ids) for ids in look.workers.values())
+    return _count(look, f"{each} thread{'s' if each > 1 else ''} in each process", expected, observed, "threads")
 
 
 def static_by(look: Look) -> Check:
@@ -71,19 +74,19 @@ def static_by(look: Look) -> Check:
     by, view = look.expect["static_by"], look.view("file")
     name = f"static files by {STATIC_BY[by]}"
     answer = look.get(view.path)
-    seen = f"GET {view.path} gave {answer.status or answer.text}"
+    observed = f"GET {view.path} gave {answer.status or answer.text}"
     if by == "nobody" and answer.status in (200, 404):
-        return Check(name, answer.status == 404, seen, "the application server serves static files", look.cure())
+        return Check(name, answer.status == 404, observed, "the application server serves static files", look.cure())
     if answer.status != 200 or not answer.text.rstrip().endswith(view.marker):
-        return Check(name, False, seen, *look.trouble)
+        return Check(name, False, observed, *trouble.explain(look))
     # Every answer that a view makes names its process.
     of_a_view = "X-Process" in answer.headers
-    seen += f" from {'a view of the application' if of_a_view else answer.headers.get('Server', '')}"
+    observed += f" from {'a view of the application' if of_a_view else answer.headers.get('Server', '')}"
     if of_a_view != (by == "view") and by in ("front", "view"):
-        return Check(name, False, seen, look.configured("DJANGO_SERVE_STATIC|Alias|alias|ProxyPass"), look.cure())
+        return Check(name, False, observed, look.configured("DJANGO_SERVE_STATIC|Alias|alias|ProxyPass"), look.cure())
     if by == "front" and (socket := look.expect.get("app_socket")):
-        return _without_front(look, name, seen, socket)
-    return Check(name, True, seen)
+        return _without_front(look, name, observed, socket)
+    return Check(name, True, observed)
 
 
 def app_socket(look: Look) -> Check:
@@ -92,31 +95,31 @@ def app_socket(look: Look) -> Check:
     name, status = f"the application server on {socket}", look.last(_ask(socket, look.view("page").path))
     if status == "200":
         return Check(name, True, "200")
-    return Check(name, False, "no answer" if status == "000" else status, *look.trouble)
+    return Check(name, False, "no answer" if status == "000" else status, *trouble.explain(look))
 
 
-def _without_front(look: Look, name: str, seen: str, socket: str) -> Check:
+def _without_front(look: Look, name: str, observed: str, socket: str) -> Check:
     """A check that the application server itself has no static files."""
     status = look.last(_ask(socket, look.view("file").path))
     if status == "404":
-        return Check(name, True, f"{seen}; the application server itself says 404")
-    return Check(name, False, f"{seen}; the application server itself says {status}, not 404",
+        return Check(name, True, f"{observed}; the application server itself says 404")
+    return Check(name, False, f"{observed}; the application server itself says {status}, not 404",
                  "the application server serves static files too" if status == "200" else
                  f"it does not answer on {socket}", look.cure())
 
 
-def _own_word(look: Look, name: str, wanted: dict[str, Any]) -> Check:
+def _own_word(look: Look, name: str, expected: dict[str, Any]) -> Check:
     """A check on the JSON in which the application tells of itself."""
     answer = look.get(look.course.app.whoami)
     try:
-        said = json.loads(answer.text)
-        seen = {key: said[key] for key in wanted}
+        reply = json.loads(answer.text)
+        observed = {key: reply[key] for key in expected}
     except (ValueError, KeyError, TypeError):
-        return Check(name, False, _seen(look, look.course.app.whoami), *look.trouble)
-    text = f"the server's own word: {', '.join(_shown(value) for value in seen.values())}"
-    if seen == wanted:
+        return Check(name, False, _page_status(look, look.course.app.whoami), *trouble.explain(look))
+    text = f"the server's own word: {', '.join(_shown(value) for value in observed.values())}"
+    if observed == expected:
         return Check(name, True, text)
-    words = "|".join(key.upper() for key in wanted if seen[key] != wanted[key])
+    words = "|".join(key.upper() for key in expected if observed[key] != expected[key])
     setting = look.sh(f"grep -nE '^[^#]*({words})' {_environment(look)}").out.strip().replace("\n", "; ")
     cause = f"{_environment(look)} has {setting or 'no ' + words}; a server reads it when it starts"
     return Check(name, False, text, cause, look.cure())
@@ -126,17 +129,17 @@ def _shown(value: Any) -> str:
     return (" and ".join(value) or "none") if isinstance(value, list) else str(value)
 
 
-def _count(look: Look, name: str, wanted: int, seen: int, what: str) -> Check:
+def _count(look: Look, name: str, expected: int, observed: int, what: str) -> Check:
     """A check that so many of something answered, and neither fewer nor more."""
-    text = f"different {what} that answered: {seen}"
-    if seen == wanted:
+    text = f"different {what} that answered: {observed}"
+    if observed == expected:
         return Check(name, True, text)
-    if not seen:
-        return Check(name, False, text, *look.trouble)
+    if not observed:
+        return Check(name, False, text, *trouble.explain(look))
     cause = f"{look.configured('(workers|threads|processes) *=')}; a server reads it when it starts"
-    if said := trouble.ended(look):
-        cause = f"workers end and are replaced; the log: {said}"
-    return Check(name, False, f"{text}, {wanted} expected", cause, look.cure())
+    if line := trouble.ended(look):
+        cause = f"workers end and are replaced; the log: {line}"
+    return Check(name, False, f"{text}, {expected} expected", cause, look.cure())
 
 
 def _ask(socket: str, path: str) -> str:
@@ -149,7 +152,7 @@ def _ask(socket: str, path: str) -> str:
     return f"{front} curl -s -m 5 -o /dev/null -w '%{{http_code}}\\n' {where}{path}"
 
 
-def _seen(look: Look, path: str) -> str:
+def _page_status(look: Look, path: str) -> str:
     page = look.page
     return f"GET {look.machine.url(look.target, path)} gave {page.status or page.text}"
 

@@ -81,8 +81,8 @@ def _apt(words: list[str], progress: Progress, what: str) -> None:
         for line in process.stdout:
             progress.log(line)
             tail = [*tail[-9:], line]
-            if found := re.search(r"(\d+) newly installed", line):
-                n = int(found[1])
+            if match := re.search(r"(\d+) newly installed", line):
+                n = int(match[1])
             if line.startswith("Get:"):
                 n_got += 1
                 progress.update(f"{what}: {' '.join(line.split()[4:5])}", n_got, n or None)

@@ -76,9 +76,9 @@ def guest_packages(course: Course) -> list[str]:
         HostError: a deploy could not be read.
     """
     stages = [*course.stages, *course.references]
-    asked = [(one.name, [v.variant for v in one.variants]) for one in stages]
-    asked += [(name, []) for name in converge.NO_STAGE]
-    specs = [converge.specification(Nowhere(), course, name, variants, pip={}) for name, variants in asked]
+    deploys = [(stage.name, [v.variant for v in stage.variants]) for stage in stages]
+    deploys += [(name, []) for name in converge.NO_STAGE]
+    specs = [converge.specification(Nowhere(), course, name, variants, pip={}) for name, variants in deploys]
     done = subprocess.run([sys.executable, "-m", "deploylab.publish.bundle.planned"], input=json.dumps(specs),
                           text=True, capture_output=True, cwd=paths.ROOT, check=False)
     if done.returncode:
@@ -88,11 +88,11 @@ def guest_packages(course: Course) -> list[str]:
 
 def _mirror() -> list[str]:
     """Where the guest's packages come from: the Debian mirror that this computer uses itself."""
-    found = box.mirror()
-    if not found:
+    lines = box.mirror()
+    if not lines:
         raise HostError("apt on this computer names no mirror of Debian, and the guest is one.",
                         "make the bundle on Debian 12: ./lab bundle")
-    return found
+    return lines
 
 
 def _collect(course: Course, work: Path, progress: Progress) -> None:
@@ -135,17 +135,17 @@ def _part(path: Path, work: Path) -> dict[str, Any]:
 def _write(manifest: dict[str, Any], work: Path, out: Path, progress: Progress) -> None:
     """The file, whole or not at all: written aside, then renamed."""
     part, done = out.with_name(f"{out.name}.part"), 0
-    n_bytes = sum(one["n_bytes"] for one in manifest["parts"])
+    n_bytes = sum(entry["n_bytes"] for entry in manifest["parts"])
     try:
         with tarfile.open(part, "w") as tar:
             head = json.dumps(manifest, indent=1).encode()
             about = _plain(tarfile.TarInfo(bundle.MANIFEST))
             about.size = len(head)
             tar.addfile(about, io.BytesIO(head))
-            for one in manifest["parts"]:
+            for entry in manifest["parts"]:
                 cancel.check()
-                tar.add(work / one["path"], one["path"], recursive=False, filter=_plain)
-                done += one["n_bytes"]
+                tar.add(work / entry["path"], entry["path"], recursive=False, filter=_plain)
+                done += entry["n_bytes"]
                 progress.update("megabytes", done / 1e6, n_bytes / 1e6)
         part.replace(out)
     finally:

@@ -22,22 +22,22 @@ def possible() -> str:
     return f"lxc/{here['arch']}"
 
 
-def checked(wanted: str | None) -> str:
+def checked(requested: str | None) -> str:
     """The wanted PROVIDER/ARCH, if a bundle for it can be made here.
 
     Raises:
         HostError: it cannot, or there is no such thing; the message says what is possible.
     """
     ours = possible()
-    if wanted in (None, ours):
+    if requested in (None, ours):
         return ours
-    provider, _, arch = wanted.partition("/")
+    provider, _, arch = requested.partition("/")
     if provider not in choose.PROVIDERS or arch not in ARCHES:
-        why = (f"'{wanted}' is no PROVIDER/ARCH. Providers: {', '.join(choose.PROVIDERS)}; architectures: "
+        why = (f"'{requested}' is no PROVIDER/ARCH. Providers: {', '.join(choose.PROVIDERS)}; architectures: "
                f"{', '.join(ARCHES)}.")
     elif provider != "lxc":
-        why = (f"A bundle for {wanted} cannot be made: its box comes from Vagrant's public catalogue, and nobody has "
-               "tried it without a network.")
+        why = (f"A bundle for {requested} cannot be made: its box comes from Vagrant's public catalogue, and nobody "
+               "has tried it without a network.")
     else:
-        why = f"A bundle for {wanted} is made on a computer of that architecture, and this one is {ours}."
+        why = f"A bundle for {requested} is made on a computer of that architecture, and this one is {ours}."
     raise HostError(f"{why} Possible here: {ours}.", f"./lab bundle --for {ours}")

@@ -27,7 +27,7 @@ def for_host(folder: Path, progress: Progress) -> None:
     Raises:
         HostError: pip failed.
     """
-    names = dict.fromkeys(name for group in GROUPS for name in environment.wanted(group))
+    names = dict.fromkeys(name for group in GROUPS for name in environment.requirements(group))
     _run([sys.executable, "-m", "pip", "wheel", "--progress-bar", "off", "--wheel-dir", str(folder),
           "-c", str(paths.ROOT / "constraints.txt"), "pip", *names], progress)
 
@@ -96,8 +96,8 @@ def _run(command: list[str], progress: Progress) -> None:
         for line in process.stdout:
             progress.log(line)
             tail = [*tail[-9:], line]
-            if found := STEP.match(line):
-                progress.update((found[1] or found[2]).strip())
+            if match := STEP.match(line):
+                progress.update((match[1] or match[2]).strip())
     if process.returncode:
         raise HostError(f"`{Path(command[0]).name} {' '.join(command[1:4])} …` ended with status "
                         f"{process.returncode}:\n{''.join(tail)}", f"look at {progress.log_path}, then ./lab bundle")

@@ -1,7 +1,7 @@
 """The site: guides and lessons as pages to read, in English and Spanish, searchable, with nothing from elsewhere.
 
     notebooks ─▶ executed (from their recordings) ─▶ still ─┐
-    guides, index, translations ────────────────────────────┴─▶ source ─▶ pages (Sphinx, once a language) ─▶ the folder
+    guides, index, translations ────────────────────────────┴─▶ sphinx_folder ─▶ pages (once per language) ─▶ the folder
 """
 
 import shutil
@@ -11,7 +11,7 @@ from deploylab.core import paths
 from deploylab.core.errors import SiteError
 from deploylab.core.progress import Progress
 from deploylab.course import Course
-from deploylab.publish.site import executed, pages, source
+from deploylab.publish.site import executed, pages, sphinx_folder
 
 LANGUAGES = {"en": "", "es": "es"}  # each with its folder in the site
 OURS = ".buildinfo"                 # Sphinx leaves this file in each folder that it makes
@@ -39,7 +39,7 @@ def build(out: Path, course: Course, progress: Progress) -> Path:
     _refuse_others(out)
     with progress.phase("lessons", "the lessons, from their recordings"):
         lessons = executed.lessons(course, work() / "executed", progress)
-    tree = source.assemble(work() / "source", lessons)
+    tree = sphinx_folder.assemble(work() / "source", lessons)
     for language in LANGUAGES:
         with progress.phase(language, f"the pages, {language}"):
             pages.build("html", tree, work() / "html" / language, language, progress)

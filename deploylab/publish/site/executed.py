@@ -32,14 +32,14 @@ def lessons(course: Course, folder: Path, progress: Progress) -> list[nbformat.N
     for older in set(folder.glob("*")) - {kept}:
         shutil.rmtree(older)
     environment = _environment(kept)
-    found = []
+    executed = []
     for number, lesson in enumerate(course.lessons):
         path = kept / f"{lesson.name}.ipynb"
         if not path.exists():
             _execute(lesson, path, environment, lambda cell, of, lesson=lesson, number=number: progress.update(
                 f"{lesson.name}, cell {cell}", number + cell / of, len(course.lessons)))
-        found.append(_with_outputs(lesson, path))
-    return found
+        executed.append(_with_outputs(lesson, path))
+    return executed
 
 
 def _environment(kept: Path) -> dict[str, str]:

@@ -38,15 +38,15 @@ def build(builder: str, source: Path, out: Path, language: str, progress: Progre
         for line in process.stdout:
             lines.append(line.rstrip())
             progress.log(line)
-            if found := PERCENT.search(line):
-                progress.update(found[2], float(found[1]), 100)
+            if match := PERCENT.search(line):
+                progress.update(match[2], float(match[1]), 100)
     if process.returncode:
         raise _fault(lines, source, progress)
 
 
 def _fault(lines: list[str], source: Path, progress: Progress) -> SiteError:
     """What was wrong, file by file, as far as a screen holds it."""
-    said = [line.replace(f"{source}/", "") for line in lines if FAULT.search(line)] or lines[-MOST_FAULTS:]
-    more = [f"… and {len(said) - MOST_FAULTS} more"] if len(said) > MOST_FAULTS else []
-    return SiteError("\n".join(["The site has faults:", *said[:MOST_FAULTS], *more]),
+    faults = [line.replace(f"{source}/", "") for line in lines if FAULT.search(line)] or lines[-MOST_FAULTS:]
+    more = [f"… and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
+    return SiteError("\n".join(["The site has faults:", *faults[:MOST_FAULTS], *more]),
                      f"mend them, then ./lab site; the full log is {progress.log_path}")

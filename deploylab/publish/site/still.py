@@ -53,4 +53,4 @@ def _reference(name: str, states: States) -> dict[str, Any]:
 
 def _data(model: dict[str, Any]) -> str:
     """The picture's bytes in base64, as they are saved beside the state."""
-    return next((one["data"] for one in model.get("buffers", ()) if one["path"] == ["value"]), "")
+    return next((buffer["data"] for buffer in model.get("buffers", ()) if buffer["path"] == ["value"]), "")

@@ -11,7 +11,7 @@ from babel.messages.pofile import read_po, write_po
 from deploylab.core import files
 from deploylab.core.progress import Progress
 from deploylab.lessons import translations
-from deploylab.publish.site import pages, source
+from deploylab.publish.site import pages, sphinx_folder
 
 LANGUAGE = "es"
 HEADER = r"""msgid ""
@@ -41,17 +41,17 @@ def templates(work: Path, progress: Progress) -> dict[str, Catalog]:
         work: a folder to work in.
     """
     out = work / "gettext"
-    pages.build("gettext", source.assemble(work / "gettext-source"), out, "en", progress)
+    pages.build("gettext", sphinx_folder.assemble(work / "gettext-source"), out, "en", progress)
     return {str(file.relative_to(out).with_suffix("")): _read(file) for file in sorted(out.rglob("*.pot"))
             if file.stem != "sphinx"}  # the theme's own words come translated
 
 
-def update(found: dict[str, Catalog]) -> dict[str, int]:
+def update(catalogs: dict[str, Catalog]) -> dict[str, int]:
     """Bring every catalogue up to its page; gives back how many messages of each want a translator.
 
     A message that changed keeps its old translation, marked as fuzzy, with the text that it was made for.
     """
-    return {page: _update(file_of(page), template) for page, template in found.items()}
+    return {page: _update(file_of(page), template) for page, template in catalogs.items()}
 
 
 def faults(page: str, template: Catalog) -> list[str]:
@@ -60,16 +60,16 @@ def faults(page: str, template: Catalog) -> list[str]:
     if not file.exists():
         return [f"there is no {file.name}"]
     mine = _read(file)
-    said = [f"no longer in the page: {_short(one.id)}" for one in _messages(mine) if one.id not in template]
+    problems = [f"no longer in the page: {_short(old.id)}" for old in _messages(mine) if old.id not in template]
     for message in _messages(template):
-        one = mine.get(message.id)
-        if not one or not one.string:
-            said.append(f"not translated: {_short(message.id)}")
-        elif one.fuzzy:
-            said.append(f"changed since it was translated: {_short(message.id)}")
+        translation = mine.get(message.id)
+        if not translation or not translation.string:
+            problems.append(f"not translated: {_short(message.id)}")
+        elif translation.fuzzy:
+            problems.append(f"changed since it was translated: {_short(message.id)}")
         else:
-            said += [f"{what}: {_short(message.id)}" for what in differing(message.id, one.string)]
-    return said
+            problems += [f"{what}: {_short(message.id)}" for what in differing(message.id, translation.string)]
+    return problems
 
 
 def differing(text: str, other: str) -> Iterator[str]:
@@ -87,7 +87,7 @@ def differing(text: str, other: str) -> Iterator[str]:
 
 
 def _code(text: str) -> set[str]:
-    return {found[2] for found in CODE.finditer(text)}
+    return {match[2] for match in CODE.finditer(text)}
 
 
 def _links(text: str) -> set[str]:
@@ -96,7 +96,7 @@ def _links(text: str) -> set[str]:
 
 def _numbers(text: str) -> set[str]:
     plain = TARGET.sub("]", CODE.sub("", text))
-    return {re.sub(r"\D", "", found) for found in NUMBER.findall(plain)}
+    return {re.sub(r"\D", "", number) for number in NUMBER.findall(plain)}
 
 
 def _update(file: Path, template: Catalog) -> int:
@@ -108,7 +108,7 @@ def _update(file: Path, template: Catalog) -> int:
         write_po(out, mine, width=110, no_location=True, include_previous=True, ignore_obsolete=True, omit_header=True)
         file.parent.mkdir(parents=True, exist_ok=True)
         files.replace(file, HEADER.encode() + out.getvalue())
-    return sum(not one.string or one.fuzzy for one in _messages(mine))
+    return sum(not message.string or message.fuzzy for message in _messages(mine))
 
 
 def _read(file: Path) -> Catalog:
@@ -117,11 +117,11 @@ def _read(file: Path) -> Catalog:
 
 
 def _messages(catalog: Catalog) -> Iterator:
-    return (one for one in catalog if one.id)
+    return (message for message in catalog if message.id)
 
 
 def _ids(catalog: Catalog) -> list[str]:
-    return [one.id for one in _messages(catalog)]
+    return [message.id for message in _messages(catalog)]
 
 
 def _short(text: str) -> str:

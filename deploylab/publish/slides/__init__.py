@@ -14,11 +14,11 @@ from markdown_it import MarkdownIt
 from deploylab.core import paths
 from deploylab.core.files import explained, replace
 from deploylab.course import Course
-from deploylab.publish.slides import language, source
+from deploylab.publish.slides import deck, language
+from deploylab.publish.slides.deck import NotMeasured, Slide
 from deploylab.publish.slides.language import Language
-from deploylab.publish.slides.measured import Measured
+from deploylab.publish.slides.measured import SessionResults
 from deploylab.publish.slides.placeholders import Placeholders
-from deploylab.publish.slides.source import NotMeasured, Slide
 from deploylab.results import Session
 
 LANGUAGES = ("en", "es")
@@ -41,7 +41,7 @@ def write(session: Session, course: Course) -> dict[str, Path]:
         >>> write(results.recorded()[-1], course.load())["es"]         # doctest: +SKIP
         PosixPath('results/slides/es/index.html')
     """
-    measured = Measured(session, course)
+    measured = SessionResults(session, course)
     folder = (paths.results_dir() if session.recorded else session.folder) / "slides"
     written = {code: folder / code / "index.html" for code in LANGUAGES}
     for code, path in written.items():
@@ -51,7 +51,7 @@ def write(session: Session, course: Course) -> dict[str, Path]:
     return written
 
 
-def html(code: str, measured: Measured, text: Path | None = None) -> str:
+def html(code: str, measured: SessionResults, text: Path | None = None) -> str:
     """One deck as the text of an HTML page. It stands alone, and asks for nothing from anywhere.
 
     Args:
@@ -61,7 +61,7 @@ def html(code: str, measured: Measured, text: Path | None = None) -> str:
     Raises:
         DeckError: see `write`.
     """
-    slides = source.read(text or FOLDER / f"deploy.{code}.md")
+    slides = deck.read(text or FOLDER / f"deploy.{code}.md")
     spoken = language.read(code, FOLDER, own_words(measured.course))
     environment = _environment(spoken)
     draw = _draw(environment)
@@ -82,7 +82,7 @@ def _laid_out(slide: Slide, filler: Placeholders, spoken: Language, markdown: Ma
     """What the template shows of a slide. Where the session lacks its figures, it says so in place of all of them."""
     kind, missing = slide.kind, ""
     try:
-        body, notes = (source.fill(text, filler.names, slide.file, line)
+        body, notes = (deck.fill(text, filler.names, slide.file, line)
                        for text, line in zip((slide.body, slide.notes), slide.lines, strict=True))
     except NotMeasured as error:
         body, notes, kind = "", "", "missing"

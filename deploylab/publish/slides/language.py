@@ -42,8 +42,8 @@ class Language:
             return text
         if text in self.texts:
             return self.texts[text]
-        for pattern, said in self.phrases:
-            text = pattern.sub(said, text)
+        for pattern, replacement in self.phrases:
+            text = pattern.sub(replacement, text)
         return NUMBER.sub(_with_comma, text)
 
     def drawn(self, svg: str, path: str = "") -> str:
@@ -54,8 +54,8 @@ class Language:
         """
         if self.code == "en":
             return svg
-        svg = TEXT.sub(lambda found: f"{found[1]}{self.say(found[2])}{found[3]}", svg)
-        return LABEL.sub(lambda found: f"{found[1]}{self.pictures.get(path) or self.say(found[2])}{found[3]}", svg)
+        svg = TEXT.sub(lambda match: f"{match[1]}{self.say(match[2])}{match[3]}", svg)
+        return LABEL.sub(lambda match: f"{match[1]}{self.pictures.get(path) or self.say(match[2])}{match[3]}", svg)
 
     def unsaid(self, text: str) -> list[str]:
         """The words of a text that stay as they are, and are no names: for tests."""
@@ -74,12 +74,12 @@ def read(code: str, folder: Path, names: Sequence[str] = ()) -> Language:
     if code == "en":
         return ENGLISH
     table = tomllib.loads((folder / f"{code}.toml").read_text(encoding="utf-8"))
-    phrases = [(re.compile(one), said) for one, said in table["phrases"]]
+    phrases = [(re.compile(pattern), replacement) for pattern, replacement in table["phrases"]]
     return Language(code, table["texts"], phrases, table["pictures"], frozenset([*table["names"].split(), *names]))
 
 
-def _with_comma(found: re.Match) -> str:
-    whole, point, decimals = found[0].partition(".")
+def _with_comma(match: re.Match) -> str:
+    whole, point, decimals = match[0].partition(".")
     figures = whole.replace(",", "")
     grouped = f"{int(figures):,}".replace(",", THIN) if len(figures) >= GROUPED_FROM else figures
     return grouped + ("," if point else "") + decimals

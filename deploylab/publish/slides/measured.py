@@ -10,18 +10,18 @@ from deploylab.course import Course
 from deploylab.lessons import recording
 from deploylab.lessons.answers import MeasuredDuring
 from deploylab.lessons.servers.result import Race
-from deploylab.publish.slides.source import NotMeasured
+from deploylab.publish.slides.deck import NotMeasured
 from deploylab.report import content, contrasts, plots
 from deploylab.report.plots import Plot
 from deploylab.results import Session, stats
 from deploylab.results.record import Run
-from deploylab.results.stats import Cell, Raced, Step, Summary
+from deploylab.results.stats import Cell, ContrastResult, Step, Summary
 
 PANEL_IN = (7.8, 3.0)          # as wide for its height as the room that a slide leaves, and small: so are letters large
 THREE_PANELS_IN = (9.8, 3.5)
 
 
-class Measured:
+class SessionResults:
     """The runs of one session, and what report and notebooks make of them.
 
     Args:
@@ -38,7 +38,7 @@ class Measured:
             [run for run in runs if run.purpose == "round" and run.variant is None])
         self.pairs, _ = content.of_one_machine([run for run in runs if run.purpose == "pair"])
         self.steps = stats.steps(self.rounds, course)
-        self._raced = {one.contrast.name: one for one in contrasts.all_raced(session.plan, self.pairs)}
+        self._raced = {result.contrast.name: result for result in contrasts.contrast_results(session.plan, self.pairs)}
         self._summaries = stats.summarise(self.rounds)
 
     def cell(self, stage: str, view: str, concurrency: int) -> Summary:
@@ -49,20 +49,20 @@ class Measured:
             CourseError: there is no such stage or view.
         """
         name, shown = self.course.stage(stage).name, self.course.view(view).name
-        found = self._summaries.get(Cell(name, None, shown, concurrency))
-        if found is None:
+        summary = self._summaries.get(Cell(name, None, shown, concurrency))
+        if summary is None:
             raise NotMeasured(f"{name}, {shown}, {units.count(concurrency, 'client')}")
-        return found
+        return summary
 
     def step(self, stage: str) -> list[Step]:
         """What a stage did against the one before it, view by view. Raises: as `cell`."""
         name = self.course.stage(stage).name
-        found = [step for step in self.steps if step.stage.stage == name]
-        if not found:
+        steps = [step for step in self.steps if step.stage.stage == name]
+        if not steps:
             raise NotMeasured(name)
-        return found
+        return steps
 
-    def contrast(self, name: str) -> Raced:
+    def contrast(self, name: str) -> ContrastResult:
         """A contrast as it came out.
 
         Raises:
@@ -71,7 +71,7 @@ class Measured:
         """
         if name in self._raced:
             return self._raced[name]
-        known = {one.name: one for one in self.course.contrasts}
+        known = {contrast.name: contrast for contrast in self.course.contrasts}
         if name not in known:
             raise DeckError(f"there is no contrast '{name}'")
         raise NotMeasured(f"{known[name].a} → {known[name].b}, {contrasts.load(known[name])}")
@@ -96,15 +96,15 @@ class Measured:
     @cache  # noqa: B019
     def forest(self, *names: str) -> Plot:
         """Those of these contrasts that were run, one below the other. Raises: as `contrast`, where none was."""
-        found, missing = [], []
+        results, missing = [], []
         for name in names:
             try:
-                found.append(self.contrast(name))
+                results.append(self.contrast(name))
             except NotMeasured as error:
                 missing.append(error.what)
-        if not found:
+        if not results:
             raise NotMeasured("; ".join(missing))
-        return wide(plots.forest(found, self.runs_of(*names), self.course, recorded=self.session.recorded))
+        return wide(plots.forest(results, self.runs_of(*names), self.course, recorded=self.session.recorded))
 
     @cache  # noqa: B019
     def order(self) -> Plot:
@@ -125,21 +125,21 @@ def during(lesson: str, command: str) -> tuple[MeasuredDuring, Run, Plot]:
         DeckError: none of its answers is about this command, or several are.
         NotRecorded: the lesson has no recording.
     """
-    found = [one for one in recording.read(lesson).all_of("measure_during") if command in one.command]
-    if len(found) != 1:
-        raise DeckError(f"{len(found)} answers of {lesson} are about '{command}'")
-    run = found[0].run
-    plot = plots.during(run, found[0].bins, found[0].began_s, found[0].ended_s, recorded=True)
-    return found[0], run, wide(plot)
+    answers = [answer for answer in recording.read(lesson).all_of("measure_during") if command in answer.command]
+    if len(answers) != 1:
+        raise DeckError(f"{len(answers)} answers of {lesson} are about '{command}'")
+    run = answers[0].run
+    plot = plots.during(run, answers[0].bins, answers[0].began_s, answers[0].ended_s, recorded=True)
+    return answers[0], run, wide(plot)
 
 
 @cache
 def race(lesson: str) -> Race:
     """The race of small servers that a lesson's recording has. Raises: as `during`."""
-    found: Sequence[Race] = list(recording.read(lesson).all_of("servers"))
-    if not found:
+    answers: Sequence[Race] = list(recording.read(lesson).all_of("servers"))
+    if not answers:
         raise DeckError(f"{lesson} has recorded no race of servers")
-    return replace(found[-1], recorded=True)
+    return replace(answers[-1], recorded=True)
 
 
 def wide(plot: Plot, size_in: tuple[float, float] = PANEL_IN) -> Plot:

@@ -8,14 +8,14 @@ from deploylab.core import paths, units
 from deploylab.core.errors import DeckError
 from deploylab.load import in_doubt
 from deploylab.publish.slides import measured as found_in
+from deploylab.publish.slides.deck import NotMeasured
 from deploylab.publish.slides.language import Language
-from deploylab.publish.slides.measured import Measured
-from deploylab.publish.slides.source import NotMeasured
+from deploylab.publish.slides.measured import SessionResults
 from deploylab.report import contrasts, plots, sentences
 from deploylab.report.plots import Plot
 from deploylab.results import describe, stats
 from deploylab.results.record import Run
-from deploylab.results.stats import Raced, Step
+from deploylab.results.stats import ContrastResult, Step
 
 Draw = Callable[[str, dict[str, Any]], str]
 SECONDS_AN_HOUR = 3600
@@ -32,7 +32,7 @@ class Placeholders:
         recorded: whether one of them was not measured here.
     """
 
-    def __init__(self, measured: Measured, language: Language, draw: Draw):
+    def __init__(self, measured: SessionResults, language: Language, draw: Draw):
         self._measured, self._course, self._language, self._draw = measured, measured.course, language, draw
         self.conditions: list[str] = []
         self.recorded = False
@@ -48,14 +48,14 @@ class Placeholders:
 
     def rate(self, stage: str, view: str, concurrency: int) -> str:
         """Requests a second of a stage: '74.7/s'."""
-        one = self._measured.cell(stage, view, concurrency)
+        summary = self._measured.cell(stage, view, concurrency)
         self._measured_as([run for run in self._measured.runs_in(view, concurrency) if run.stage == stage])
-        return self._language.say(units.rate(one.rps))
+        return self._language.say(units.rate(summary.rps))
 
     def per_hour(self, stage: str, view: str, concurrency: int) -> str:
         """The same for an hour, without a unit."""
-        one = self._measured.cell(stage, view, concurrency)
-        return self._language.say(units.three_figures(one.rps * SECONDS_AN_HOUR))
+        summary = self._measured.cell(stage, view, concurrency)
+        return self._language.say(units.three_figures(summary.rps * SECONDS_AN_HOUR))
 
     def contrast(self, name: str, *rows: str) -> str:
         """How a contrast came out: its verdict, and some figures of both sides.
@@ -63,12 +63,12 @@ class Placeholders:
         Args:
             rows: more figures than throughput, by their names in the report.
         """
-        one = self._measured.contrast(name)
-        told = contrasts.told(one, self._course)
+        result = self._measured.contrast(name)
+        words = contrasts.in_words(result, self._course)
         self._measured_as(self._measured.runs_of(name))
         return self._draw("contrast", {
-            "one": told, "symbol": sentences.SYMBOLS[told["kind"]], "rows": _chosen(told["figures"], rows, one),
-            "differing": _differing(one)})
+            "one": words, "symbol": sentences.SYMBOLS[words["kind"]], "rows": _chosen(words["figures"], rows, result),
+            "differing": _differing(result)})
 
     def forest(self, *names: str) -> str:
         """Several contrasts as intervals."""
@@ -179,25 +179,25 @@ class Placeholders:
         """Keep the conditions of a figure, with where it comes from."""
         source = f"Lesson {lesson}, {found_in.when(lesson)}." if lesson else f"Session {self._measured.session.id}."
         self.recorded |= bool(lesson) or self._measured.session.recorded
-        said = self._language.say(f"{text} {source}")
-        if said not in self.conditions:
-            self.conditions.append(said)
+        condition = self._language.say(f"{text} {source}")
+        if condition not in self.conditions:
+            self.conditions.append(condition)
 
 
-def _differing(one: Raced) -> str:
-    if not one.differences:
+def _differing(result: ContrastResult) -> str:
+    if not result.differences:
         return "They do not differ in anything that is configured."
-    if one.one_thing:
+    if result.one_thing:
         return "They differ in one thing."
     return "More than one thing differs: the number is the worth of the step, not of its parts."
 
 
-def _chosen(figures: Sequence[contrasts.Figure], more: Sequence[str], one: Raced) -> list[contrasts.Figure]:
+def _chosen(figures: Sequence[contrasts.Figure], more: Sequence[str], result: ContrastResult) -> list[contrasts.Figure]:
     """Throughput, those asked for, else latency and processor time; and failures, where there are any."""
     if missing := set(more) - {row.name for row in figures}:
         raise DeckError(f"there is no figure {missing}. There are: {', '.join(row.name for row in figures)}")
     usual = figures[0].name, *(more or [row.name for row in figures if row.name.startswith(("p50", "server CPU"))])
-    failed = [contrasts.FAILED] if one.a.n_failed or one.b.n_failed else []
+    failed = [contrasts.FAILED] if result.a.n_failed or result.b.n_failed else []
     return [row for row in figures if row.name in (*usual, *failed)]
 
 

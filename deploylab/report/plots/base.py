@@ -110,7 +110,7 @@ def style(course: Course, stage: str) -> tuple[str, str]:
 
     No other of the first 91 stages and references has the same two.
     """
-    names = [one.stage for one in (*course.stages, *course.references)]
+    names = [each.stage for each in (*course.stages, *course.references)]
     if stage not in names:
         return UNKNOWN
     place = names.index(stage)
@@ -198,7 +198,7 @@ def hollow_note(runs: Sequence[Run]) -> str:
             by_target.setdefault(describe.target(run.stage, run.variant), []).append(run)
     if not by_target:
         return ""
-    reasons = "; ".join(f"{name}: {', '.join(_reasons(some))}" for name, some in by_target.items())
+    reasons = "; ".join(f"{name}: {', '.join(_reasons(group))}" for name, group in by_target.items())
     return f"Hollow marks are in doubt ({reasons})."
 
 
@@ -241,7 +241,7 @@ def _inline(svg: str, name: str, alt: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.S)
     svg = svg.replace("xlink:href=", "href=")
     used = set(re.findall(r'(?:href="|url\()#([^")]+)', svg))
-    svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", svg)
+    svg = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in used else "", svg)
     own = f"{name}-{hashlib.sha256((svg + alt).encode()).hexdigest()[:6]}-"
     svg = re.sub(r' id="', f' id="{own}', svg)
     svg = re.sub(r'(href="|url\()#', rf"\1#{own}", svg)

@@ -23,14 +23,14 @@ def during(run: Run, bins: Sequence[Bin], began_s: float, ended_s: float, *, rec
     figure, (left, right) = base.panels(2, [4, 4], 2)
     width_s = run.duration_s / len(bins)
     edges = [number * width_s for number in range(len(bins) + 1)]
-    failed = [one.n_failed for one in bins]
-    _steps(left, edges, [one.ok / width_s for one in bins], STYLES[0][0], "-", "answered")
+    failed = [bucket.n_failed for bucket in bins]
+    _steps(left, edges, [bucket.ok / width_s for bucket in bins], STYLES[0][0], "-", "answered")
     if any(failed):
         _steps(left, edges, [n / width_s for n in failed], STYLES[1][0], (0, (3, 1)), "failed")
     base.label(left, "Who asked at that moment", "seconds of load")
     left.set_ylabel("requests a second")
-    there = [(edge + width_s / 2, one.longest_ms) for edge, one in zip(edges, bins, strict=False)
-             if one.longest_ms is not None]
+    there = [(edge + width_s / 2, bucket.longest_ms) for edge, bucket in zip(edges, bins, strict=False)
+             if bucket.longest_ms is not None]
     if there:
         right.plot(*zip(*there, strict=True), STYLES[0][1], color=STYLES[0][0], ms=4)
         base.plain_log_y(right)

@@ -11,13 +11,13 @@ from deploylab.report.plots import base
 from deploylab.report.plots.base import INK, Plot
 from deploylab.report.plots.ratios import ratio_axis
 from deploylab.results.record import Run
-from deploylab.results.stats import Raced
+from deploylab.results.stats import ContrastResult
 
 ROW_IN = 0.46  # of a contrast: its words above, its interval below
 FITS = 70      # letters in a row
 
 
-def forest(contrasts: Sequence[Raced], runs: Sequence[Run], course: Course, *, recorded: bool = False) -> Plot:
+def forest(contrasts: Sequence[ContrastResult], runs: Sequence[Run], course: Course, *, recorded: bool = False) -> Plot:
     """Each contrast's throughput, side B over side A; 1 is no difference.
 
     Args:
@@ -28,11 +28,11 @@ def forest(contrasts: Sequence[Raced], runs: Sequence[Run], course: Course, *, r
         >>> forest(found, session.runs("pair"), course)             # doctest: +SKIP
     """
     figure, (ax,) = base.panels(1, [len(contrasts) * ROW_IN / 0.42], 1)
-    for y, one in enumerate(contrasts):
-        _row(ax, y, one, course)
+    for y, result in enumerate(contrasts):
+        _row(ax, y, result, course)
     ax.set_ylim(len(contrasts) - 0.45, -0.8)
     ax.set_yticks([])
-    ratio_axis(ax, [one.rps for one in contrasts], line=False)  # it would cross the words
+    ratio_axis(ax, [result.rps for result in contrasts], line=False)  # it would cross the words
     for y in range(len(contrasts)):
         ax.plot((1, 1), (y - 0.13, y + 0.4), color=INK, lw=1)
     ax.tick_params(axis="x", labeltop=True)
@@ -45,13 +45,13 @@ def forest(contrasts: Sequence[Raced], runs: Sequence[Run], course: Course, *, r
                     "interval that holds 1: no difference seen. A star: more than one thing differs.",
         measured=base.sentence(base.hollow_note(runs) if hollow else "", base.measured_as(runs, recorded)),
         alt="Throughput of B as a ratio to A. " + " ".join(
-            f"{label(one)}: {_found(one)}." for one in contrasts),
+            f"{label(result)}: {_ratio_text(result)}." for result in contrasts),
     )
 
 
-def label(one: Raced) -> str:
+def label(result: ContrastResult) -> str:
     """The two sides and the view: 'nginx:sync → nginx, wait 32'."""
-    return sides_of(one.contrast) + ("" if one.one_thing else " *")
+    return sides_of(result.contrast) + ("" if result.one_thing else " *")
 
 
 def sides_of(contrast: Contrast) -> str:
@@ -62,29 +62,30 @@ def sides_of(contrast: Contrast) -> str:
     return f"{' '.join(sides.split())} {contrast.concurrency}{slow}"
 
 
-def _row(ax: Axes, y: int, one: Raced, course: Course) -> None:
+def _row(ax: Axes, y: int, result: ContrastResult, course: Course) -> None:
     beside = ax.get_yaxis_transform()
-    sides, found = label(one), _found(one)
-    size = 9 if len(sides) + len(found) <= FITS else 8  # else one would run into the other
+    sides, ratio = label(result), _ratio_text(result)
+    size = 9 if len(sides) + len(ratio) <= FITS else 8  # else one would run into the other
     ax.text(0, y - 0.4, sides, transform=beside, ha="left", va="center", fontsize=size)
-    ax.text(1, y - 0.4, found, transform=beside, ha="right", va="center", fontsize=size)
-    if one.rps.ratio is None:
+    ax.text(1, y - 0.4, ratio, transform=beside, ha="right", va="center", fontsize=size)
+    if result.rps.ratio is None:
         return
-    colour, marker = base.style(course, one.contrast.b.partition(":")[0])
-    if one.rps.ci95:
-        ax.plot(one.rps.ci95, (y, y), color=INK, lw=1.6, marker="|", ms=7)
-    hollow = _in_doubt(one)
-    ax.plot(one.rps.ratio, y, marker, ms=7, mfc="none" if hollow else colour, mec=colour if hollow else INK,
+    colour, marker = base.style(course, result.contrast.b.partition(":")[0])
+    if result.rps.ci95:
+        ax.plot(result.rps.ci95, (y, y), color=INK, lw=1.6, marker="|", ms=7)
+    hollow = _in_doubt(result)
+    ax.plot(result.rps.ratio, y, marker, ms=7, mfc="none" if hollow else colour, mec=colour if hollow else INK,
             mew=0.8, ls="none", zorder=4)
 
 
-def _found(one: Raced) -> str:
-    if one.rps.ratio is not None:
-        return f"{units.factor(one.rps.ratio)} ({units.interval(one.rps.ci95)})"
-    failed = [name for name, side in (("A", one.a), ("B", one.b)) if side.n_sent and side.failure_share == 1]
+def _ratio_text(result: ContrastResult) -> str:
+    if result.rps.ratio is not None:
+        return f"{units.factor(result.rps.ratio)} ({units.interval(result.rps.ci95)})"
+    failed = [name for name, side in (("A", result.a), ("B", result.b)) if side.n_sent and side.failure_share == 1]
     return f"{' and '.join(failed)}: all failed" if failed else "no ratio"
 
 
-def _in_doubt(one: Raced) -> bool:
+def _in_doubt(result: ContrastResult) -> bool:
     """Whether half of the runs of one side carry the same doubt."""
-    return any(in_doubt([flag]) and 2 * n >= side.n_runs for side in (one.a, one.b) for flag, n in side.flags.items())
+    return any(in_doubt([flag]) and 2 * n >= side.n_runs
+               for side in (result.a, result.b) for flag, n in side.flags.items())

@@ -89,7 +89,8 @@ def _stages_with(summaries: dict[Cell, Summary], course: Course, cell: Column) -
 
 
 def _throughput_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequence[Run], course: Course) -> None:
-    base.rows(ax, [one.cell.stage for one in rows], [_with_failures(units.rate(one.rps), one) for one in rows])
+    base.rows(ax, [summary.cell.stage for summary in rows],
+              [_with_failures(units.rate(summary.rps), summary) for summary in rows])
     for y, summary in enumerate(rows):
         colour, marker = base.style(course, summary.cell.stage)
         mine = [run for run in runs if (run.stage, run.view, run.concurrency) == (summary.cell.stage, *cell)]
@@ -97,19 +98,20 @@ def _throughput_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequenc
         base.dots(ax, [run.rps for run in good], [y - 0.28 + 0.1 * (i % 2) for i, _ in enumerate(good)], good,
                   colour, marker)
         base.mean(ax, summary.rps, summary.rps_ci95, y + 0.12, colour, marker, base.mostly_doubtful(mine))
-    ceilings = [course.view(cell[0]).ceiling_rps(cell[1], course.stage(one.cell.stage).slots) for one in rows]
+    ceilings = [course.view(cell[0]).ceiling_rps(cell[1], course.stage(summary.cell.stage).slots) for summary in rows]
     for y, ceiling_rps in enumerate(ceilings):
         if ceiling_rps is not None:
             ax.plot((ceiling_rps,) * 2, (y - 0.42, y + 0.42), ls=(0, (3, 2)), color=INK, lw=1.2)
-    seen = [run.rps for run in runs if (run.view, run.concurrency) == cell]
-    ends = [min(one.rps_ci95[1], 1.6 * max(seen)) for one in rows if one.rps_ci95]  # a wider one runs off the axis
-    _scale(ax, [*seen, *ends, *(c for c in ceilings if c)])
+    rates = [run.rps for run in runs if (run.view, run.concurrency) == cell]
+    # An interval that is much wider than the runs may run off the axis.
+    ends = [min(summary.rps_ci95[1], 1.6 * max(rates)) for summary in rows if summary.rps_ci95]
+    _scale(ax, [*rates, *ends, *(c for c in ceilings if c)])
     base.label(ax, _cell_title(cell), f"{course.view(cell[0]).unit} a second")
 
 
 def _latency_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequence[Run], course: Course) -> None:
-    base.rows(ax, [one.cell.stage for one in rows],
-              [_with_failures(_p50(one), one) for one in rows])
+    base.rows(ax, [summary.cell.stage for summary in rows],
+              [_with_failures(_p50(summary), summary) for summary in rows])
     for y, summary in enumerate(rows):
         colour, marker = base.style(course, summary.cell.stage)
         mine = [run for run in runs if (run.stage, run.view, run.concurrency) == (summary.cell.stage, *cell)]
@@ -119,7 +121,7 @@ def _latency_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequence[R
             hollow = percentile == "p50" and base.mostly_doubtful(mine)
             ax.plot(there.get(percentile, []), [y] * (percentile in there), mark, ms=size, ls="none", mec=colour,
                     mfc="none" if hollow else colour, mew=2 if mark == "|" else 0.8)
-    _scale(ax, [ns / units.NS_PER_MS for one in rows for ns in one.latency_ns.values() if ns])
+    _scale(ax, [ns / units.NS_PER_MS for summary in rows for ns in summary.latency_ns.values() if ns])
     base.label(ax, _cell_title(cell), "latency in ms")
 
 

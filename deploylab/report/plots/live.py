@@ -1,12 +1,13 @@
 """A load test while it runs: throughput and latency so far."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 
 from matplotlib.axes import Axes
 
 from deploylab.core import units
-from deploylab.load import Progress, in_doubt
+from deploylab.load import LoadProgress, in_doubt
 from deploylab.report.plots import base
 from deploylab.report.plots.base import INK, STYLES, Plot
 from deploylab.results import describe
@@ -15,7 +16,7 @@ from deploylab.results.record import LoadResult
 MOST_POINTS = 60  # along the axis; more would be noise, and cost time that the load could use
 
 
-def growing(title: str, seen: Sequence[Progress], seconds: float, *, result: LoadResult | None = None,
+def growing(title: str, events: Sequence[LoadProgress], seconds: float, *, result: LoadResult | None = None,
             machine: dict | None = None, unit: str = "requests") -> Plot:
     """Answers a second and median latency of one load test, as far as it is.
 
@@ -30,7 +31,7 @@ def growing(title: str, seen: Sequence[Progress], seconds: float, *, result: Loa
     Example:
         >>> growing("nginx wait c=32", seen, 5.0).png               # doctest: +SKIP
     """
-    points = _binned(seen, max(0.2, seconds / MOST_POINTS))
+    points = _binned(events, max(0.2, seconds / MOST_POINTS))
     figure, (left, right) = base.panels(2, [4, 4], 2)
     _throughput(left, points, title, unit, result.n_errors if result else None)
     _latency(right, points)
@@ -45,29 +46,28 @@ def growing(title: str, seen: Sequence[Progress], seconds: float, *, result: Loa
         how_to_read="Left: good answers a second, and failures where there were any. Right: the median latency of the "
                     "latest good answers.",
         measured=_measured(result, machine or {}),
-        alt=f"{title}: {_said(seen, result, unit)}.",
+        alt=f"{title}: {_in_figures(events, result, unit)}.",
     )
 
 
-def _binned(seen: Sequence[Progress], width_s: float) -> list[Progress]:
+def _binned(events: Sequence[LoadProgress], width_s: float) -> list[LoadProgress]:
     """The events, one for each so many seconds; the warm-up is left out."""
     points, n_ok, began_s = [], 0, 0.0
-    for one in seen:
-        if one.t_s - began_s >= width_s * 0.9:  # events come a little early or late
-            rps = (one.n_ok - n_ok) / (one.t_s - began_s)
-            points.append(Progress(t_s=one.t_s, n_sent=one.n_sent, n_ok=one.n_ok, n_errors=one.n_errors, rps=rps,
-                                   p50_ns=one.p50_ns))
-            n_ok, began_s = one.n_ok, one.t_s
+    for event in events:
+        if event.t_s - began_s >= width_s * 0.9:  # events come a little early or late
+            rps = (event.n_ok - n_ok) / (event.t_s - began_s)
+            points.append(replace(event, rps=rps))
+            n_ok, began_s = event.n_ok, event.t_s
     return points
 
 
-def _throughput(ax: Axes, points: Sequence[Progress], title: str, unit: str,
+def _throughput(ax: Axes, points: Sequence[LoadProgress], title: str, unit: str,
                 n_failed: int | None) -> None:
     colour, marker = STYLES[0]
-    ax.plot([one.t_s for one in points], [one.rps for one in points], color=colour, marker=marker, ms=3, lw=1.6,
+    ax.plot([point.t_s for point in points], [point.rps for point in points], color=colour, marker=marker, ms=3, lw=1.6,
             label="good answers")
-    failed = [(one.t_s, (one.n_errors - before.n_errors) / (one.t_s - before.t_s))
-              for before, one in zip([_NOTHING, *points], points, strict=False) if one.n_errors > before.n_errors]
+    failed = [(point.t_s, (point.n_errors - before.n_errors) / (point.t_s - before.t_s))
+              for before, point in zip([_NOTHING, *points], points, strict=False) if point.n_errors > before.n_errors]
     if failed:
         ax.plot(*zip(*failed, strict=True), "x", color=STYLES[1][0], ms=6, mew=1.8, ls="none",
                 label=f"failures, {points[-1].n_errors if n_failed is None else n_failed:,} in all")
@@ -76,9 +76,9 @@ def _throughput(ax: Axes, points: Sequence[Progress], title: str, unit: str,
     ax.set_ylabel(f"{unit} a second")
 
 
-def _latency(ax: Axes, points: Sequence[Progress]) -> None:
+def _latency(ax: Axes, points: Sequence[LoadProgress]) -> None:
     colour, marker = STYLES[2]
-    known = [(one.t_s, one.p50_ns / units.NS_PER_MS) for one in points if one.p50_ns]
+    known = [(point.t_s, point.p50_ns / units.NS_PER_MS) for point in points if point.p50_ns]
     if known:
         ax.plot(*zip(*known, strict=True), color=colour, marker=marker, ms=3, lw=1.6)
     base.label(ax, "Median latency", "seconds since the load began")
@@ -94,16 +94,16 @@ def _measured(result: LoadResult | None, machine: dict) -> str:
                          f"Machine: {describe.machine(machine)}." if machine else "")
 
 
-def _said(seen: Sequence[Progress], result: LoadResult | None, unit: str) -> str:
+def _in_figures(events: Sequence[LoadProgress], result: LoadResult | None, unit: str) -> str:
     """What it shows, in figures: of the whole load once it has ended."""
     if result:
         return (f"{units.rate(result.rps, result.unit)}, p50 {units.ms(result.latency_ns.get('p50'))}, "
                 f"{describe.failures(result.errors, result.n_sent)}")
-    if not seen:
+    if not events:
         return "not one answer yet"
-    last = seen[-1]
+    last = events[-1]
     return (f"{units.rate(last.rps, unit)} after {units.seconds(max(0.0, last.t_s))}, p50 {units.ms(last.p50_ns)}, "
             f"{last.n_errors:,} failed")
 
 
-_NOTHING = Progress(t_s=0.0, n_sent=0, n_ok=0, n_errors=0, rps=0.0, p50_ns=None)
+_NOTHING = LoadProgress(t_s=0.0, n_sent=0, n_ok=0, n_errors=0, rps=0.0, p50_ns=None)

@@ -88,8 +88,8 @@ def spectrum(run: LoadResult, attempts: Columns) -> Plot:
         how_to_read=f"Read: so many of all good answers took at most so long, since the request's {run.latency_from}. "
                     f"Grey: fewer than {BEYOND} of the {n:,} answers lie beyond, so there the line is mostly chance.",
         measured=f"Load: {describe.load(run)}. 1 run.",
-        alt=f"{n:,} good answers. " + "; ".join(f"{share}: {ms}" + ("" if said == "yes" else " (not carried)")
-                                               for share, ms, said in figures) + ".",
+        alt=f"{n:,} good answers. " + "; ".join(f"{share}: {ms}" + ("" if verdict == "yes" else " (not carried)")
+                                               for share, ms, verdict in figures) + ".",
         data=(("share", "took at most", "carried by so many answers"), *figures),
     )
 

@@ -51,16 +51,16 @@ def race(contrast: Contrast, runs: Sequence[Run], course: Course, *, guess: str 
     _pairs(ax, a, b, *base.style(course, contrast.b.partition(":")[0]))
     if recorded:
         base.mark_recorded(figure)
-    said = judged(guess, last).text if guess and last else ""
+    verdict = judged(guess, last).text if guess and last else ""
     return Plot(
         name="race", title=_title(contrast), figure=figure,
         how_to_read="Each mark is one pair of runs next to each other in time: throughput of B as a ratio to A. The "
                     "line is the geometric mean of the pairs so far, the grey band its 95 % interval. Above 1, B "
                     "answers more requests a second; a band that holds 1: no difference seen."
                     + (f" The coloured band is your guess, {guess}." if guess else ""),
-        measured=base.sentence(said, base.hollow_note([*a, *b]), base.measured_as([*a, *b], recorded) if a else ""),
+        measured=base.sentence(verdict, base.hollow_note([*a, *b]), base.measured_as([*a, *b], recorded) if a else ""),
         alt=f"{_title(contrast)}. " + (f"{units.count(last.n_pairs, 'pair')} so far: {last.verdict}." if last
-                                       else "No pair yet.") + (f" {said}" if said else ""),
+                                       else "No pair yet.") + (f" {verdict}" if verdict else ""),
     )
 
 
@@ -78,9 +78,9 @@ def _paired(contrast: Contrast, runs: Sequence[Run]) -> tuple[list[Run], list[Ru
 
 def _mean(ax: Axes, so_far: Sequence[Comparison]) -> None:
     """The mean of the pairs so far, with its interval as a band."""
-    there = [(n, one) for n, one in enumerate(so_far, start=1) if one.ratio]
-    ax.plot([n for n, _ in there], [one.ratio for _, one in there], color=INK, lw=1.6)
-    if known := [(n, *one.ci95) for n, one in there if one.ci95]:
+    there = [(n, comparison) for n, comparison in enumerate(so_far, start=1) if comparison.ratio]
+    ax.plot([n for n, _ in there], [comparison.ratio for _, comparison in there], color=INK, lw=1.6)
+    if known := [(n, *comparison.ci95) for n, comparison in there if comparison.ci95]:
         n, low, high = zip(*known, strict=True)
         ax.fill_between(n, low, high, color=INK, alpha=0.13, lw=0)
         ax.vlines(n[-1], low[-1], high[-1], color=INK, lw=1.4)
@@ -92,10 +92,10 @@ def _mean(ax: Axes, so_far: Sequence[Comparison]) -> None:
 
 def _pairs(ax: Axes, a: Sequence[Run], b: Sequence[Run], colour: str, marker: str) -> None:
     """Each pair by itself; hollow where one of its runs is in doubt."""
-    for n, (one, other) in enumerate(zip(a, b, strict=True), start=1):
-        if one.rps and other.rps:
-            hollow = in_doubt([*one.flags, *other.flags])
-            ax.plot(n, other.rps / one.rps, marker, ms=8, mfc="none" if hollow else colour,
+    for n, (a_run, b_run) in enumerate(zip(a, b, strict=True), start=1):
+        if a_run.rps and b_run.rps:
+            hollow = in_doubt([*a_run.flags, *b_run.flags])
+            ax.plot(n, b_run.rps / a_run.rps, marker, ms=8, mfc="none" if hollow else colour,
                     mec=colour if hollow else INK, mew=0.8, zorder=4)
 
 
@@ -109,7 +109,7 @@ def _band(ax: Axes, guess: str, limits: tuple[float, float]) -> None:
 
 def _limits(so_far: Sequence[Comparison], guess: str | None) -> tuple[float, float]:
     """Both ends of the axis: they hold the means and what was guessed, and the interval unless it is huge."""
-    ratios = [one.ratio for one in so_far if one.ratio]
+    ratios = [comparison.ratio for comparison in so_far if comparison.ratio]
     ends = [0.5, 2.0, *ratios, *(end for end in range_of(guess) if 0 < end < inf)] if guess else [0.5, 2.0, *ratios]
     low, high = min(ends), max(ends)
     if ratios and so_far[-1].ci95:

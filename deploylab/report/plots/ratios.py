@@ -31,10 +31,10 @@ def ratios(steps: Sequence[Step], runs: Sequence[Run], course: Course, *, column
     Example:
         >>> ratios(stats.steps(runs, course), runs, course)          # doctest: +SKIP
     """
-    groups = [(name, list(some)) for name, some in groupby(steps, key=lambda step: step.stage.stage)]
-    figure, axes = base.panels(max(1, len(groups)), [len(some) for _, some in groups] or [1], columns)
-    for ax, (_, some) in zip(axes, groups, strict=False):
-        _panel(ax, some, course)
+    groups = [(name, list(group)) for name, group in groupby(steps, key=lambda step: step.stage.stage)]
+    figure, axes = base.panels(max(1, len(groups)), [len(group) for _, group in groups] or [1], columns)
+    for ax, (_, group) in zip(axes, groups, strict=False):
+        _panel(ax, group, course)
     for ax in axes:
         ratio_axis(ax, [step.rps for step in steps])
     before = f" against {steps[0].before.stage}" if len(groups) == 1 else ""
@@ -72,15 +72,15 @@ def _in_doubt(step: Step) -> bool:
 
 
 def _short(step: Step) -> str:
-    found = step.rps
-    if found.ratio is None:
+    comparison = step.rps
+    if comparison.ratio is None:
         return "no ratio"
-    return f"{units.factor(found.ratio)} ({units.interval(found.ci95)})"
+    return f"{units.factor(comparison.ratio)} ({units.interval(comparison.ci95)})"
 
 
-def ratio_axis(ax: Axes, found: Sequence[Comparison], line: bool = True) -> None:
+def ratio_axis(ax: Axes, comparisons: Sequence[Comparison], line: bool = True) -> None:
     """A logarithmic axis that holds these ratios with their intervals, and a line at 1."""
-    ends = [x for one in found if one.ratio for x in (one.ratio, *(one.ci95 or ()))]
+    ends = [x for comparison in comparisons if comparison.ratio for x in (comparison.ratio, *(comparison.ci95 or ()))]
     low, high = min([*ends, 0.5]) / 1.15, max([*ends, 2]) * 1.15
     ax.set_xlim(low, high)  # first: a logarithmic axis complains of the limits that one single mark gave it
     ax.set_xscale("log")
@@ -107,7 +107,7 @@ def run_order(runs: Sequence[Run], course: Course, *, recorded: bool = False) ->
     figure.set_size_inches(7.2, 2.7)
     shown = [(i, run, run.rps / summaries[cell_of(run)].rps) for i, run in enumerate(runs, start=1) if run.rps]
     for stage in dict.fromkeys(run.stage for run in runs):
-        mine = [one for one in shown if one[1].stage == stage]
+        mine = [entry for entry in shown if entry[1].stage == stage]
         if mine:
             numbers, its_runs, relative = zip(*mine, strict=True)
             base.dots(ax, numbers, relative, its_runs, *base.style(course, stage))

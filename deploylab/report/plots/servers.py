@@ -31,14 +31,14 @@ def servers(runs: Sequence[Run], ceilings_rps: Ceilings, *, note: str = "", reco
     Example:
         >>> servers(race.runs, race.ceilings_rps)                    # doctest: +SKIP
     """
-    found = {(cell.view, cell.stage): one for cell, one in summarise(runs).items()}
+    summaries = {(cell.view, cell.stage): summary for cell, summary in summarise(runs).items()}
     paths, kinds = list(ceilings_rps), list(next(iter(ceilings_rps.values())))
     figure, axes = base.panels(len(paths) + 1, [len(kinds)] * (len(paths) + 1), len(paths) + 1)
     figure.set_size_inches(WIDTH_IN, figure.get_size_inches()[1])
     figure.get_layout_engine().set(wspace=GAP)
     for ax, path in zip(axes, paths, strict=False):
-        _throughput(ax, [found[path, kind] for kind in kinds], runs, ceilings_rps[path])
-    _memory(axes[-1], [found[paths[0], kind] for kind in kinds], runs)
+        _throughput(ax, [summaries[path, kind] for kind in kinds], runs, ceilings_rps[path])
+    _memory(axes[-1], [summaries[paths[0], kind] for kind in kinds], runs)
     for ax in axes[1:]:
         ax.set_yticklabels([])
     return Plot(
@@ -48,12 +48,12 @@ def servers(runs: Sequence[Run], ceilings_rps: Ceilings, *, note: str = "", reco
                     "divides shared pages among those who share them (PSS); the bar at the end of the line counts "
                     "them once for each process, as ps does (RSS).",
         measured=base.sentence(note, base.hollow_note(runs), base.measured_as(runs, recorded)),
-        alt=_alt(found, paths, kinds),
+        alt=_alt(summaries, paths, kinds),
     )
 
 
 def _throughput(ax: Axes, rows: Sequence[Summary], runs: Sequence[Run], ceilings_rps: Mapping[str, float]) -> None:
-    base.rows(ax, [one.cell.stage for one in rows], [_rate(one) for one in rows])
+    base.rows(ax, [summary.cell.stage for summary in rows], [_rate(summary) for summary in rows])
     cell = rows[0].cell
     ends = [0.0]
     for y, summary in enumerate(rows):
@@ -72,7 +72,7 @@ def _throughput(ax: Axes, rows: Sequence[Summary], runs: Sequence[Run], ceilings
 
 
 def _memory(ax: Axes, rows: Sequence[Summary], runs: Sequence[Run]) -> None:
-    base.rows(ax, [one.cell.stage for one in rows], [units.size(one.server_pss_bytes) for one in rows])
+    base.rows(ax, [summary.cell.stage for summary in rows], [units.size(summary.server_pss_bytes) for summary in rows])
     most = 0.0
     for y, summary in enumerate(rows):
         colour, marker = STYLES[y % len(STYLES)]
@@ -92,7 +92,7 @@ def _rate(summary: Summary) -> str:
     return f"{units.rate(summary.rps)}\n{summary.n_failed:,} failed" if summary.n_failed else units.rate(summary.rps)
 
 
-def _alt(found: Mapping[tuple[str, str], Summary], paths: Sequence[str], kinds: Sequence[str]) -> str:
-    parts = [f"{path}: " + "; ".join(f"{kind} {_rate(found[path, kind])}" for kind in kinds) for path in paths]
-    memory = "; ".join(f"{kind} {units.size(found[paths[0], kind].server_pss_bytes)}" for kind in kinds)
+def _alt(summaries: Mapping[tuple[str, str], Summary], paths: Sequence[str], kinds: Sequence[str]) -> str:
+    parts = [f"{path}: " + "; ".join(f"{kind} {_rate(summaries[path, kind])}" for kind in kinds) for path in paths]
+    memory = "; ".join(f"{kind} {units.size(summaries[paths[0], kind].server_pss_bytes)}" for kind in kinds)
     return f"Throughput of each server. {'. '.join(parts)}. Memory (PSS) while they {paths[0]}: {memory}."

@@ -55,7 +55,7 @@ def over_clients(runs: Sequence[Run], course: Course, *, recorded: bool = False)
                                   "Right: the median over the runs of their percentiles; where one is missing, too few "
                                   "answers came to carry it.", knee.text),
         measured=base.sentence(base.hollow_note(runs), _measured(runs, recorded)),
-        alt=f"{name}, {view.name}. {knee.text} " + _told(levels, "client"),
+        alt=f"{name}, {view.name}. {knee.text} " + _in_words(levels, "client"),
         data=_data(levels, "clients"),
     )
 
@@ -70,7 +70,7 @@ def over_rates(runs: Sequence[Run], course: Course, limit_ns: int, *, recorded: 
     runs = [run for run in runs if run.mode == "open"]
     levels = stats.levels(runs, "open")
     name, view = describe.target(runs[0].stage, runs[0].variant), course.view(runs[0].view)
-    found = stats.carries(levels, limit_ns)
+    capacity = stats.capacity(levels, limit_ns)
     figure, (left, right) = base.panels(2, [TALL] * 2, 2)
     most = max(level.load for level in levels)
     left.plot((0, most), (0, most), ls=(0, (3, 2)), color=INK, lw=1.2)
@@ -79,17 +79,17 @@ def over_rates(runs: Sequence[Run], course: Course, limit_ns: int, *, recorded: 
     right.axhline(limit_ns / units.NS_PER_MS, color=INK, lw=1.2, ls="--")
     for ax in (left, right):
         ax.set_xlim(0, most * 1.08)
-        if found.level:
-            ax.axvline(found.level.load, color=INK, lw=0.9, ls=":")
+        if capacity.level:
+            ax.axvline(capacity.level.load, color=INK, lw=0.9, ls=":")
     base.label(left, "Throughput", "requests due a second")
     left.set_ylabel(f"good {view.unit} a second")
     return Plot(
         name="rates", title=f"{name}, {view.name}: what it carries in time", figure=figure,
         how_to_read=base.sentence("Left: as many answers as were due lie on the dashed line. Right: the dashed line is "
                                   f"the limit, {units.ms(limit_ns)}.", "Dotted: the highest rate that is carried."
-                                  if found.level else "", found.text),
+                                  if capacity.level else "", capacity.text),
         measured=base.sentence(base.hollow_note(runs), _measured(runs, recorded)),
-        alt=f"{name}, {view.name}. {found.text} " + _told(levels, "request due a second"),
+        alt=f"{name}, {view.name}. {capacity.text} " + _in_words(levels, "request due a second"),
         data=_data(levels, "due a second"),
     )
 
@@ -101,11 +101,11 @@ def _throughput(ax: Axes, runs: Sequence[Run], levels: Sequence[Level], style: t
               [run.rps for run in runs], runs, colour, marker)
     ax.plot([level.load for level in levels], [level.summary.rps for level in levels], color=colour, lw=1.2)
     for level in levels:
-        one = level.summary
-        if one.rps_ci95:
-            ax.plot((level.load,) * 2, one.rps_ci95, color=INK, lw=1.6, marker="_", ms=7, zorder=3)
+        summary = level.summary
+        if summary.rps_ci95:
+            ax.plot((level.load,) * 2, summary.rps_ci95, color=INK, lw=1.6, marker="_", ms=7, zorder=3)
         hollow = _doubtful(level)
-        ax.plot(level.load, one.rps, marker, ms=7, mec=colour if hollow else INK, mfc="white" if hollow else colour,
+        ax.plot(level.load, summary.rps, marker, ms=7, mec=colour if hollow else INK, mfc="white" if hollow else colour,
                 mew=0.8, ls="none", zorder=4)
     ax.set_ylim(0, max(run.rps for run in runs) * 1.25 or 1)  # a wider interval runs off the axis
     ax.grid(axis="y")
@@ -159,7 +159,7 @@ def _so_many(load: float, of: str) -> str:
     return f"{load:,.4g} {noun}{'' if load == 1 else 's'}{space}{rest}"
 
 
-def _told(levels: Sequence[Level], of: str) -> str:
+def _in_words(levels: Sequence[Level], of: str) -> str:
     parts = ((level.load, level.summary.rps, level.latency_ns) for level in levels)
     return "; ".join(f"{_so_many(load, of)}: {units.rate(rps)}, " + ", ".join(
         f"{p} {units.ms(latency[p])}" for p in PERCENTILES) for load, rps, latency in parts) + "."
@@ -168,8 +168,8 @@ def _told(levels: Sequence[Level], of: str) -> str:
 def _data(levels: Sequence[Level], of: str) -> tuple[tuple[str, ...], ...]:
     """One row a load."""
     head = (of, "runs", "answered", "95 %", *PERCENTILES, "failed", "in doubt")
-    return (head, *((f"{level.load:,.4g}", str(one.n_runs), units.rate(one.rps),
-                     " to ".join(map(units.three_figures, one.rps_ci95 or ())) or "–",
-                     *(units.ms(level.latency_ns[p]) for p in PERCENTILES), units.percent(one.failure_share),
-                     ", ".join(describe.flag(flag) for flag in one.flags if in_doubt([flag])) or "no")
-                    for level in levels for one in [level.summary]))
+    return (head, *((f"{level.load:,.4g}", str(summary.n_runs), units.rate(summary.rps),
+                     " to ".join(map(units.three_figures, summary.rps_ci95 or ())) or "–",
+                     *(units.ms(level.latency_ns[p]) for p in PERCENTILES), units.percent(summary.failure_share),
+                     ", ".join(describe.flag(flag) for flag in summary.flags if in_doubt([flag])) or "no")
+                    for level in levels for summary in [level.summary]))

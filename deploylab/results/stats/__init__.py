@@ -6,13 +6,14 @@ pairs of runs that lie next to each other in time.
 """
 
 from deploylab.results.stats.basics import METRICS, Cell, autocorrelation, cell_of, log_interval, require_alike
-from deploylab.results.stats.contrasts import Raced, differing, raced, sides
+from deploylab.results.stats.contrasts import ContrastResult, contrast_result, differing, sides
 from deploylab.results.stats.course_steps import Step, cells_of, on_ladder, steps
-from deploylab.results.stats.guess import GUESSES, Judged, judged
-from deploylab.results.stats.levels import TOO_MUCH, Carried, Knee, Level, carries, knee, levels
+from deploylab.results.stats.guess import GUESSES, Verdict, judged
+from deploylab.results.stats.levels import TOO_MUCH, Capacity, Knee, Level, capacity, knee, levels
 from deploylab.results.stats.paired import compare, pairs_needed
 from deploylab.results.stats.summary import Summary, summarise
 
-__all__ = ["GUESSES", "METRICS", "TOO_MUCH", "Carried", "Cell", "Judged", "Knee", "Level", "Raced", "Step", "Summary",
-           "autocorrelation", "carries", "cell_of", "cells_of", "compare", "differing", "judged", "knee", "levels",
-           "log_interval", "on_ladder", "pairs_needed", "raced", "require_alike", "sides", "steps", "summarise"]
+__all__ = ["GUESSES", "METRICS", "TOO_MUCH", "Capacity", "Cell", "ContrastResult", "Knee", "Level", "Step",
+           "Summary", "Verdict", "autocorrelation", "capacity", "cell_of", "cells_of", "compare", "contrast_result",
+           "differing", "judged", "knee", "levels", "log_interval", "on_ladder", "pairs_needed", "require_alike",
+           "sides", "steps", "summarise"]

@@ -123,10 +123,10 @@ def require_alike(runs: Sequence[Run], *, but: Sequence[str] = ()) -> None:
         DeployLabError: they differ; the message says in what.
     """
     for name, figure in _SAME.items():
-        seen = list(dict.fromkeys(figure(run) for run in runs))
-        if len(seen) > 1 and name not in but:
+        values = list(dict.fromkeys(figure(run) for run in runs))
+        if len(values) > 1 and name not in but:
             raise DeployLabError(
-                f"These runs do not go together: their {name} differs: {' and '.join(map(str, seen[:3]))}.",
+                f"These runs do not go together: their {name} differs: {' and '.join(map(str, values[:3]))}.",
                 "measure both under the same load, in turns: ./lab compare A B",
             )
 

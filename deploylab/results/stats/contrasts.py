@@ -13,7 +13,7 @@ from deploylab.results.stats.summary import Summary, summarise
 
 
 @dataclass(frozen=True, kw_only=True)
-class Raced:
+class ContrastResult:
     """A contrast as it came out."""
 
     contrast: Contrast
@@ -29,22 +29,23 @@ class Raced:
     @property
     def one_thing(self) -> bool:
         """Whether nothing was found to differ beside what the contrast is about."""
-        found = {one.name for one in self.differences}
-        return bool(found) and (found <= set(self.contrast.parts) if self.contrast.parts else len(found) == 1)
+        names = {difference.name for difference in self.differences}
+        return bool(names) and (names <= set(self.contrast.parts) if self.contrast.parts else len(names) == 1)
 
     @property
     def warnings(self) -> list[str]:
         """What the course says and the machine does not; then those of the ratios, each once."""
-        found = {one.name for one in self.differences}
-        absent = [part for part in self.contrast.parts if part not in found]
+        names = {difference.name for difference in self.differences}
+        absent = [part for part in self.contrast.parts if part not in names]
         out = [f"the course says that these differ too, and on this machine they do not: {', '.join(absent)}"] \
             if absent else []
-        of_ratios = (text for one in self.ratios.values() if one.ratio is not None or one.metric == "rps"
-                     for text in one.warnings)
+        of_ratios = (text for comparison in self.ratios.values()
+                     if comparison.ratio is not None or comparison.metric == "rps" for text in comparison.warnings)
         return out + list(dict.fromkeys(of_ratios))
 
 
-def raced(contrast: Contrast, differences: Sequence[Difference], runs: Sequence[Run]) -> Raced | None:
+def contrast_result(contrast: Contrast, differences: Sequence[Difference],
+                    runs: Sequence[Run]) -> ContrastResult | None:
     """How a contrast came out, or None while one side has no run.
 
     Args:
@@ -56,10 +57,10 @@ def raced(contrast: Contrast, differences: Sequence[Difference], runs: Sequence[
     a_runs, b_runs = sides(contrast, runs)
     if not a_runs or not b_runs:
         return None
-    return Raced(contrast=contrast, differences=tuple(differences), a=next(iter(summarise(a_runs).values())),
-                 b=next(iter(summarise(b_runs).values())),
-                 ratios={metric: compare(a_runs, b_runs, metric, of_views=contrast.b_view is not None)
-                         for metric in METRICS})
+    return ContrastResult(contrast=contrast, differences=tuple(differences), a=next(iter(summarise(a_runs).values())),
+                          b=next(iter(summarise(b_runs).values())),
+                          ratios={metric: compare(a_runs, b_runs, metric, of_views=contrast.b_view is not None)
+                                  for metric in METRICS})
 
 
 def sides(contrast: Contrast, runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
@@ -81,14 +82,14 @@ def sides(contrast: Contrast, runs: Sequence[Run]) -> tuple[list[Run], list[Run]
 
 def differing(contrast: Contrast, differences: Sequence[Difference]) -> str:
     """What differs between the two sides, in one sentence that says how far the number carries."""
-    others = [one.name for one in differences if one.name not in contrast.parts]
+    others = [difference.name for difference in differences if difference.name not in contrast.parts]
     if not differences:
         return "Nothing that is configured differs between them: what is seen is the noise of the machine."
     if contrast.parts and not others:
         return f"They differ in one thing: {contrast.differs}."
     if not contrast.parts and len(others) == 1:
-        one = differences[0]
-        return f"They differ in one thing: {one.name}, {one.a or 'not there'} → {one.b or 'not there'}."
+        name, a, b = differences[0].name, differences[0].a or "not there", differences[0].b or "not there"
+        return f"They differ in one thing: {name}, {a} → {b}."
     many = units.count(len(others), "thing")
     beside = f"Beside {contrast.differs}, they differ in {many} more" if contrast.parts else f"They differ in {many}"
     return f"{beside}: the number is the worth of the step, not of its parts."

@@ -55,9 +55,9 @@ def steps(runs: Sequence[Run], course: Course) -> list[Step]:
     for run in runs:
         if run.variant is None:
             by_cell.setdefault(cell_of(run), []).append(run)
-    found = (_step(stage, view, concurrency, by_cell, course)
-             for stage in on_ladder(course) for view, concurrency in cells_of(runs, course))
-    return [step for step in found if step is not None]
+    candidates = (_step(stage, view, concurrency, by_cell, course)
+                  for stage in on_ladder(course) for view, concurrency in cells_of(runs, course))
+    return [step for step in candidates if step is not None]
 
 
 def _step(stage: Stage, view: str, concurrency: int, by_cell: dict[Cell, list[Run]],

@@ -19,7 +19,7 @@ RIGHT, NOT, OPEN = "right", "not", "cannot say"
 
 
 @dataclass(frozen=True)
-class Judged:
+class Verdict:
     """A guess against its result.
 
     Attributes:
@@ -60,7 +60,7 @@ def range_of(guess: str) -> tuple[float, float]:
     return GUESSES[guess]
 
 
-def judged(guess: str, result: Comparison) -> Judged:
+def judged(guess: str, result: Comparison) -> Verdict:
     """Whether a guess was right: only where the whole interval of the ratio lies within what the guess means.
 
     Where the whole interval lies outside, it was not; anywhere else the interval is too wide to say.
@@ -76,17 +76,17 @@ def judged(guess: str, result: Comparison) -> Judged:
     """
     low, high = range_of(guess)
     if result.ratio is None:
-        return Judged(guess, OPEN, f"You said {guess}; there is no ratio to hold it against.")
+        return Verdict(guess, OPEN, f"You said {guess}; there is no ratio to hold it against.")
     measured = f"{units.factor(result.ratio)} times ({units.interval(result.ci95)})"
     if result.ci95 is None:
-        return Judged(guess, OPEN, f"You said {guess}; one pair gave {units.factor(result.ratio)} times, and one pair "
+        return Verdict(guess, OPEN, f"You said {guess}; one pair gave {units.factor(result.ratio)} times, and one pair "
                                    "has no interval, so it cannot be said.")
     least, most = result.ci95
     if low <= least and most <= high:
-        return Judged(guess, RIGHT, f"You said {guess}, and that was right: {measured}.")
+        return Verdict(guess, RIGHT, f"You said {guess}, and that was right: {measured}.")
     if most < low or least > high:
-        return Judged(guess, NOT, f"You said {guess}, and it was not: {measured}. {_off(guess, result.ratio)}.")
-    return Judged(guess, OPEN, f"You said {guess}, which means {meaning(guess)}. It was {measured}: the interval is "
+        return Verdict(guess, NOT, f"You said {guess}, and it was not: {measured}. {_off(guess, result.ratio)}.")
+    return Verdict(guess, OPEN, f"You said {guess}, which means {meaning(guess)}. It was {measured}: the interval is "
                                "too wide to say, for it reaches into the guess and out of it. More pairs make it "
                                "narrower.")
 

@@ -36,8 +36,8 @@ class Level:
     @property
     def latency_ns(self) -> dict[str, float | None]:
         """p50, p95 and p99: the median over the runs; None where one run or more cannot carry it."""
-        seen = {name: [run.latency_ns.get(name) for run in self.runs] for name in ("p50", "p95", "p99")}
-        return {name: None if None in values else median(values) for name, values in seen.items()}
+        by_percentile = {name: [run.latency_ns.get(name) for run in self.runs] for name in ("p50", "p95", "p99")}
+        return {name: None if None in values else median(values) for name, values in by_percentile.items()}
 
     @property
     def tail(self) -> tuple[str, float] | None:
@@ -66,7 +66,7 @@ class Knee:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Carried:
+class Capacity:
     """The highest arrival rate that a server answers in time.
 
     Attributes:
@@ -120,7 +120,7 @@ def knee(closed: Sequence[Level]) -> Knee:
     return Knee(level=first, best=best, observed=True, text=text + _doubt(first, *past))
 
 
-def carries(arrivals: Sequence[Level], limit_ns: int) -> Carried:
+def capacity(arrivals: Sequence[Level], limit_ns: int) -> Capacity:
     """The highest rate that is answered in time, all lower ones being so too.
 
     A rate is carried where its 99th percentile is within the limit, at most 1 % fails, and the answers keep up with
@@ -132,15 +132,15 @@ def carries(arrivals: Sequence[Level], limit_ns: int) -> Carried:
         limit_ns: of the percentile.
     """
     if not arrivals:
-        return Carried(level=None, above=None, text="No arrival rate was tried.")
+        return Capacity(level=None, above=None, text="No arrival rate was tried.")
     judged = [level for level in arrivals if level.tail or _too_much(level, limit_ns)]
     if not judged:
-        return Carried(level=None, above=None, text="Nothing can be said: no rate had enough answers for a p95 or a "
+        return Capacity(level=None, above=None, text="Nothing can be said: no rate had enough answers for a p95 or a "
                                                     "p99. Measure longer.")
     n_good = next((n for n, level in enumerate(judged) if _too_much(level, limit_ns)), len(judged))
     last = judged[n_good - 1] if n_good else None
     above = judged[n_good] if n_good < len(judged) else None
-    return Carried(level=last, above=above, text=_answer(last, above, limit_ns) + _doubt(*judged[:n_good + 1]))
+    return Capacity(level=last, above=above, text=_answer(last, above, limit_ns) + _doubt(*judged[:n_good + 1]))
 
 
 def _answer(last: Level | None, above: Level | None, limit_ns: int) -> str:
@@ -159,17 +159,17 @@ def _too_much(level: Level, limit_ns: int) -> str:
     """Why a rate is not carried, in words; empty if it is, or if nothing can be said."""
     if level.summary.failure_share > FAILED_SHARE:
         return f"{units.percent(level.summary.failure_share)} failed"
-    if found := level.mostly(TOO_MUCH):
-        return describe.flag(found[0])
+    if flags := level.mostly(TOO_MUCH):
+        return describe.flag(flags[0])
     p, ns = level.tail or ("", 0)
     return f"{p} was {units.ms(ns)}" if ns > limit_ns else ""
 
 
-def _doubt(*some: Level) -> str:
+def _doubt(*candidates: Level) -> str:
     """Where the load generator may have been what was measured."""
     known: set[str] = set()
     out = ""
-    for level in some:
+    for level in candidates:
         if new := [name for name in level.mostly(GENERATORS) if name not in known]:
             known.update(new)
             out += f" In doubt from {level.load:,.4g} on: {'; '.join(map(describe.flag, new))}."

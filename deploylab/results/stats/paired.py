@@ -63,7 +63,7 @@ def compare(a_runs: Sequence[Run], b_runs: Sequence[Run], metric: str = "rps", *
     )
 
 
-def pairs_needed(found: Comparison, half_width: float) -> int | None:
+def pairs_needed(comparison: Comparison, half_width: float) -> int | None:
     """How many pairs as steady as these would bring the half-width to that; None where there is no interval.
 
     Args:
@@ -77,9 +77,9 @@ def pairs_needed(found: Comparison, half_width: float) -> int | None:
 
     Source: as `log_interval`, solved for n with the spread that was seen.
     """
-    if not found.half_width or found.n_pairs < 2:
+    if not comparison.half_width or comparison.n_pairs < 2:
         return None
-    spread = log(1 + found.half_width) * sqrt(found.n_pairs) / student_t(found.n_pairs)
+    spread = log(1 + comparison.half_width) * sqrt(comparison.n_pairs) / student_t(comparison.n_pairs)
     n = 2
     while student_t(n) * spread / sqrt(n) > log(1 + half_width) + 1e-12:
         n += max(1, n // 50)  # a count in thousands need not be exact
@@ -126,10 +126,10 @@ def _verdict(names: str, pairs: list[Pair], metric: str, ratio: float | None,
     if ratio is None:
         return f"{names}: no ratio, because {_why_none(pairs, metric)}"
     left_out = f" in {n_used} of {len(pairs)} pairs" if n_used < len(pairs) else ""
-    said = f"{names}{left_out}: {describe.change(ratio, ci95, metric, unit)}"
+    text = f"{names}{left_out}: {describe.change(ratio, ci95, metric, unit)}"
     if half_width is None:
-        return f"{said}; one pair cannot say how far it would move"
-    return f"{said}; half-width {units.half_width(half_width)}"
+        return f"{text}; one pair cannot say how far it would move"
+    return f"{text}; half-width {units.half_width(half_width)}"
 
 
 def _why_none(pairs: list[Pair], metric: str) -> str:
@@ -176,5 +176,5 @@ def _differences(runs: Sequence[Run]) -> list[str]:
     """What should be the same on both sides, and is not, though it does not forbid the comparison."""
     checks = {"source revision of the app": {run.app_rev for run in runs},
               "load generator": {run.engine for run in runs}}
-    return [f"the {name} differs: {', '.join(sorted(seen))}"
-            for name, seen in checks.items() if len(seen) > 1]
+    return [f"the {name} differs: {', '.join(sorted(values))}"
+            for name, values in checks.items() if len(values) > 1]

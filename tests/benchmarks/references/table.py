@@ -30,7 +30,7 @@ from deploylab.provision import prepare
 from deploylab.report.contrasts import FAILED, figures
 from deploylab.results import Session, describe
 from deploylab.results.record import Difference, Run
-from deploylab.results.stats import Raced, raced
+from deploylab.results.stats import ContrastResult, contrast_result
 from tests.benchmarks import marks
 
 AGAINST = tomllib.loads(Path(__file__).with_name("references.toml").read_text(encoding="utf-8"))["against"]
@@ -112,18 +112,18 @@ def table(session: Session) -> str:
     return "\n".join([head, "", *rows, "", "What differs, besides names:", "", *_differing(found), *_beware(found)])
 
 
-def _raced(plan: dict[str, Any], runs: Sequence[Run]) -> Iterator[Raced]:
+def _raced(plan: dict[str, Any], runs: Sequence[Run]) -> Iterator[ContrastResult]:
     """Each comparison that has runs, in the order of the plan."""
     known = {field.name for field in fields(Contrast)}
     for saved in plan["contrasts"]:
         one = Contrast(**{key: tuple(value) if isinstance(value, list) else value
                           for key, value in saved.items() if key in known})
         differences = [Difference(**found) for found in (plan.get("differences") or {}).get(one.name, [])]
-        if came_out := raced(one, differences, runs):
+        if came_out := contrast_result(one, differences, runs):
             yield came_out
 
 
-def _cells(one: Raced) -> list[str]:
+def _cells(one: ContrastResult) -> list[str]:
     by_name = {row.name: row for row in figures(one)}
     ratio = "–" if one.rps.ratio is None else f"{units.factor(one.rps.ratio)} ({units.interval(one.rps.ci95)})"
     ratio += " †" if _too_few(one) else ""
@@ -134,7 +134,7 @@ def _cells(one: Raced) -> list[str]:
             *(f"{by_name[name].a} → {by_name[name].b}" for name in names)]
 
 
-def _too_few(one: Raced) -> bool:
+def _too_few(one: ContrastResult) -> bool:
     """Whether a side had so few answers that the length of the window decides what is counted."""
     return min(side.n_sent / side.n_runs for side in (one.a, one.b)) < FEW * one.contrast.concurrency
 
@@ -143,7 +143,7 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _differing(found: Sequence[Raced]) -> Iterator[str]:
+def _differing(found: Sequence[ContrastResult]) -> Iterator[str]:
     """For each pair of servers, the names of what was found to differ, by program."""
     seen = {(one.contrast.a, one.contrast.b): one.differences for one in found}
     for (theirs, ours), differences in seen.items():
@@ -155,7 +155,7 @@ def _differing(found: Sequence[Raced]) -> Iterator[str]:
         yield f"- `{theirs}`, `{ours}`: {units.count(len(differences), 'thing')}. {told}"
 
 
-def _beware(found: Sequence[Raced]) -> list[str]:
+def _beware(found: Sequence[ContrastResult]) -> list[str]:
     """Each warning once, with the comparisons that it is about."""
     about: dict[str, list[str]] = {}
     for one in found:

@@ -53,7 +53,7 @@ class Slide:
     @property
     def placeholders(self) -> list[str]:
         """Those of body and notes, as they are written."""
-        return [found[0] for text in (self.body, self.notes) for found in PLACEHOLDER.finditer(text)]
+        return [match[0] for text in (self.body, self.notes) for match in PLACEHOLDER.finditer(text)]
 
 
 def read(path: Path) -> list[Slide]:
@@ -84,22 +84,22 @@ def fill(text: str, names: Mapping[str, Callable[..., str]], file: str, line: in
         DeckError: a placeholder names nothing that is there, or with other arguments.
         NotMeasured: what it names is not in the session.
     """
-    def at(found: re.Match) -> str:
-        return f"{file}, line {line + text.count(chr(10), 0, found.start())}"
+    def at(match: re.Match) -> str:
+        return f"{file}, line {line + text.count(chr(10), 0, match.start())}"
 
-    def filled(found: re.Match) -> str:
-        name, arguments = found.groups()
+    def filled(match: re.Match) -> str:
+        name, arguments = match.groups()
         if name not in names:
-            raise DeckError(f"{at(found)}: there is no '{name}'. There are: {', '.join(sorted(names))}.")
+            raise DeckError(f"{at(match)}: there is no '{name}'. There are: {', '.join(sorted(names))}.")
         try:
             return names[name](*_values(arguments))
         except NotMeasured:
             raise
         except (DeployLabError, SyntaxError, ValueError, TypeError) as error:
             what = error.what if isinstance(error, DeployLabError) else error
-            raise DeckError(f"{at(found)}: {found[0]}: {what}") from error
+            raise DeckError(f"{at(match)}: {match[0]}: {what}") from error
 
-    if half := HALF_DONE.search(PLACEHOLDER.sub(lambda found: " " * len(found[0]), text)):
+    if half := HALF_DONE.search(PLACEHOLDER.sub(lambda match: " " * len(match[0]), text)):
         raise DeckError(f"{at(half)}: this is no placeholder: {half[0]}", 'write it as {{ name("argument", 10) }}')
     return PLACEHOLDER.sub(filled, text)
 
@@ -111,13 +111,13 @@ def _values(arguments: str) -> tuple[Any, ...]:
 
 def _slide(text: str, line: int, file: str) -> Slide:
     head, _, rest = text.partition("\n")
-    found = HEAD.fullmatch(head.strip())
-    if found is None:
+    match = HEAD.fullmatch(head.strip())
+    if match is None:
         raise DeckError(f"{file}, line {line}: a slide begins with its key.", "<!-- KEY .KIND: POINT, POINT -->")
     title, _, body = rest.partition("\n")
     if not re.match(r"##? \S", title):
-        raise DeckError(f"{file}, line {line + 1}: the slide '{found['key']}' has no title.", "## TITLE")
+        raise DeckError(f"{file}, line {line + 1}: the slide '{match['key']}' has no title.", "## TITLE")
     body, _, notes = body.partition("\nNote:\n")
-    points = tuple(point.strip() for point in (found["points"] or "").split(",") if point.strip())
-    return Slide(found["key"], found["kind"] or "", points, title, body, notes,
+    points = tuple(point.strip() for point in (match["points"] or "").split(",") if point.strip())
+    return Slide(match["key"], match["kind"] or "", points, title, body, notes,
                  (line + 2, line + 4 + body.count("\n")), file)
