@@ -6,6 +6,7 @@ import select
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -123,8 +124,10 @@ def test_sessions_of_one_s_own_are_offered(tmp_path, monkeypatch):
 
 def test_tab_asks_no_machine_and_writes_nothing(tmp_path, monkeypatch):
     """A machine is asked with programs that this PATH has not; what is written would lie in the state or the home."""
-    for name in ("python3", "env", "bash"):
-        (tmp_path / name).symlink_to(shutil.which(name))
+    # This Python itself: what PATH has under that name may be a script that looks for one in other folders.
+    for name, program in (("python3", Path(sys.executable).resolve()), ("env", shutil.which("env")),
+                          ("bash", shutil.which("bash"))):
+        (tmp_path / name).symlink_to(program)
     home, state = tmp_path / "home", tmp_path / "state"
     home.mkdir()
     monkeypatch.setenv("PATH", str(tmp_path))
