@@ -1,7 +1,7 @@
 """From a bare Python to the command line: is `.venv` ready? Then hand over to it.
 
-This runs before every verb, so it imports next to nothing: the work of building
-the environment is in `environment`, loaded only when there is work.
+This runs before every command, so it imports almost nothing: the work of building
+the environment is in `environment`, which is loaded only when it is needed.
 """
 
 import os
@@ -21,19 +21,19 @@ Learn how a Django site is deployed by measuring every step on your own machine.
   open [LESSON]      the lessons in JupyterLab
   up, halt, destroy  start, stop, remove the machine
   status             what is there
-  doctor             is this computer ready? a cure for each thing that is missing
+  doctor             is this computer ready? a cure for everything that is missing
   goto STAGE         bring the machine to a stage and check it
   reset STAGE        the machine as it was before that stage
-  check [STAGE]      is it really so? cause and cure for each 'no'
+  check [STAGE]      is it set up as it should be? cause and cure for each 'no'
   measure [STAGE …]  load a stage and keep its numbers
-  compare A B        two sides raced in pairs, and all that differs between them
-  sweep STAGE        how much it carries: more and more clients, then arrival rates
+  compare A B        compare two sides in pairs, with everything that differs between them
+  sweep STAGE        how much load it can handle: more and more clients, then arrival rates
   ab URL             a familiar load test with honest numbers
   report             write the report of a session again
   slides             the talk in English and Spanish, its figures from a session
-  record [LESSON …]  run the lessons and keep every answer, for readers without a machine
+  record [LESSON …]  run the lessons and keep every result, for readers without a machine
   site               guides and lessons as pages to read, in English and Spanish
-  bundle             one file that brings all of it to a computer without a network
+  bundle             one file with everything, for a computer without a network
   test               the test suite
 
 ./lab --help prints this, ./lab --version the version.
@@ -48,7 +48,7 @@ Next: ./lab run
 
 def start(args: list[str]) -> int:
     """The exit status of `./lab ARGS`, if it ends before the hand-over."""
-    sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows a ? for what it lacks
+    sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? for missing letters
     try:
         return main(args)
     except DeployLabError as error:
@@ -60,7 +60,7 @@ def start(args: list[str]) -> int:
 
 
 def main(args: list[str]) -> int:
-    """Show version or help, or make sure of the environment and become deploylab's command line."""
+    """Show the version or the help, or prepare the environment and become deploylab's command line."""
     if args[:1] == ["--version"]:
         print(f"deploylab {version()}")
         return 0
@@ -78,17 +78,17 @@ def main(args: list[str]) -> int:
 
         began = time.monotonic()
         environment.prepare(group, args)
-        os.environ["DEPLOYLAB_ENVIRONMENT_S"] = f"{time.monotonic() - began:.1f}"  # `run` says where the time went
+        os.environ["DEPLOYLAB_ENVIRONMENT_S"] = f"{time.monotonic() - began:.1f}"  # `run` reports where the time went
     return hand_over(args or ["--help"])
 
 
 def wants_help(args: list[str]) -> bool:
-    """True for `./lab` alone and for a question about any verb: neither may install anything."""
+    """True for `./lab` alone and for --help with any command: neither may install anything."""
     return not args or "--help" in args or "-h" in args
 
 
 def group_of(args: list[str]) -> str:
-    """The verb, if it needs more than the core packages, else `core`."""
+    """The command, if it needs more than the core packages, else `core`."""
     words = [word for word, before in zip(args, ["", *args], strict=False) if before not in ("--machine", "--bundle")]
     verb = next((word for word in words if not word.startswith("-")), "")
     return verb if verb in EXTRAS else "core"
@@ -101,15 +101,15 @@ def bundle_of(args: list[str]) -> str:
 
 
 def hand_over(args: list[str]) -> int:
-    """Become `.venv/bin/python -m deploylab.cli ARGS`; the caller's folder stays the current one."""
+    """Become `.venv/bin/python -m deploylab.cli ARGS`; the current folder stays the same."""
     python = inside(".venv", "bin", "python")
     # -P keeps the caller's folder off the import path: an attendee's own random.py must not win.
-    # Other people's PYTHONPATH and PYTHONHOME would mix foreign packages into ours.
+    # A person's own PYTHONPATH and PYTHONHOME would mix other packages with ours.
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
     environ["PYTHONPATH"] = ROOT
     sys.stdout.flush()
     sys.stderr.flush()
-    # Ctrl-C waits while the new program imports: `deploylab.cli.main` lets it in, where it becomes one message.
+    # Ctrl-C is held back while the new program imports; `deploylab.cli.main` lets it through and prints one message.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         os.execve(python, [python, "-P", "-m", "deploylab.cli", *args], environ)

@@ -35,10 +35,10 @@ def meminfo(all_gb, free_gb):
     (lambda: resources.disk(50 * GB), "50.0 GB free", OK),
     (lambda: resources.busy(99), "99.0 programs", NOTE),
     (lambda: resources.busy(0.0), "0.0 programs", OK),
-    (lambda: reach.vpn(["eth0", "lo"], "default via 192.0.2.1 dev eth0"), "none seen", OK),
+    (lambda: reach.vpn(["eth0", "lo"], "default via 192.0.2.1 dev eth0"), "none found", OK),
     (lambda: reach.vpn(["eth0", "tun0"], ""), "tun0 is up", NOTE),
     (lambda: reach.vpn(["wg0"], "10.0.3.0/24 dev wg0"), "10.0.3.0/24 is taken", PROBLEM),
-    (lambda: reach.vpn(["lxcbr0"], "10.0.3.0/24 dev lxcbr0 proto kernel"), "none seen", OK),
+    (lambda: reach.vpn(["lxcbr0"], "10.0.3.0/24 dev lxcbr0 proto kernel"), "none found", OK),
 ])
 def test_a_thing_is_found_as_it_is(look, said, state):
     found = look()

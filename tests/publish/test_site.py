@@ -158,7 +158,7 @@ def test_no_page_tells_where_it_was_made(built):
 @slow
 def test_a_site_takes_the_place_of_a_site_and_of_nothing_else(built, tmp_path):
     (tmp_path / "mine.txt").write_text("not a site")
-    with pytest.raises(SiteError, match="holds something that is no site"):
+    with pytest.raises(SiteError, match="contains something that is not a site"):
         site.build(tmp_path, courses.load(), None)
     assert (tmp_path / "mine.txt").exists() and (built / site.OURS).exists()
 

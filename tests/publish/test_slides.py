@@ -31,8 +31,8 @@ STAGE = {"width": 1280, "height": 720}
 NUMBERS = {
     "1.06": "1,06", "1,420/s": "1420/s", "12,400/s": "12\u202f400/s", "3.13.5": "3.13.5",
     "26 of 372 failed (7 %): 26 http_5xx": "fallaron 26 de 372 (7 %): 26 http_5xx",
-    "20 % fewer requests a second (15 to 25 %)": "un 20 % menos de peticiones por segundo (del 15 al 25 %)",
-    "2.1 times as many visits a second (1.9 to 2.3)": "2,1 veces las visitas por segundo (de 1,9 a 2,3)",
+    "20 % fewer requests per second (15 to 25 %)": "un 20 % menos de peticiones por segundo (del 15 al 25 %)",
+    "2.1 times as many visits per second (1.9 to 2.3)": "2,1 veces las visitas por segundo (de 1,9 a 2,3)",
     "no difference seen (within 6 %)": "no se ve diferencia (menos de un 6 %)",
 }
 

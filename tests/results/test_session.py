@@ -81,7 +81,7 @@ def test_a_cut_off_last_line_costs_that_run_only():
         assert [r.round for r in session.runs()] == [1]
     session.append(run(round=3))
     assert (session.folder / "runs.jsonl.damaged").read_bytes() == whole[: len(whole) // 2] + b"\n"
-    with pytest.warns(DamagedResults, match="1 cut-off run"):
+    with pytest.warns(DamagedResults, match="1 incomplete run"):
         assert [r.round for r in session.runs()] == [1, 3]
 
 

@@ -49,7 +49,7 @@ def test_summary_by_hand():
     assert summary.cv == pytest.approx(152.7525 / (700 / 3), rel=1e-4)
     assert summary.flags == {"client_cpu": 1}
     said = " ".join(summary.warnings)
-    assert "short of processor (1 of 3 runs)" in said and "6 of 2,106 failed" in said and "differ much" in said
+    assert "short of CPU (1 of 3 runs)" in said and "6 of 2,106 failed" in said and "differ much" in said
 
 
 def test_summary_warns_of_runs_like_their_neighbours():
@@ -86,13 +86,13 @@ def test_compare_by_hand():
 
 def test_verdict_names_both_and_prints_the_half_width():
     found = stats.compare(side("apache", [100, 101, 99, 100]), side("nginx", [210, 208, 211, 213]))
-    assert found.verdict.startswith("nginx against apache: 2.1 times as many requests a second (2.1 to 2.2)")
+    assert found.verdict.startswith("nginx against apache: 2.1 times as many requests per second (2.1 to 2.2)")
     assert found.verdict.endswith("; half-width 3 %")
 
 
 def test_a_loss_is_said_as_one():
     found = stats.compare(side("apache", [100, 101, 99, 100]), side("nginx", [80, 82, 79, 80]))
-    assert "20 % fewer requests a second" in found.verdict
+    assert "20 % fewer requests per second" in found.verdict
 
 
 def test_no_difference_is_never_the_same():
@@ -110,7 +110,7 @@ def test_no_pair():
 def test_one_pair_has_a_ratio_but_no_interval():
     found = stats.compare([run("apache", rps=100)], [run("nginx", rps=200)])
     assert found.ratio == pytest.approx(2) and found.ci95 is None and found.half_width is None
-    assert "one pair cannot say how far it would move" in found.verdict
+    assert "one pair alone has no interval" in found.verdict
 
 
 def test_all_equal_is_suspicious():
@@ -133,13 +133,13 @@ def test_a_pair_with_a_failed_side_is_left_out_aloud():
 
 def test_flagged_runs_stay_in_with_a_warning():
     found = stats.compare(side("apache", [100, 101], flags=["client_cpu=93%"]), side("nginx", [200, 201]))
-    assert found.n_pairs == 2 and "apache: the load generator was short of processor (2 of 2 runs)" in found.warnings
+    assert found.n_pairs == 2 and "apache: the load generator was short of CPU (2 of 2 runs)" in found.warnings
 
 
 def test_a_metric_that_was_not_sampled():
     found = stats.compare(side("apache", [1, 2], server_cpu_s=None), side("nginx", [1, 2]),
                           "server_cpu_per_request_s")
-    assert found.ratio is None and "server CPU a request on both sides" in found.verdict
+    assert found.ratio is None and "server CPU per request on both sides" in found.verdict
 
 
 def test_pairs_by_pair_id():

@@ -73,7 +73,7 @@ def test_the_interval_of_one_series_is_too_narrow_and_says_so():
     rng = np.random.default_rng(20261124)
     said = [" ".join(next(iter(stats.summarise(side("nginx", one_series(rng, 30, 100.0))).values())).warnings)
             for _ in range(20)]
-    assert sum("resembles the one before it (lag-1 autocorrelation 0." in text for text in said) >= 16
+    assert sum("successive runs are similar (lag-1 autocorrelation 0." in text for text in said) >= 16
     assert sum("the runs differ much: coefficient of variation 2" in text for text in said) >= 10
 
 
@@ -81,7 +81,7 @@ def test_the_line_of_a_series_says_so_too():
     rng = np.random.default_rng(3)
     said = rounds.summed([*side("nginx", one_series(rng, 30, 100.0)), *side("apache", [100])])
     assert re.fullmatch(r"nginx, page: [\d.]+/s \([\d.]+ to [\d.]+\), 30 runs", said[0])
-    assert any(line.startswith("  Beware: a run resembles the one before it") for line in said)
+    assert any(line.startswith("  Beware: successive runs are similar") for line in said)
     assert not any("apache" in line for line in said), "one run has no interval"
 
 

@@ -1,4 +1,4 @@
-"""Prints what this machine is, as JSON. Runs on the guest."""
+"""Prints facts about this machine as JSON. Runs on the guest."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import platform
 import subprocess
 from pathlib import Path
 
-# How each program tells its version. Those that are not there are left out.
+# The command that prints each program's version. Programs that are not installed are left out.
 PROGRAMS = {
     "python": ["python3", "-V"],
     "nginx": ["/usr/sbin/nginx", "-v"],
@@ -25,7 +25,7 @@ MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limi
 
 
 def version(command):
-    """The first figure with a dot in what the program prints, or None if it is not there."""
+    """The first number with a dot in what the program prints, or None if it is not installed."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
@@ -35,7 +35,7 @@ def version(command):
 
 
 def memory_bytes():
-    """The memory this machine may use: its limit where it has one, else all there is."""
+    """The memory that this machine may use: its limit, if it has one, else everything."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in MEMORY_LIMITS:
         try:
@@ -46,7 +46,7 @@ def memory_bytes():
 
 
 def cpu_model():
-    """The processor's name, as the kernel gives it."""
+    """The processor's name, as the kernel reports it."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith(("model name", "Model")):
             return line.partition(":")[2].strip()
@@ -54,7 +54,7 @@ def cpu_model():
 
 
 def facts():
-    """All of it, in one dictionary."""
+    """All facts in one dictionary."""
     versions = {name: version(command) for name, command in PROGRAMS.items()}
     allowed = sorted(os.sched_getaffinity(0))
     return {

@@ -1,8 +1,8 @@
-"""Which Debian packages the stages install: `python -m deploylab.publish.bundle.planned`, a process of its own.
+"""Lists the Debian packages that the stages install: `python -m deploylab.publish.bundle.planned`.
 
 Standard input: a JSON list of specs for `deploylab.provision.worker`. Standard output: a JSON list of names. The
-deploys are run as for a converge, and the operations that they ask for are read instead of done: no second list to
-keep.
+deploys are run as for a converge, but their operations are only read, not executed, so there is no second list to
+maintain.
 """
 
 import importlib
@@ -14,11 +14,11 @@ from pyinfra.api import Config, Inventory, State
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_host, ctx_state
 
-PREFIX = "Packages: "  # how `operations.packages` calls itself
+PREFIX = "Packages: "  # how the operation `packages` begins its name
 
 
 def packages(spec: dict[str, Any]) -> set[str]:
-    """The packages that a converge by this spec would have installed."""
+    """The packages that a converge with this spec would install."""
     from provisioning.lab import Lab
 
     state = State(Inventory(([("nowhere", {})], {})), Config(), check_for_changes=False)
