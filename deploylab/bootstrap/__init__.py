@@ -13,7 +13,7 @@ from deploylab.bootstrap.clone import EXTRAS, ROOT, command, inside, is_ready, v
 from deploylab.core.errors import DeployLabError, HostError
 
 HELP = """\
-Usage: ./lab VERB [OPTIONS]
+Usage: ./lab COMMAND [OPTIONS]
 
 Learn how a Django site is deployed by measuring every step on your own machine.
 
@@ -38,8 +38,8 @@ Learn how a Django site is deployed by measuring every step on your own machine.
 
 ./lab --help prints this, ./lab --version the version.
 
-Nothing is installed yet. The first verb makes .venv/ in this folder, about a minute
-with a good network; then `./lab --help` and `./lab VERB --help` know every option.
+Nothing is installed yet. The first command makes .venv/ in this folder, about a minute
+with a good network; then `./lab --help` and `./lab COMMAND --help` know every option.
 From a bundle, without a network: ./lab run --bundle FILE
 
 Next: ./lab run

@@ -65,7 +65,7 @@ def prepare(group: str, args: list[str]) -> None:
     """Make `.venv` hold what the group needs.
 
     Args:
-        group: `core`, or a verb that needs more.
+        group: `core`, or a command that needs more packages.
         args: what was typed; shown to other processes that wait for this one, and in the next step.
 
     Raises:

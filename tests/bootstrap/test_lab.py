@@ -48,7 +48,7 @@ def bare(tmp_path) -> Path:
 def test_help_on_a_fresh_clone_installs_nothing(bare, args):
     done = lab(bare, *args)
     assert done.returncode == 0
-    assert "./lab VERB" in done.stdout
+    assert "./lab COMMAND" in done.stdout
     assert "Nothing is installed yet" in done.stdout
     assert not (bare / ".venv").exists()
     assert not (bare / ".lab").exists()
@@ -74,9 +74,9 @@ def test_help_knows_the_verbs_of_the_command_line():
     done = subprocess.run(command, env=places, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     lines = bootstrap.HELP.partition("\n\n")[2].splitlines()
-    told = " ".join(line[:21] for line in lines if line.startswith("  "))
+    names = " ".join(line[:21] for line in lines if line.startswith("  "))
     shown = re.findall(r"(?m)^[│|] ([a-z]+) ", done.stdout)
-    assert sorted(re.findall(r"\b[a-z]+\b", told)) == sorted(shown)
+    assert sorted(re.findall(r"\b[a-z]+\b", names)) == sorted(shown)
 
 
 def load_lab():
@@ -94,9 +94,9 @@ def test_an_old_python_gets_one_sentence(monkeypatch, capsys):
     script = load_lab()
     monkeypatch.setattr(script, "OLDEST", (99,))
     assert script.main() == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "needs Python 3.11 or newer" in said
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "needs Python 3.11 or newer" in message
 
 
 def test_the_warm_path_imports_next_to_nothing():
@@ -110,10 +110,10 @@ def test_the_warm_path_imports_next_to_nothing():
 
 def test_the_first_verb_makes_the_environment_and_says_so(clone):
     stdout, stderr = json.loads((clone / "first.json").read_text())
-    seen = json.loads(stdout)  # stdout carries the verb's one document and nothing else
-    assert seen["args"] == ["status", "--json"]
-    assert seen["prefix"] == str(clone / ".venv")
-    assert seen["package"] == str(clone / "deploylab" / "__init__.py")
+    document = json.loads(stdout)  # stdout carries the verb's one document and nothing else
+    assert document["args"] == ["status", "--json"]
+    assert document["prefix"] == str(clone / ".venv")
+    assert document["package"] == str(clone / "deploylab" / "__init__.py")
     for text in ("[1/3]", "[2/3] pip", "[3/3] packages", ".lab/log/install.log", "ready after"):
         assert text in stderr
     assert "\x1b" not in stderr  # no living line where no terminal is
@@ -188,11 +188,11 @@ def test_the_second_lab_waits_says_for_whom_and_can_be_stopped(bare):
         lock.write("process 4711, ./lab run --quick")
         lock.flush()
         second = start_lab(bare)
-        said = second.stderr.readline()
+        line = second.stderr.readline()
         second.send_signal(signal.SIGINT)
         rest = second.communicate(timeout=10)[1]
-    assert "waiting for another lab" in said
-    assert "(process 4711, ./lab run --quick)" in said
+    assert "waiting for another lab" in line
+    assert "(process 4711, ./lab run --quick)" in line
     assert second.returncode == 130
     assert rest.endswith("Next: ./lab status\n")
     assert not (bare / ".venv").exists()
@@ -213,11 +213,11 @@ def test_after_waiting_it_does_not_install_again(clone):
 
 
 def test_ctrl_c_during_the_installation_and_the_next_run_picks_up(clone):
-    asked, answer = threading.Event(), threading.Event()
+    requested, answer = threading.Event(), threading.Event()
 
     class Silent(http.server.SimpleHTTPRequestHandler):
         def do_GET(self):
-            asked.set()
+            requested.set()
             answer.wait(20)
             self.close_connection = True
 
@@ -225,14 +225,14 @@ def test_ctrl_c_during_the_installation_and_the_next_run_picks_up(clone):
     write_pyproject(clone, "tiny", "slow")
     with serving(clone, Silent) as url:
         running = start_lab(clone, PIP_INDEX_URL=url, PIP_NO_INDEX="")
-        assert asked.wait(20)
+        assert requested.wait(20)
         running.send_signal(signal.SIGINT)
-        said = running.communicate(timeout=10)[1]
+        message = running.communicate(timeout=10)[1]
         answer.set()
     write_pyproject(clone, "tiny")
     assert running.returncode == 130
-    assert "stopped. What was done is kept.\nNext: ./lab status\n" in said
-    assert "Traceback" not in said
+    assert "stopped. What was done is kept.\nNext: ./lab status\n" in message
+    assert "Traceback" not in message
     with open(clone / ".lab/install.lock") as lock:  # its pip is gone too, else it would hold the lock
         until(lambda: can_lock(lock))
     assert lab(clone, "status").returncode == 0

@@ -199,8 +199,8 @@ def test_every_port_in_a_site_file_is_one_of_the_course():
              for site in (paths.PROVISIONING / "files/etc" / server / "sites-available").iterdir()]
     assert len(sites) >= 3
     for site in sites:
-        found = re.findall(r"^\s*(?:[lL]isten 0\.0\.0\.0:|<VirtualHost \*:)(\d+)", site.read_text(), re.MULTILINE)
-        assert found and {ports[port] for port in found} == {site.name.removesuffix(".conf").split("-")[1]}
+        numbers = re.findall(r"^\s*(?:[lL]isten 0\.0\.0\.0:|<VirtualHost \*:)(\d+)", site.read_text(), re.MULTILINE)
+        assert numbers and {ports[port] for port in numbers} == {site.name.removesuffix(".conf").split("-")[1]}
 
 
 def test_the_application_is_where_the_course_says():
@@ -215,5 +215,5 @@ def test_every_configuration_file_says_why():
     for path in (paths.PROVISIONING / "files").rglob("*"):
         if path.is_file() and path.suffix != ".pyc":
             lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-            said = sum(line.startswith(("#", ";", '"""')) for line in lines)
-            assert said >= 1 and (said / len(lines) > 0.15 or "/usr/" in str(path)), path
+            n_comments = sum(line.startswith(("#", ";", '"""')) for line in lines)
+            assert n_comments >= 1 and (n_comments / len(lines) > 0.15 or "/usr/" in str(path)), path

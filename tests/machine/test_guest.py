@@ -47,11 +47,11 @@ def test_the_sampler_does_not_count_itself_or_its_caller():
 
 
 def test_facts_are_those_of_this_machine():
-    seen = facts.facts()
-    assert seen["n_cpu"] == len(os.sched_getaffinity(0))
-    assert seen["versions"]["python"].startswith("3.")
-    assert seen["memory_bytes"] > 0
-    json.dumps(seen)
+    known = facts.facts()
+    assert known["n_cpu"] == len(os.sched_getaffinity(0))
+    assert known["versions"]["python"].startswith("3.")
+    assert known["memory_bytes"] > 0
+    json.dumps(known)
 
 
 def test_a_program_that_is_not_there_has_no_version():

@@ -73,24 +73,24 @@ def refused(file: Path) -> HostError:
 def test_the_manifest_comes_first_and_has_the_digest_of_each_part(file):
     with tarfile.open(file) as tar:
         members = tar.getmembers()
-        said = json.load(tar.extractfile(members[0]))
+        manifest = json.load(tar.extractfile(members[0]))
         assert members[0].name == "manifest.json"
-        assert [m.name for m in members[1:]] == [p["path"] for p in said["parts"]]
-        for part in said["parts"]:
+        assert [m.name for m in members[1:]] == [p["path"] for p in manifest["parts"]]
+        for part in manifest["parts"]:
             content = tar.extractfile(part["path"]).read()
             assert part["sha256"] == hashlib.sha256(content).hexdigest() and part["n_bytes"] == len(content)
-    assert {p["path"] for p in said["parts"]} == set(PARTS)
-    assert said["for"] == "lxc/amd64" and said["commit"] == "c0ffee" * 7 and said["inputs"] == bundle.inputs()
+    assert {p["path"] for p in manifest["parts"]} == set(PARTS)
+    assert (manifest["for"], manifest["commit"], manifest["inputs"]) == ("lxc/amd64", "c0ffee" * 7, bundle.inputs())
     assert {m.uid for m in members} == {0} and {m.uname for m in members} == {""}  # nothing of who made it
 
 
 def test_a_whole_one_is_unpacked_and_then_in_use(file):
-    seen = []
+    progress = []
     assert bundle.in_use() is None and bundle.identity() == ""
-    assert bundle.use(file, "./lab run", lambda done, of: seen.append((done, of)))
+    assert bundle.use(file, "./lab run", lambda done, of: progress.append((done, of)))
     for name, content in PARTS.items():
         assert (bundle.folder() / name).read_bytes() == content
-    assert seen[-1][0] == seen[-1][1] == sum(map(len, PARTS.values()))
+    assert progress[-1][0] == progress[-1][1] == sum(map(len, PARTS.values()))
     assert bundle.in_use()["commit"] == "c0ffee" * 7 and len(bundle.identity()) == 12
     assert not bundle.use(file, "./lab run")  # the second time there is nothing to do
 
@@ -280,8 +280,8 @@ def test_every_package_of_the_course_is_in_it():
 def test_every_pinned_version_takes_the_python_of_debian_12():
     """A bundle is made with one 3.11 and used with another: what needs a later one is found where it arrives."""
     pins = dict(line.strip().lower().split("==") for line in (paths.ROOT / "constraints.txt").read_text().splitlines())
-    late = [f"{one.name}: {needed}" for one in distributions()
-            if one.name.lower() in pins and (needed := one.metadata.get("Requires-Python"))
+    late = [f"{package.name}: {needed}" for package in distributions()
+            if package.name.lower() in pins and (needed := package.metadata.get("Requires-Python"))
             and "3.11.2" not in SpecifierSet(needed)]
     assert late == []
 

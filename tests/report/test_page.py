@@ -136,8 +136,8 @@ def test_doubts_damage_machine_and_checks_are_told():
         {"name": "answers", "ok": True, "seen": "200"}, {"name": "debug off", "ok": False, "seen": "it is on"}]}]
     session = Session.create(n_rounds=5, cells=[{}] * 12, converge=converge, phase_seconds={"load": 702.0},
                              ceiling={"keepalive": 16000.0})
-    for one in runs:
-        session.append(one)
+    for run in runs:
+        session.append(run)
     with session.runs_file.open("a") as file:
         file.write('{"schema"\n')
     text = Page(report.html(session, TWO)).text
@@ -169,15 +169,15 @@ def test_a_recorded_session_is_marked(tmp_path):
     (tmp_path / "results" / "recorded").mkdir()
     session.folder.rename(tmp_path / "results" / "recorded" / session.id)
     session = Session.open(session.id)
-    for one in RUNS:
-        session.append(one)
+    for run in RUNS:
+        session.append(run)
     assert report.html(session, TWO).count("RECORDED") > 10
 
 
 def test_a_session_without_contrasts_does_not_speak_of_them(ordinary):
     assert "What one change does" not in ordinary
-    one = synthetic.contrast()
-    assert "What one change does" not in with_contrasts((one, [PART], synthetic.pairs(one)[:1]))
+    contrast = synthetic.contrast()
+    assert "What one change does" not in with_contrasts((contrast, [PART], synthetic.pairs(contrast)[:1]))
 
 
 def test_a_stage_beside_the_road_is_in_the_numbers_but_not_in_the_picture():

@@ -114,9 +114,9 @@ def test_over_rates_the_answer_is_the_course_of_the_numbers():
 
 
 def test_a_freeze_meets_few_in_one_loop_and_a_quarter_in_the_other():
-    said = [ax.get_title(loc="left") for ax in loops().figure.axes]
+    titles = [ax.get_title(loc="left") for ax in loops().figure.axes]
     met = [tuple(int(n.replace(",", "")) for n in re.search(r"([\d,]+) of ([\d,]+) met the freeze", text).groups())
-           for text in said]
+           for text in titles]
     assert met[0][0] <= 4 and met[0][1] == 1500
     assert 500 <= met[1][0] <= 504 and met[1][1] == 2000
 

@@ -22,9 +22,9 @@ def test_what_a_visit_was():
     assert describe.noted([again]) == ("8.5 requests and 66.8 kB per visit, 1 answered 304, "
                                     "3.5 files from its own cache")
     assert describe.noted([first, again]).startswith("10.2 requests and 66.8 kB per visit")
-    one = synthetic.run(view="revisit", rps=10, duration_s=1, notes=VISIT | {
+    run = synthetic.run(view="revisit", rps=10, duration_s=1, notes=VISIT | {
         "requests_per_visit": 1, "from_cache_per_visit": 1, "n_cache_hits": 5, "n_cache_misses": 5})
-    assert describe.noted([one]) == ("1 request and 66.8 kB per visit, 1 file from its own cache, "
+    assert describe.noted([run]) == ("1 request and 66.8 kB per visit, 1 file from its own cache, "
                                   "50 % of its pages from the server's cache")
 
 
@@ -37,8 +37,8 @@ def test_how_much_a_cache_answered():
 
 def test_what_the_database_and_the_cache_behind_it_were_asked():
     counted = {"n_db_queries": 810, "n_app_cache_hits": 3, "n_app_cache_misses": 1}
-    one = synthetic.run(rps=100, duration_s=1, notes=counted)
-    assert describe.noted([one]) == ("8.1 database queries per request, "
+    run = synthetic.run(rps=100, duration_s=1, notes=counted)
+    assert describe.noted([run]) == ("8.1 database queries per request, "
                                      "75 % of the application's lookups found in its cache")
     few = synthetic.run(view="visit", rps=100, duration_s=1, notes=VISIT | {"n_db_queries": 100})
     assert describe.noted([few]).endswith("per visit, 1 database query per visit")
@@ -63,5 +63,5 @@ def test_a_line_says_what_was_counted():
 def test_a_comparison_of_visits_says_so():
     a, b = ([synthetic.run(stage, "visit", 1, n, rps * (1 + n / 100), notes=VISIT) for n in range(1, 6)]
             for stage, rps in (("runserver", 10), ("nginx", 30)))
-    found = stats.compare(a, b)
-    assert found.unit == "visits" and "3.0 times as many visits per second" in found.verdict
+    comparison = stats.compare(a, b)
+    assert comparison.unit == "visits" and "3.0 times as many visits per second" in comparison.verdict
