@@ -63,7 +63,7 @@ Next: ./lab run
 
 def start(args: list[str]) -> int:
     """The exit status of `./lab ARGS`, if it ends before the hand-over."""
-    sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows a ? for what it lacks
+    sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? for missing letters
     try:
         return main(args)
     except DeployLabError as error:
@@ -101,7 +101,7 @@ def main(args: list[str]) -> int:
 
         began = time.monotonic()
         environment.prepare(group, args)
-        os.environ["DEPLOYLAB_ENVIRONMENT_S"] = f"{time.monotonic() - began:.1f}"  # `run` says where the time went
+        os.environ["DEPLOYLAB_ENVIRONMENT_S"] = f"{time.monotonic() - began:.1f}"  # `run` reports where the time went
     return hand_over(args or ["--help"])
 
 
@@ -124,15 +124,15 @@ def bundle_of(args: list[str]) -> str:
 
 
 def hand_over(args: list[str]) -> int:
-    """Become `.venv/bin/python -m deploylab.cli ARGS`; the caller's folder stays the current one."""
+    """Become `.venv/bin/python -m deploylab.cli ARGS`; the current folder stays the same."""
     python = inside(".venv", "bin", "python")
     # -P keeps the caller's folder off the import path: an attendee's own random.py must not win.
-    # Other people's PYTHONPATH and PYTHONHOME would mix foreign packages into ours.
+    # A person's own PYTHONPATH and PYTHONHOME would mix other packages with ours.
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
     environ["PYTHONPATH"] = ROOT
     sys.stdout.flush()
     sys.stderr.flush()
-    # Ctrl-C waits while the new program imports: `deploylab.cli.main` lets it in, where it becomes one message.
+    # Ctrl-C is held back while the new program imports; `deploylab.cli.main` lets it through and prints one message.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         os.execve(python, [python, "-P", "-m", "deploylab.cli", *args], environ)

@@ -1,6 +1,6 @@
-"""A bundle in use: one file that brought all that this clone needs, unpacked in `.lab/bundle/`.
+"""The bundle in use: a file with everything that this clone needs, unpacked in `.lab/bundle/`.
 
-The bootstrap reads this too, before there is any environment: nothing but the standard library is imported here.
+The bootstrap imports this before there is an environment, so it uses only the standard library.
 """
 
 import contextlib
@@ -22,8 +22,8 @@ SCHEMA = 1
 MANIFEST = "manifest.json"
 HOST_PACKAGES, GUEST_PACKAGES = "host-packages", "guest-packages"
 HOST_WHEELS, GUEST_WHEELS = "host-wheels", "guest-wheels"
-ON_GUEST = "/usr/share/deploylab"  # where a guest has what was brought for it
-MACHINE_BYTES = 2_500_000_000      # box, guest and environment, beside the bundle itself
+ON_GUEST = "/usr/share/deploylab"  # where a guest has its part of the bundle
+MACHINE_BYTES = 2_500_000_000      # box, guest and environment, in addition to the bundle itself
 BLOCK = 1 << 20
 
 # What a bundle's wheels and packages were chosen by: with other files here, some would be missing.
@@ -43,22 +43,23 @@ def in_use() -> dict[str, Any] | None:
 
 
 def identity() -> str:
-    """Twelve digits that name the bundle in use, "" without one."""
+    """Twelve hexadecimal digits that identify the bundle in use; "" without one."""
     with contextlib.suppress(FileNotFoundError):
         return hashlib.sha256((folder() / MANIFEST).read_bytes()).hexdigest()[:12]
     return ""
 
 
 def url(part: str) -> str:
-    """The address of a folder of the bundle in use, as pip and apt take it."""
+    """The URL of a folder of the bundle in use, for pip and apt."""
     return f"file://{quote(str(folder() / part))}"
 
 
 def apt_options() -> list[str]:
-    """Options with which apt-get on this computer installs from the bundle in use alone; none without a bundle.
+    """Options that make apt-get on this computer install only from the bundle in use; none without a bundle.
 
-    `trusted`: each digest was compared when the bundle was unpacked. The lists lie apart, so that this computer's own
-    stay as they are; and outside of the bundle's folder, for they are root's, and whoever unpacked it may remove it.
+    `trusted`: each digest was verified when the bundle was unpacked. The lists have a folder of their own, so that this
+    computer's lists do not change. It is outside the bundle's folder because root owns it, and a person without root's
+    rights must be able to delete the bundle.
     """
     if not in_use():
         return []
@@ -71,19 +72,19 @@ def apt_options() -> list[str]:
 
 
 def pip_environment() -> dict[str, str]:
-    """Variables with which pip on this computer takes wheels of the bundle in use alone; none without a bundle."""
+    """Variables that make pip on this computer use only wheels of the bundle in use; none without a bundle."""
     return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": url(HOST_WHEELS)} if in_use() else {}
 
 
 def causes() -> list[tuple[str, str, str]]:
-    """What pip's log says where the bundle in use is the reason: pattern, what failed, what to do first."""
+    """Causes in pip's log that are due to the bundle in use: pattern, what failed, what to do first."""
     lacks = (r"No matching distribution|Could not find a version",
              "The bundle in use has what `run` and `open` need, and nothing else.", "rm -r .lab/bundle && ")
     return [lacks] if in_use() else []
 
 
 def here() -> dict[str, str]:
-    """What this computer is, in the words of a manifest."""
+    """This computer's architecture, system and Python, as a manifest names them."""
     system = platform.freedesktop_os_release() if sys.platform == "linux" else {}
     name = f"{system.get('ID', sys.platform)} {system.get('VERSION_ID', '')}".strip()
     known = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -98,18 +99,18 @@ def inputs() -> dict[str, str]:
 
 
 def use(file: Path, again: str, tell: Callable[[int, int], None] = lambda done, of: None) -> bool:
-    """Unpack a bundle for this clone; every part must be what the manifest says.
+    """Unpack a bundle for this clone, and verify every part against the manifest.
 
     Args:
         file: the bundle.
-        again: the command that led here, for the next step.
-        tell: called with bytes done, and bytes in all.
+        again: the command that was typed, for the next step.
+        tell: called with the bytes done and the total.
 
     Returns:
-        False if this very bundle is in use already.
+        False if this bundle is already in use.
 
     Raises:
-        HostError: it is no bundle, was cut short or changed, is for another computer or version, or there is no room.
+        HostError: it is not a bundle, is incomplete or damaged, for another computer or version, or the disk is full.
     """
     with _opened(file, again) as tar:
         manifest = _manifest(tar, file, again)
@@ -136,11 +137,11 @@ def _opened(file: Path, again: str) -> Iterator[tarfile.TarFile]:
     except FileNotFoundError:
         raise HostError(f"There is no bundle {file}.", "name the file: --bundle FILE; ./lab bundle makes one") from None
     except (tarfile.TarError, EOFError):
-        raise _broken(file, "It is no bundle, or was cut short.", again) from None
+        raise _broken(file, "It is not a bundle, or it is incomplete.", again) from None
 
 
 def _manifest(tar: tarfile.TarFile, file: Path, again: str) -> dict[str, Any]:
-    """The manifest, which is the first member."""
+    """The manifest, which is the archive's first member."""
     first = tar.next()
     manifest: Any = None
     if first and first.name == MANIFEST:
@@ -149,22 +150,21 @@ def _manifest(tar: tarfile.TarFile, file: Path, again: str) -> dict[str, Any]:
     if not isinstance(manifest, dict) or "parts" not in manifest:
         raise _broken(file, "It has no manifest.", again)
     if manifest.get("schema") != SCHEMA:
-        raise HostError(f"{file} is a bundle of another kind: {manifest.get('schema')}, and this version knows "
-                        f"{SCHEMA}.",
+        raise HostError(f"{file} has format {manifest.get('schema')}; this version reads format {SCHEMA}.",
                         _its_project(file))
     n_bytes = sum(part["n_bytes"] for part in manifest["parts"])
     if file.stat().st_size < n_bytes:
-        raise _broken(file, f"It was cut short: {file.stat().st_size:,} bytes, and its parts alone have {n_bytes:,}.",
+        raise _broken(file, f"It is incomplete: {file.stat().st_size:,} bytes, while its parts alone have {n_bytes:,}.",
                       again)
     return manifest
 
 
 def _fits(manifest: dict[str, Any], file: Path) -> None:
-    """Whether it was made for such a computer, and for this version of the project."""
+    """Raise HostError unless it was made for a computer like this one, and for this version of the project."""
     ours = here()
     for what, name in (("arch", "processor"), ("host", "distribution"), ("python", "Python")):
         if manifest[what] != ours[what]:
-            raise HostError(f"{file} was made for another {name}: {manifest[what]}, and this computer has "
+            raise HostError(f"{file} was made for another {name}: {manifest[what]}, while this computer has "
                             f"{ours[what]}.",
                             "on a computer like this one, with a network: ./lab bundle; or ./lab up without a bundle")
     changed = [name for name, digest in inputs().items() if manifest["inputs"].get(name) != digest]
@@ -180,13 +180,13 @@ def _has_room(manifest: dict[str, Any], again: str) -> None:
     needed = sum(part["n_bytes"] for part in manifest["parts"]) + MACHINE_BYTES
     free = shutil.disk_usage(paths.ROOT).free
     if free < needed:
-        raise HostError(f"The bundle and the machine made from it take {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB "
-                        f"are free in {paths.ROOT}.", f"df -h .   make room; then {again}")
+        raise HostError(f"The bundle and the machine made from it need {needed / 1e9:.1f} GB, and only "
+                        f"{free / 1e9:.1f} GB are free in {paths.ROOT}.", f"df -h .   free some space; then {again}")
 
 
 def _unpack(tar: tarfile.TarFile, manifest: dict[str, Any], part: Path, file: Path, again: str,
             tell: Callable[[int, int], None]) -> None:
-    """Every part into its place; what the manifest does not name is left where it is."""
+    """Write every part to its place; what the manifest does not name is left out."""
     missing, done = {entry["path"]: entry for entry in manifest["parts"]}, 0
     n_bytes = sum(entry["n_bytes"] for entry in manifest["parts"])
     while member := tar.next():
@@ -200,18 +200,18 @@ def _unpack(tar: tarfile.TarFile, manifest: dict[str, Any], part: Path, file: Pa
                     done += len(block)
                     tell(done, n_bytes)
             if digest.hexdigest() != entry["sha256"]:
-                raise _broken(file, f"{member.name} in it is not what was put there: its SHA-256 is another.", again)
+                raise _broken(file, f"{member.name} in it is damaged: its SHA-256 differs from the manifest.", again)
     if missing:
-        raise _broken(file, f"It was cut short: it lacks {len(missing)} of {len(manifest['parts'])} parts, "
+        raise _broken(file, f"It is incomplete: {len(missing)} of {len(manifest['parts'])} parts are missing, "
                             f"{next(iter(missing))} first.", again)
     _place(part, MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
 def _place(part: Path, name: str) -> Path:
-    """Where a member goes, which is never outside."""
+    """The path that a member is written to; it is never outside the folder."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
-        raise HostError(f"The bundle wants to write to {name}, outside of its folder.", "do not use it")
+        raise HostError(f"The bundle would write to {name}, outside its folder.", "do not use it")
     (part / path).parent.mkdir(parents=True, exist_ok=True)
     return part / path
 
@@ -219,13 +219,13 @@ def _place(part: Path, name: str) -> Path:
 def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     source = tar.extractfile(member)
     if source is None:
-        raise tarfile.ReadError(f"{member.name} is no file")
+        raise tarfile.ReadError(f"{member.name} is not a file")
     return source
 
 
 def _broken(file: Path, why: str, again: str) -> HostError:
-    return HostError(f"{file} cannot be used. {why}", f"copy the file once more; then {again}")
+    return HostError(f"{file} cannot be used. {why}", f"copy the file again; then {again}")
 
 
 def _its_project(file: Path) -> str:
-    return f"take the project that is in it: tar -xOf {file} project.tar.gz | tar -xz && cd deploylab"
+    return f"use the project that is in it: tar -xOf {file} project.tar.gz | tar -xz && cd deploylab"

@@ -15,8 +15,8 @@ COMPLETING = "_LAB_COMPLETE"  # in the environment where a shell asks how to com
 
 
 def command(args: list[str]) -> str:
-    """What the person typed, as they would type it again."""
-    import shlex  # not needed when all is well
+    """The command as the person typed it, quoted for a shell."""
+    import shlex  # only needed for messages
 
     return shlex.join(["./lab", *args])
 
@@ -39,9 +39,9 @@ def stamp_path(group: str) -> str:
 
 
 def stamp_text(group: str) -> str:
-    """All that the installed group depends on, whole: comparing is as quick as hashing, and it can be read.
+    """Everything that the installed group depends on, in full: comparing is as fast as hashing, and it is readable.
 
-    The place and the interpreter are in it because a moved clone or another Python makes `.venv` useless.
+    Folder and interpreter are part of it, because a moved clone or another Python makes `.venv` useless.
     """
     python = os.path.realpath(inside(".venv", "bin", "python"))
     sources = ["pyproject.toml", "constraints.txt"] + ["sample_app/requirements.txt"] * (group == "test")
@@ -59,6 +59,6 @@ def read(path: str) -> str:
 
 
 def is_ready(group: str) -> bool:
-    """True if the group was installed completely, here, by this Python, from these very files."""
+    """True if the group was installed completely, here, by this Python, from exactly these files."""
     starts = os.access(inside(".venv", "bin", "python"), os.X_OK)
     return starts and read(stamp_path(group)) == stamp_text(group)

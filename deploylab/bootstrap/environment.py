@@ -1,4 +1,4 @@
-"""Making and mending `.venv`: one lock, a visible progress, one clear message when it fails."""
+"""Making and repairing `.venv`: one lock, visible progress, one clear message when it fails."""
 
 import contextlib
 import errno
@@ -24,7 +24,7 @@ CAUSES = [
     (r"Read-only file system|Permission denied", "This folder may not be written to.", "ls -ld . && "),
     (
         r"CERTIFICATE_VERIFY_FAILED",
-        "The network's certificate is not trusted: a company's proxy, often.",
+        "The network's certificate is not trusted; often this is a company's proxy.",
         "export PIP_CERT=/path/to/your/ca.pem && ",
     ),
     (
@@ -41,7 +41,7 @@ CAUSES = [
     ),
     (
         r"No matching distribution|Could not find a version",
-        "The package index lacks a version that constraints.txt asks for.",
+        "The package index does not have a version that constraints.txt asks for.",
         "",
     ),
 ]
@@ -53,7 +53,7 @@ ERRNO_CAUSES = {
     errno.EPERM: CAUSES[1],
 }
 
-# Run by the environment's own Python: is it here, new enough, and is its pip whole?
+# Run by the environment's own Python: was it made here, is it new enough, and is its pip complete?
 PROBE = """
 import os, sys
 from pip._internal.cli.main import main
@@ -71,11 +71,11 @@ def prepare(group: str, args: list[str]) -> None:
     Raises:
         HostError: it cannot be done here; the message says why and what to type.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a kill stops pip too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that killing us stops pip too
     progress = StatusLine()
     try:
         with only_one(args, progress) as lock:
-            if not clone.is_ready(group):  # the one we waited for may have done it
+            if not clone.is_ready(group):  # the process we waited for may have done it
                 Builder(group, args, progress, lock).build()
     except OSError as error:
         what, before = ERRNO_CAUSES.get(error.errno, ("", f"{error.strerror}.", ""))[1:]
@@ -86,18 +86,18 @@ def prepare(group: str, args: list[str]) -> None:
 
 
 def take(file: str, args: list[str]) -> None:
-    """Unpack a bundle, from which everything is then installed.
+    """Unpack a bundle; everything is then installed from it.
 
     Raises:
         HostError: see `bundle.use`.
     """
     progress = StatusLine()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a kill leaves nothing half unpacked
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that killing us leaves nothing half unpacked
     try:
         with only_one(args, progress):
             if bundle.use(Path(file), clone.command(args), lambda done, of: progress.tick(
                     f"unpacking the bundle, {done / 1e6:.0f} of {of / 1e6:.0f} MB")):
-                progress.say(f"{file} is unpacked, and in use from now on. To do without: rm -r .lab/bundle")
+                progress.say(f"{file} is unpacked and in use from now on. To stop using it: rm -r .lab/bundle")
     except OSError as error:
         raise HostError(f"The bundle could not be unpacked: {error.strerror} ({error.filename}).",
                         clone.command(args)) from error
@@ -107,9 +107,9 @@ def take(file: str, args: list[str]) -> None:
 
 @contextlib.contextmanager
 def only_one(args: list[str], progress: StatusLine) -> Iterator[int]:
-    """Hold `.lab/install.lock`; the file names its holder. Gives the lock's descriptor.
+    """Hold `.lab/install.lock`; the file names its holder. Yields the lock's descriptor.
 
-    With the standard library alone: this lock is held before any package is installed, and filelock is one.
+    Only the standard library: this lock is needed before any package is installed, and filelock is a package.
     """
     path = Path(clone.inside(".lab", "install.lock"))
     path.parent.mkdir(exist_ok=True)
@@ -123,7 +123,7 @@ def only_one(args: list[str], progress: StatusLine) -> Iterator[int]:
 
 
 def wait_for(lock, progress: StatusLine) -> None:
-    """Take the lock, saying whom we wait for."""
+    """Take the lock; say which process we are waiting for."""
     announced = False
     while True:
         try:
@@ -137,7 +137,7 @@ def wait_for(lock, progress: StatusLine) -> None:
 
 
 class Builder:
-    """One making or mending of `.venv`, with its log."""
+    """Makes or repairs `.venv` once, with a log."""
 
     def __init__(self, group: str, args: list[str], progress: StatusLine, lock: int):
         self.group, self.args, self.progress, self.lock = group, args, progress, lock
@@ -148,7 +148,7 @@ class Builder:
         self.log = Path(clone.inside(".lab", "log", "install.log"))
 
     def build(self) -> None:
-        """Environment, pip, packages; then the stamps, last, so that a cut leaves none."""
+        """Make the environment, get pip, install packages. The stamps come last: an interruption leaves none."""
         self.log.parent.mkdir(exist_ok=True)
         self.log.write_text(f"{clone.command(self.args)}\n", encoding="utf-8", errors="replace")
         what = clone.command(self.args)
@@ -172,7 +172,7 @@ class Builder:
         self.progress.say(step)
 
     def is_healthy(self) -> bool:
-        """True if `.venv` was made here, its Python starts, and its pip is whole."""
+        """True if `.venv` was made here, its Python starts, and its pip is complete."""
         if was_moved(self.venv):
             return False
         probe = [self.python, "-I", "-c", PROBE, os.path.realpath(self.venv)]
@@ -182,8 +182,8 @@ class Builder:
             return False
 
     def make_venv(self) -> None:
-        """An empty environment in place of whatever is there."""
-        again = "again, for the old one is broken or was moved" if os.path.lexists(self.venv) else ""
+        """Replace whatever is there by an empty environment."""
+        again = "again, because the old one is broken or was moved" if os.path.lexists(self.venv) else ""
         self.say(f"[1/3] the environment .venv {again}".rstrip())
         if self.venv.is_file() or (self.venv.is_symlink() and not self.venv.exists()):
             self.venv.unlink()
@@ -192,7 +192,7 @@ class Builder:
             raise self.failed("Python could not make the environment .venv.")
 
     def install(self) -> None:
-        """What the group needs, in the versions of constraints.txt."""
+        """Install what the group needs, in the versions of constraints.txt."""
         self.say("[3/3] packages")
         pip = [self.python, "-I", "-m", "pip", "install", "--progress-bar", "off", "-c", self.constraints]
         watch = PipWatch(self.venv)
@@ -204,13 +204,13 @@ class Builder:
             raise self.failed("Packages could not be installed.")
 
     def run(self, command: list, tick: Callable[[list[str]], None] | None = None) -> bool:
-        """True if the command ended well. Its output goes to the log, new lines of it to `tick`."""
+        """True if the command succeeded. Its output goes to the log, and each new line to `tick`."""
         tick = tick or (lambda lines: self.progress.tick(self.step))
         with open(self.log, "ab") as out, open(self.log, encoding="utf-8", errors="replace") as follow:
             out.write(f"\n$ {' '.join(map(str, command))}\n".encode(errors="replace"))
             out.flush()
             follow.seek(0, os.SEEK_END)
-            # The child keeps the lock too: if we are killed and it lives on, the next lab waits for it.
+            # The child holds the lock too: if we are killed and it survives, the next lab waits for it.
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, pass_fds=[self.lock],
                 env=child_environ(), cwd=clone.ROOT,
@@ -224,12 +224,12 @@ class Builder:
         return process.returncode == 0
 
     def failed(self, what: str, cure: str = "") -> HostError:
-        """The error that says the likely cause, the end of the log, and what to type.
+        """An error with the likely cause, the end of the log, and what to type.
 
-        `cure` begins that command line where the log shows no common cause that has a cure of its own.
+        `cure` begins that command line, unless the log shows a known cause that has a cure of its own.
         """
         log = self.log.read_text(encoding="utf-8", errors="replace")
-        text = log.rsplit("\n$ ", 1)[-1]  # what the last command said
+        text = log.rsplit("\n$ ", 1)[-1]  # the output of the last command
         causes = [cause for cause in [*bundle.causes(), *CAUSES] if re.search(cause[0], text)]
         pattern, why, before = causes[0] if causes else ("(?!)", "", "")
         output = [redact(line.strip()[:200]) for line in text.splitlines() if line.strip()]
@@ -240,15 +240,15 @@ class Builder:
 
 
 def ended(process: subprocess.Popen) -> bool:
-    """True when the process is over; waits a tenth of a second for it."""
+    """True if the process has ended; waits up to a tenth of a second for it."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(0.1)
     return process.returncode is not None
 
 
 def stop(process: subprocess.Popen) -> None:
-    """End a child of ours, gently first."""
-    with contextlib.suppress(PermissionError):  # apt-get under sudo is not ours to end
+    """End a child process: first terminate it, then kill it."""
+    with contextlib.suppress(PermissionError):  # we may not end apt-get that runs under sudo
         process.terminate()
         try:
             process.wait(5)
@@ -258,31 +258,31 @@ def stop(process: subprocess.Popen) -> None:
 
 
 def child_environ() -> dict[str, str]:
-    """The environment for pip: the person's index settings, but nothing that leads it out of `.venv`."""
+    """The environment for pip: with the person's index settings, but nothing that would make it install elsewhere."""
     foreign = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV"}
     ours = {"PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     return {name: value for name, value in os.environ.items() if name not in foreign} | ours | bundle.pip_environment()
 
 
 def was_moved(venv: Path) -> bool:
-    """True if pyvenv.cfg says that the environment was made under another path."""
+    """True if pyvenv.cfg says that the environment was made at another path."""
     made = re.search(r"(?m)^command\s*=\s*(.*)$", clone.read(str(venv / "pyvenv.cfg")))
     return bool(made) and not made[1].strip().endswith(str(venv))
 
 
 def forget_half_installed(venv: Path) -> None:
-    """Take away packages whose installation was cut, so that pip installs them anew.
+    """Remove packages whose installation was interrupted, so that pip installs them again.
 
-    pip writes RECORD last: a `.dist-info` without one is a package that only looks installed.
+    pip writes RECORD last: a `.dist-info` without one belongs to a package that only looks installed.
     """
     for packages in venv.glob("lib/python3*/site-packages"):
         half = [info for info in packages.glob("*.dist-info") if not (info / "RECORD").exists()]
-        for folder in [*half, *packages.glob("~*")]:  # pip sets replaced packages aside as ~name
+        for folder in [*half, *packages.glob("~*")]:  # pip renames packages that it replaces to ~name
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def requirements(group: str) -> list[str]:
-    """pip's arguments for a group: names from pyproject.toml, and the sample app's own list for the tests."""
+    """pip's arguments for a group: names from pyproject.toml, and for the tests the sample app's list as well."""
     project = tomllib.loads(clone.read(clone.inside("pyproject.toml")))["project"]
     extras = project.get("optional-dependencies", {})
     names = list(project["dependencies"])
@@ -293,6 +293,6 @@ def requirements(group: str) -> list[str]:
 
 
 def expand(line: str, extras: dict[str, list[str]]) -> list[str]:
-    """A requirement as it is; `deploylab[a,b]` as what these extras hold."""
+    """A requirement as it is; `deploylab[a,b]` expanded to what these extras contain."""
     own = re.fullmatch(r"deploylab\[(.+)\]", line.replace(" ", ""))
     return [name for extra in own[1].split(",") for name in extras.get(extra, [])] if own else [line]

@@ -1,4 +1,4 @@
-"""What the person sees while `.venv` is made: a living line, and what pip's lines mean."""
+"""What the person sees while `.venv` is being made: a live line, and what pip's output means."""
 
 import re
 import shutil
@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 def redact(text: str) -> str:
-    """The text without passwords in its URLs: it goes to the screen, and from there into chats."""
+    """The text without the passwords in its URLs: people copy what is on the screen into chats."""
     return re.sub(r"(://)[^/@\s]+@", r"\1***@", text)
 
 
 class StatusLine:
-    """What is happening, on stderr: one living line on a terminal, plain lines elsewhere."""
+    """What is happening, on stderr: one live line on a terminal, plain lines elsewhere."""
 
-    every_s = 5  # how often a plain line may come
+    every_s = 5  # between plain lines
 
     def __init__(self, stream=None):
         self.stream = stream or sys.stderr
@@ -29,7 +29,7 @@ class StatusLine:
         self.started = self.last = time.monotonic()
 
     def tick(self, text: str) -> None:
-        """Where we are now; called often, shown when it helps."""
+        """What is being done now; may be called often, and is shown at most every few seconds outside a terminal."""
         now = time.monotonic()
         line = f"lab: {text} · {now - self.started:.0f} s"
         if self.live:
@@ -39,19 +39,19 @@ class StatusLine:
             self.last = now
 
     def clear(self) -> None:
-        """Take the living line away."""
+        """Remove the live line."""
         if self.live:
             self.write("\r\x1b[K")
 
     def write(self, text: str) -> None:
-        """Write at once; a terminal that cannot show a letter gets a question mark."""
+        """Write immediately; a letter that the terminal cannot show becomes a question mark."""
         encoding = self.stream.encoding or "ascii"
         self.stream.write(text.encode(encoding, "replace").decode(encoding))
         self.stream.flush()
 
 
 class PipWatch:
-    """Reads pip's lines and says in one line how far it is."""
+    """Reads pip's output and says in one line how far it is."""
 
     def __init__(self, venv: Path):
         self.venv = venv
@@ -59,16 +59,16 @@ class PipWatch:
         self.order: list[str] = []
         self.before: set[Path] = set()
         self.downloaded_mb = 0.0
-        self.now = "looking at what is there"
+        self.now = "checking what is installed"
 
     def see(self, lines: list[str]) -> str:
-        """Take in pip's new lines; gives the line to show."""
+        """Read pip's new lines, and return the line to show."""
         for line in lines:
             self.line(line.strip())
         return self.installing() if self.order else self.now
 
     def line(self, line: str) -> None:
-        """Take in one of pip's lines."""
+        """Read one of pip's lines."""
         if match := re.match(r"Collecting ([\w.-]+)|Processing (?:.*/)?(\w+)-\S+\.whl", line):
             name = match[1] or match[2]  # from an index, or from a folder
             self.found[name.lower()] = None
@@ -84,7 +84,7 @@ class PipWatch:
             self.before = self.installed()
 
     def installing(self) -> str:
-        """pip is silent while it installs, so count what appears on the disk."""
+        """How far pip has installed: it prints nothing meanwhile, so count the packages that appear on the disk."""
         done = min(len(self.installed() - self.before), len(self.order) - 1)
         return f"installing {done + 1} of {len(self.order)}: {self.order[done]}"
 

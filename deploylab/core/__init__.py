@@ -1,1 +1,1 @@
-"""What every room stands on: errors, paths, units, progress, files that survive a crash, Ctrl-C."""
+"""What the whole package uses: errors, paths, units, progress, files that survive a crash, Ctrl-C."""

@@ -1,9 +1,9 @@
 """Ctrl-C for work that runs in a thread.
 
-In a terminal, Ctrl-C ends the commands that the work waits for, and raises KeyboardInterrupt where it waits. A
-thread of a notebook gets neither. There somebody asks a `Stop`: it ends what the thread waits for, and the thread
-gets its KeyboardInterrupt at the next `check`. So what cleans up after Ctrl-C cleans up after a Stop button too.
-In any other thread, nothing here has an effect.
+In a terminal, Ctrl-C ends the commands that the work is waiting for, and raises KeyboardInterrupt in the work itself.
+A thread of a notebook gets neither. There, a `Stop` does it: it ends what the thread is waiting for, and the thread
+gets its KeyboardInterrupt at the next `check`. So code that cleans up after Ctrl-C also cleans up after a Stop button.
+In any other thread, the functions here do nothing special.
 """
 
 import threading
@@ -15,7 +15,7 @@ _here = threading.local()
 
 
 class Stop:
-    """Asks the work of one thread to end. As with Ctrl-C, asking once interrupts once.
+    """A request to end the work of one thread. As with Ctrl-C, asking once interrupts once.
 
     Example:
         >>> stop = Stop()
@@ -31,17 +31,17 @@ class Stop:
         self._ends: list[Callable[[], object]] = []
 
     def ask(self) -> None:
-        """End what the thread waits for, and have it interrupted. Called from another thread."""
+        """End what the thread is waiting for, and interrupt the thread. Call it from another thread."""
         with self._lock:
             self._asked.set()
             ends = list(self._ends)
         for end in ends:
-            with suppress(OSError, ValueError):  # it has ended meanwhile
+            with suppress(OSError, ValueError):  # it has already ended
                 end()
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Inside the block, this thread hears the asking."""
+        """Inside the block, this thread can be stopped."""
         _here.stop = self
         try:
             yield
@@ -49,13 +49,13 @@ class Stop:
             _here.stop = None
 
     def interrupt(self) -> None:
-        """Raise KeyboardInterrupt if it was asked for since the last time."""
+        """Raise KeyboardInterrupt if a stop was asked for since the last call."""
         if self._asked.is_set():
             self._asked.clear()
             raise KeyboardInterrupt
 
     def sleep(self, seconds: float) -> None:
-        """Return after so many seconds; raise KeyboardInterrupt when it is asked for."""
+        """Return after that many seconds; raise KeyboardInterrupt if a stop is asked for."""
         self._asked.wait(seconds)
         self.interrupt()
 
@@ -67,7 +67,7 @@ class Stop:
         try:
             self.interrupt()
             yield
-        except Exception:  # of what was ended in the middle: the stop is the reason
+        except Exception:  # the stop cut it off: report the stop instead
             self.interrupt()
             raise
         finally:
@@ -77,7 +77,7 @@ class Stop:
 
 
 def check() -> None:
-    """Nothing, unless the work of this thread was asked to stop.
+    """Do nothing, unless this thread was asked to stop.
 
     Raises:
         KeyboardInterrupt: it was.
@@ -87,17 +87,17 @@ def check() -> None:
 
 
 def sleep(seconds: float) -> None:
-    """As `time.sleep`; raises KeyboardInterrupt when this thread is asked to stop."""
+    """Like `time.sleep`; raises KeyboardInterrupt if this thread is asked to stop."""
     stop = _mine()
     stop.sleep(seconds) if stop else time.sleep(seconds)
 
 
 @contextmanager
 def ended_by(how: Callable[[], object]) -> Iterator[None]:
-    """Inside the block the thread may wait: a stop ends that by calling `how`, and KeyboardInterrupt is raised.
+    """Let a stop end what the block waits for: it calls `how`, then raises KeyboardInterrupt in the block.
 
     Args:
-        how: makes the block return, or fail, soon. Called from another thread, perhaps when the block has ended.
+        how: makes the block return or fail quickly. Called from another thread, perhaps after the block has ended.
 
     Example:
         with ended_by(process.terminate): process.wait()

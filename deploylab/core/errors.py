@@ -1,16 +1,16 @@
-"""The errors a person may meet. Each one ends in the next command to type.
+"""The errors that a person may see. Each one ends with the next command to type.
 
-A message says what failed, where, what was seen, and what to do. The command
+A message says what failed, where, what was observed, and what to do. The command
 line prints `str(error)` and exits with `error.exit_status`; a traceback on the
 screen is a bug.
 """
 
 
 class DeployLabError(Exception):
-    """Something failed in a way we can explain.
+    """Something failed in a way that we can explain.
 
     Args:
-        what: what failed, where, and what was seen.
+        what: what failed, where, and what was observed.
         next_step: the command to type, or what to change. Printed on a line of its own.
 
     Example:
@@ -36,15 +36,15 @@ class CourseError(DeployLabError):
 
 
 class HostError(DeployLabError):
-    """This computer lacks something: a program, a right, room on the disk."""
+    """This computer lacks something: a program, a permission, disk space."""
 
 
 class MachineError(DeployLabError):
-    """The machine is not there, or does not answer."""
+    """The machine does not exist, or does not answer."""
 
 
 class CommandError(MachineError):
-    """A command on the machine ended with a status other than 0."""
+    """A command on the machine exited with a status other than 0."""
 
 
 class ConvergeError(DeployLabError):
@@ -56,21 +56,21 @@ class CheckError(DeployLabError):
 
 
 class LoadError(DeployLabError):
-    """The load test could not run, or its numbers would be void."""
+    """The load test could not run, or its numbers would be worthless."""
 
 
 class TargetRefused(LoadError):
-    """The load engine was pointed at something that is not the lab's own."""
+    """The load engine was pointed at a server that does not belong to the kit."""
 
     exit_status = 2
 
 
 class ResultsError(DeployLabError):
-    """Results are missing, cut short, or from another version."""
+    """Results are missing, truncated, or from another version."""
 
 
 class SiteError(DeployLabError):
-    """A page of the site has a fault, or the site may not be written there."""
+    """A page of the site has an error, or the site may not be written there."""
 
 
 class Busy(DeployLabError):

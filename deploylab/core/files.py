@@ -1,4 +1,4 @@
-"""Writing that survives a crash: whole lines, whole files, and errors that a person can act on."""
+"""Writing that survives a crash: complete lines, complete files, and errors that a person can act on."""
 
 import errno
 import fcntl
@@ -12,7 +12,7 @@ from deploylab.core.errors import ResultsError
 
 
 def whole_json(line: bytes) -> str | None:
-    """The line as text if it is whole JSON, else None."""
+    """The line as text if it is complete JSON, else None."""
     try:
         text = line.decode()
         json.loads(text)
@@ -22,7 +22,7 @@ def whole_json(line: bytes) -> str | None:
 
 
 def replace(file: Path, data: bytes) -> None:
-    """Put data in place of the file: written aside, synced, renamed."""
+    """Replace the file's content: write a temporary file, sync it, rename it."""
     aside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with aside.open("wb") as out:
@@ -35,18 +35,18 @@ def replace(file: Path, data: bytes) -> None:
 
 
 def add_line(file: Path, line: bytes) -> None:
-    """The line at the end of the file, after what a crash left there was mended; one process at a time.
+    """Append the line, after repairing what a crash may have left at the end; one process at a time.
 
-    Without the lock, the line that another process is writing looks like one that was cut off.
+    Without the lock, a line that another process is writing would look like one that was cut off.
     """
     with file.open("ab") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)  # the kernel waits, where filelock would ask again and again
+        fcntl.flock(held, fcntl.LOCK_EX)  # the kernel waits; filelock would poll
         mend_tail(file)
         append_line(file, line)
 
 
 def append_line(file: Path, line: bytes) -> None:
-    """One write of the whole line at the end of the file, synced; a part of a line is taken back."""
+    """Append the line in one write and sync it; a line that was only partly written is removed again."""
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         end = os.fstat(descriptor).st_size
@@ -59,13 +59,13 @@ def append_line(file: Path, line: bytes) -> None:
 
 
 def mend_tail(file: Path) -> None:
-    """Move a cut-off last line aside, so that the next run begins on a line of its own."""
+    """Move an incomplete last line to another file, so that the next run starts on a new line."""
     data = file.read_bytes() if file.exists() else b""
     if not data or data.endswith(b"\n"):
         return
     start = data.rfind(b"\n") + 1
     if whole_json(data[start:]) is not None:
-        append_line(file, b"\n")  # whole, only its end is missing
+        append_line(file, b"\n")  # complete, only the newline is missing
         return
     append_line(file.with_name(f"{file.name}.damaged"), data[start:] + b"\n")
     os.truncate(file, start)
@@ -78,9 +78,9 @@ def explained(where: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ResultsError(f"The disk is full: {where} took no more. The runs before are safe.",
-                               f"df -h {where}   make room, then the same command; ./lab run goes on where it stopped"
-                               ) from error
+            raise ResultsError(f"The disk is full: nothing more could be written to {where}. Earlier runs are safe.",
+                               f"df -h {where}   free some space, then the same command; ./lab run continues where "
+                               "it stopped") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise ResultsError(f"{where} cannot be read or written: {error.strerror}.",
                                f"ls -ld {where}   or take another folder: DEPLOYLAB_RESULTS=~/results"

@@ -1,4 +1,4 @@
-"""Where things lie. Everything deploylab makes on the host is below `.lab/` or `results/`."""
+"""Where things are. Everything that deploylab creates on the host is in `.lab/` or `results/`."""
 
 import hashlib
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PROVISIONING = ROOT / "provisioning"
 COURSE = PROVISIONING / "course.toml"
-LOCALE = ROOT / "site" / "locale"  # the course in other languages, a folder for each
+LOCALE = ROOT / "site" / "locale"  # the course in other languages, one folder each
 BOX_DIR = ROOT / ".lab" / "box"  # one box serves every machine of this clone
 
 
@@ -22,10 +22,10 @@ def results_dir() -> Path:
 
 
 def homes() -> dict[str, str]:
-    """Where libraries keep what they would else keep in a person's home, by the variable that tells them.
+    """Folders for what libraries would otherwise keep in a person's home, by environment variable.
 
-    What is typed in a lesson is in IPython's history, the way into JupyterLab in its runtime folder. Without settings
-    of the person's own, everybody in a room has the same JupyterLab, and nobody's has its token switched off.
+    IPython's history holds what was typed in a lesson, and JupyterLab's runtime folder holds its token. Personal
+    settings are ignored, so everybody in a room has the same JupyterLab, and none has its token switched off.
     """
     home = ROOT / ".lab" / "home"
     return {variable: str(home / name) for variable, name in {
@@ -34,5 +34,5 @@ def homes() -> dict[str, str]:
 
 
 def short_hash() -> str:
-    """Six letters that tell this clone's machine from every other clone's on this host."""
+    """Six hexadecimal digits that distinguish this clone's machine from every other clone's on this host."""
     return hashlib.sha256(str(state_dir()).encode()).hexdigest()[:6]

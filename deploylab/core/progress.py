@@ -1,7 +1,7 @@
-"""Shows long work: what is being done, how far it is, and how long each phase took.
+"""Shows the progress of long work: what is being done, how far it is, and how long each phase took.
 
-Everything goes to standard error, so that `--json` has standard output to itself.
-On a terminal there is one live line; elsewhere plain lines, one every few seconds.
+Everything goes to standard error, because `--json` needs standard output for itself.
+On a terminal there is one live line; elsewhere there are plain lines, one every few seconds.
 """
 
 import time
@@ -23,7 +23,7 @@ class Progress:
 
     Attributes:
         seconds: how long each finished phase took, by its key.
-        log_path: where the full output of the work goes.
+        log_path: the file with the full output of the work.
 
     Example:
         >>> import io
@@ -39,7 +39,7 @@ class Progress:
         self.seconds: dict[str, float] = {}
         self.log_path: Path = paths.state_dir() / "log" / f"{verb}.log"
         self._live: RichProgress | None = None
-        self._plain_said_s = 0.0
+        self._last_plain_s = 0.0
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -52,23 +52,23 @@ class Progress:
             file.write(line.rstrip("\n") + "\n")
 
     def update(self, text: str, done: float | None = None, total: float | None = None) -> None:
-        """What the current phase does now, and how far it is: `done` of `total`, if that is known."""
+        """What the current phase is doing, and how far it is: `done` of `total`, where that is known."""
         if self._live:
             self._live.update(self._live.task_ids[0], detail=text, completed=done or 0, total=total)
-        elif time.monotonic() - self._plain_said_s >= PLAIN_EVERY_S:
-            self._plain_said_s = time.monotonic()
+        elif time.monotonic() - self._last_plain_s >= PLAIN_EVERY_S:
+            self._last_plain_s = time.monotonic()
             of = f" ({done:.0f} of {total:.0f})" if total else ""
             self.say(f"    {text}{of}")
 
     @contextmanager
     def phase(self, key: str, title: str) -> Iterator[None]:
-        """Show a piece of work while it lasts, then one line with its time.
+        """Show a piece of work while it runs, then one line with how long it took.
 
         Args:
-            key: its name in `seconds`; a key used twice adds up.
+            key: its name in `seconds`; the times of a key that is used twice are added.
             title: what a person reads.
         """
-        began_s = self._plain_said_s = time.monotonic()
+        began_s = self._last_plain_s = time.monotonic()
         self.log(f"== {title}")
         with self.showing(title):
             yield
@@ -78,7 +78,7 @@ class Progress:
 
     @contextmanager
     def showing(self, title: str) -> Iterator[None]:
-        """Show that a piece of work lasts: a live line on a terminal."""
+        """Show that a piece of work is running: a live line on a terminal."""
         if not self.console.is_terminal:
             self.say(f"  … {title}")
             yield

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them. The data keep nanoseconds, bytes and seconds."""
+"""Numbers formatted for people. The data keep nanoseconds, bytes and seconds."""
 
 from math import sqrt
 
@@ -7,7 +7,7 @@ NS_PER_MS = 1_000_000
 
 
 def ms(ns: int | float | None) -> str:
-    """A latency given in nanoseconds, as milliseconds with three figures; a dash for None.
+    """A latency given in nanoseconds, as milliseconds with three significant figures; a dash for None.
 
     >>> ms(1_234_567), ms(98_760_000), ms(None)
     ('1.23 ms', '98.8 ms', '–')
@@ -42,7 +42,7 @@ def size(n_bytes: int | float | None) -> str:
 
 
 def rate(per_s: float | None, unit: str = "requests") -> str:
-    """A throughput given in requests per second; a dash for None. Another unit is named.
+    """A throughput given in requests per second; a dash for None. Any other unit is named.
 
     >>> rate(153.7), rate(12_400), rate(31.4, "visits")
     ('154/s', '12,400/s', '31.4 visits/s')
@@ -65,11 +65,11 @@ def three_figures(x: float) -> str:
 
 
 def factor(ratio: float, like: float | None = None) -> str:
-    """A ratio with as many figures as a person can use.
+    """A ratio with as many figures as are useful.
 
     Args:
         ratio: B over A.
-        like: give it as many decimals as this ratio would get.
+        like: use as many decimals as this ratio would get.
 
     >>> factor(1.043), factor(2.13), factor(63.7), factor(0.0042), factor(1.93, like=2.13)
     ('1.04', '2.1', '64', '0.0042', '1.9')
@@ -81,7 +81,7 @@ def factor(ratio: float, like: float | None = None) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 1, in per cent.
+    """A share between 0 and 1, as a percentage.
 
     >>> percent(0.062), percent(0.004), percent(0.0)
     ('6 %', '0.4 %', '0 %')
@@ -106,7 +106,7 @@ def interval(ci95: tuple[float, float] | None) -> str:
 
 
 def within(width: float) -> str:
-    """How far something may be off, given as a factor minus one.
+    """How large an error may be, given as a factor minus one.
 
     >>> within(0.06), within(1.5)
     ('within 6 %', 'within a factor of 2.5')

@@ -19,7 +19,7 @@ def load(path: Path = paths.COURSE) -> Course:
         path: a TOML file of the form of `provisioning/course.toml`.
 
     Raises:
-        CourseError: the file is missing, is not TOML, or contradicts itself.
+        CourseError: the file is missing, is not TOML, or is inconsistent.
 
     Example:
         >>> load().stage("nginx").port
@@ -31,8 +31,8 @@ def load(path: Path = paths.COURSE) -> Course:
     if "references" in data:
         beside = (path.parent / str(data["references"])).resolve()
         if not beside.is_file():
-            raise CourseError(f"{_line(path, text, 'references')}: there is no {beside}.",
-                              f"mend that line, or git checkout {beside}")
+            raise CourseError(f"{_line(path, text, 'references')}: {beside} does not exist.",
+                              f"correct that line, or git checkout {beside}")
         files[beside] = _read(beside)
         references = _parsed(beside, files[beside])
     source = Source(files)
@@ -56,11 +56,11 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise CourseError(f"{path} is not valid TOML: {error}", f"mend that line of {path}") from error
+        raise CourseError(f"{path} is not valid TOML: {error}", f"correct that line of {path}") from error
 
 
 def _line(path: Path, text: str, key: str) -> str:
-    """Where a key outside of every table stands."""
+    """The file and line of a key that is outside every table."""
     number = next((n for n, line in enumerate(text.splitlines(), start=1) if line.startswith(key)), 1)
     return f"{path}, line {number}"
 
@@ -115,19 +115,19 @@ def _verify(course: Course, source: Source) -> None:
     names: set[str] = set()
     for target in course.all_targets:
         if target.name in names:
-            raise CourseError(f"{source.at('stage', target.name)}: '{target.name}' is there twice.", "rename one")
+            raise CourseError(f"{source.at('stage', target.name)}: '{target.name}' is defined twice.", "rename one")
         names.add(target.name)
         if target.port in ports:
             raise CourseError(f"{source.at('stage', target.name, 'port')}: {ports[target.port]} and {target.name} "
                               f"both want port {target.port}.", "give one of them another port")
         if not 0 < target.port < 65536:
-            raise CourseError(f"{source.at('stage', target.name, 'port')}: {target.port} is no port.",
-                              "write one from 1024 to 65535 that no other has")
+            raise CourseError(f"{source.at('stage', target.name, 'port')}: {target.port} is not a port number.",
+                              "write one from 1024 to 65535 that nothing else uses")
         ports[target.port] = target.name
         for view in (*target.all_views, *target.cached):
             if view not in course.app.views:
                 raise CourseError(f"{source.at('stage', target.name, '', view)}: stage {target.name} lists view "
-                                  f"'{view}', which [app.views] lacks.", f"mend that, or add [app.views.{view}]")
+                                  f"'{view}', which [app.views] lacks.", f"correct it, or add [app.views.{view}]")
     for contrast in course.contrasts:
         _verify_contrast(course, contrast, source)
     for lesson in course.lessons:
@@ -159,7 +159,7 @@ def _verify_route(course: Course, route: Route, source: Source) -> None:
     if unknown := [name for name in route.lessons if name not in order]:
         raise _wrong(source, "route", route.name, f" leads to '{unknown[0]}', and there is no such lesson.")
     if list(route.lessons) != sorted(set(route.lessons), key=order.index):
-        raise _wrong(source, "route", route.name, " does not take its lessons in their order.")
+        raise _wrong(source, "route", route.name, " does not list its lessons in the order of the course.")
 
 
 def _verify_break(course: Course, fault: Break, source: Source) -> None:
@@ -168,11 +168,11 @@ def _verify_break(course: Course, fault: Break, source: Source) -> None:
     except CourseError as error:
         raise _wrong(source, "break", fault.name, f": {error.what}") from None
     wrong = {
-        "is there twice": sum(other.name == fault.name for other in course.breaks) > 1,
-        f"is found by the check '{fault.check}', and {target.name} has no such check": fault.check not in target.expect,
+        "is defined twice": sum(other.name == fault.name for other in course.breaks) > 1,
+        f"names the check '{fault.check}', which {target.name} does not have": fault.check not in target.expect,
         "breaks nothing: it has neither `harm` nor `goes_on`": not (fault.harm + fault.goes_on).strip(),
-        "wants two hints at least": len(fault.hints) < 2,
-        "has no `cause` to tell": not fault.cause.strip(),
+        "needs at least two hints": len(fault.hints) < 2,
+        "has no `cause`": not fault.cause.strip(),
     }
     if problem := next((text for text, is_so in wrong.items() if is_so), ""):
         raise _wrong(source, "break", fault.name, f" {problem}.")
@@ -180,4 +180,4 @@ def _verify_break(course: Course, fault: Break, source: Source) -> None:
 
 def _wrong(source: Source, kind: str, name: str, text: str) -> CourseError:
     """The error of a table that contradicts the others."""
-    return CourseError(f"{source.at(kind, name)}: {kind} {name}{text}", "mend that table")
+    return CourseError(f"{source.at(kind, name)}: {kind} {name}{text}", "correct that table")

@@ -1,4 +1,4 @@
-"""What the course consists of: views, stages with their variants, contrasts."""
+"""The parts of the course: views, stages with their variants, contrasts, lessons."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,39 +8,39 @@ from deploylab.core.errors import CourseError
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A page under load, and how it is asked for."""
+    """A page under load, and how it is requested."""
 
     name: str
     title: str
     path: str
-    marker: str | None = None          # ends a good body; None where only its length is verified (compressed)
+    marker: str | None = None          # the end of a good body; None: only its length is verified (compressed)
     concurrency: tuple[int, ...]       # clients of each measured load
-    wait_s: float | None = None        # the time the page waits for something else
+    wait_s: float | None = None        # how long the page waits for something else
     n_paths: int | None = None         # many pages: `{n}` in the path goes from 1 to this, by Zipf's law
     headers: dict[str, str] = field(default_factory=dict)
     method: str = "GET"
     body: str | None = None
-    expect_status: int | None = None   # the one good status; None: any 2xx
-    prelude: str | None = None         # asked once before a load: "csrf" or "etag"; see `setup_request`
-    undo: str | None = None            # a command of manage.py that takes away what the load left behind
-    visitor: str | None = None         # "first" or "returning": the page with all it refers to, as a browser
+    expect_status: int | None = None   # the only good status; None: any 2xx
+    prelude: str | None = None         # one request before a load: "csrf" or "etag"; see `setup_request`
+    undo: str | None = None            # a command of manage.py that removes what the load left behind
+    visitor: str | None = None         # "first" or "returning": the page with its files, as a browser loads it
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The pages of a view of many; () for a view of one."""
+        """The paths of a view of many pages; () for a view of one page."""
         return tuple(self.path.format(n=n) for n in range(1, (self.n_paths or 0) + 1))
 
     @property
     def unit(self) -> str:
-        """What is counted: "requests", or "visits" of a page with all it refers to."""
+        """What is counted: "requests", or "visits" of a page with all its files."""
         return "visits" if self.visitor else "requests"
 
     def ceiling_rps(self, concurrency: int, slots: int | None) -> float | None:
-        """The most requests a second this waiting page can answer, or None if it does not wait.
+        """The most requests per second that this waiting page can answer, or None if it does not wait.
 
         Args:
-            concurrency: clients that ask at the same time.
-            slots: requests the server can work on at the same time; None if unlimited.
+            concurrency: how many clients send requests at the same time.
+            slots: how many requests the server can work on at the same time; None if unlimited.
 
         Source: Little's law, throughput = requests in the system / time in the system.
         """
@@ -77,10 +77,10 @@ class Target:
     port: int
     title: str
     views: tuple[str, ...]
-    more_views: tuple[str, ...] = ()   # also there, and not loaded by `./lab run`'s rounds
+    more_views: tuple[str, ...] = ()   # it serves them too, but the rounds of `./lab run` do not load them
     cached: tuple[str, ...] = ()       # views that a cache may answer
     processes: tuple[str, ...]         # regular expressions on the command line
-    expect: dict[str, Any]             # what `checks` asks: one key, one check
+    expect: dict[str, Any]             # one key for each check
     slots: int | None
     configuration: tuple[str, ...] = ()  # files on the machine that make it what it is
     environment: dict[str, str] = field(default_factory=dict)  # of the application, beside its stage's
@@ -98,13 +98,13 @@ class Target:
 
     @property
     def slug(self) -> str:
-        """The name as files and processes on the machine bear it: `nginx-sync`."""
+        """The name that files and processes on the machine have: `nginx-sync`."""
         return self.name.replace(":", "-")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage(Target):
-    """A whole step of the course; several things change at once."""
+    """A whole step of the course: several things change at once."""
 
     lesson: str
     guide: str
@@ -116,15 +116,15 @@ class Stage(Target):
 
 @dataclass(frozen=True, kw_only=True)
 class Contrast:
-    """Two sides that differ in one thing, raced in pairs.
+    """Two sides that differ in one thing, compared in pairs.
 
     Attributes:
-        a, b: targets by name; they may be one and the same where the views differ.
+        a, b: targets by name; both may be the same target if the views differ.
         view, concurrency: the load.
-        b_view: the view of side B, where it is another.
+        b_view: the view of side B, if it is a different one.
         differs: the one thing, in words.
-        parts: the differences in configuration that make that one thing, as `differences` prints their
-            names. Whatever else is found differs too, and is told. Empty: a whole step, and said to be one.
+        parts: the names of the differences in configuration that make up that one thing. Any other difference that is
+            found is reported as well. Empty: a whole step, and reported as one.
         slow_clients: half-sent requests held open during each load.
     """
 
@@ -148,8 +148,8 @@ class Lesson:
     Attributes:
         name: of its file, without `.ipynb`.
         minutes: in a room with an instructor.
-        needs: targets that must stand before it begins, by name.
-        by_hand: the stage that is built by hand in it, from the machine as it was before; "" for none.
+        needs: targets that must be in place before it begins, by name.
+        by_hand: the stage that learners build by hand in it; "" for none.
     """
 
     name: str
@@ -161,7 +161,7 @@ class Lesson:
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """Some lessons by name, in their order: for an instructor who has less than a day."""
+    """A selection of lessons, in order, for an instructor who has less than a day."""
 
     name: str
     title: str
@@ -173,14 +173,14 @@ class Break:
     """Something that is broken on purpose, for an attendee to find.
 
     Attributes:
-        target: the stage or variant that suffers, by name.
+        target: the stage or variant that it breaks, by name.
         title: the symptom, as a visitor sees it.
-        harm: a command for root on the machine; $SITE is the address that visitors use: http://HOST:PORT.
-        goes_on: a command that does harm for as long as it runs, after `harm`.
-        check: the key of `[stage.expect]` whose check says no.
-        hints: from vague to nearly the cause.
-        cause: what it was, told when it is mended.
-        mend: commands for root that take away what a converge leaves, because it is not part of a stage.
+        harm: the command that breaks it, run as root on the machine; $SITE is the site's address: http://HOST:PORT.
+        goes_on: a command that does harm for as long as it runs, started after `harm`.
+        check: the key of `[stage.expect]` whose check then fails.
+        hints: from vague to almost the cause.
+        cause: what was wrong; shown once it is repaired.
+        mend: commands for root that remove what is not part of a stage, so that a converge would leave it.
     """
 
     name: str
@@ -237,7 +237,7 @@ class Course:
         raise CourseError(f"There is no contrast '{name}'. The contrasts are: {names}.", "./lab compare --help")
 
     def breaking(self, name: str) -> Break:
-        """What is broken on purpose under that name.
+        """The break of that name.
 
         Raises:
             CourseError: there is none; the message lists those there are.
@@ -249,7 +249,7 @@ class Course:
         raise CourseError(f"There is no break '{name}'. They are: {names}.", "lab.break_it() draws one of the lesson's")
 
     def stage(self, name: str) -> Stage:
-        """The stage of that name, or the reference.
+        """The stage or reference of that name.
 
         Raises:
             CourseError: there is none; the message lists those there are.
@@ -261,10 +261,10 @@ class Course:
         raise CourseError(f"There is no stage '{name}'. The stages are: {names}.{others}", "./lab status")
 
     def target(self, name: str) -> Target:
-        """The stage or variant that a person named `nginx` or `nginx:sync`.
+        """The stage or variant of that name: `nginx` or `nginx:sync`.
 
         Raises:
-            CourseError: there is none of that name.
+            CourseError: there is none.
         """
         stage_name, _, variant_name = name.partition(":")
         stage = self.stage(stage_name)
@@ -296,5 +296,5 @@ class Course:
 
     @property
     def all_targets(self) -> tuple[Target, ...]:
-        """Whatever may stand on the machine: the stages, then the references, each followed by its variants."""
+        """Everything that may be on the machine: the stages, then the references, each followed by its variants."""
         return (*self.targets, *(t for stage in self.references for t in (stage, *stage.variants)))

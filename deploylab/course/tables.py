@@ -1,4 +1,4 @@
-"""A table of the manifest becomes one of the course's dataclasses; what is wrong in it is told by file and line."""
+"""Turns a table of the manifest into one of the course's dataclasses; errors name the file and the line."""
 
 import re
 import types
@@ -15,7 +15,7 @@ TYPE_NAMES = {int: "a number", float: "a number", str: "a text in quotes", bool:
 
 @dataclass(frozen=True)
 class Source:
-    """The files that a course is read from, with their text: for messages that name the line.
+    """The files that a course is read from, with their text, so that messages can name the line.
 
     Example:
         >>> source = Source({Path("course.toml"): '[[stage]]\\nname = "a"\\nport = 1\\n'})
@@ -26,13 +26,13 @@ class Source:
     files: dict[Path, str]
 
     def at(self, kind: str, name: str = "", key: str = "", value: str = "") -> str:
-        """Where that is written: "FILE, line N". What cannot be found is left out, from the right.
+        """Where something is written: "FILE, line N". The place is as exact as can be found.
 
         Args:
-            kind: of the table, as it stands in its brackets: "stage".
+            kind: of the table, as in its brackets: "stage".
             name: of the table; of a variant, "STAGE:VARIANT".
             key: one of its lines.
-            value: what stands in that line, or below it.
+            value: what is in that line, or below it.
         """
         whole, _, variant = name.partition(":")
         patterns = [_header(kind, whole)]
@@ -48,14 +48,15 @@ class Source:
 
 
 def tables(source: Source, data: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    """The `[[kind]]` of a manifest, none where there is none.
+    """The `[[kind]]` tables of a manifest; an empty list if there are none.
 
     Raises:
-        CourseError: it stands there in another form.
+        CourseError: they are written in another form.
     """
     entries = data.get(kind, [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise CourseError(f"{source.at(kind)}: a {kind} is a table of its own in two brackets.", f"write [[{kind}]]")
+        raise CourseError(f"{source.at(kind)}: each {kind} is a table of its own, in double brackets.",
+                          f"write [[{kind}]]")
     for entry in entries:
         if not isinstance(entry.get("name"), str):
             raise CourseError(f"{source.at(kind)}: a [[{kind}]] has no name.", 'write name = "…" below its brackets')
@@ -72,12 +73,12 @@ def made(cls: type[Made], table: dict[str, Any], source: Source, kind: str, name
     known = {field.name: field for field in fields(cls)}
     what = f"{kind} {name}".strip()
     for key in table.keys() - known.keys():
-        raise CourseError(f"{source.at(kind, name, key)}: {what} has the key '{key}', and there is no such key.",
-                          f"take that line out, or write one of: {', '.join(known)}")
+        raise CourseError(f"{source.at(kind, name, key)}: {what} has the key '{key}', which does not exist.",
+                          f"remove that line, or write one of: {', '.join(known)}")
     needed = [key for key, field in known.items() if field.default is field.default_factory is MISSING]
     if missing := [key for key in needed if key not in table]:
         raise CourseError(f"{source.at(kind, name)}: {what} has no '{missing[0]}'.",
-                          f"write {missing[0]} = … there; a table like it shows how")
+                          f"write {missing[0]} = … there; a similar table shows how")
     hints = get_type_hints(cls)
     for key, value in table.items():
         if not _fits(value, hints[key]):
@@ -87,14 +88,14 @@ def made(cls: type[Made], table: dict[str, Any], source: Source, kind: str, name
 
 
 def _header(kind: str, name: str) -> str:
-    """A pattern for the table's brackets, and its name where it is known."""
+    """A pattern for the table's brackets, and for its name if that is known."""
     plain = rf"^[ \t]*\[+{re.escape(kind)}\]+"
     named = rf"(?:(?!^[ \t]*\[\[).)*?^[ \t]*name\s*=\s*[\"']{re.escape(name)}[\"']"
     return plain + named if name else plain
 
 
 def _last(text: str, patterns: list[str]) -> tuple[int, int]:
-    """How many of the patterns are there, one after the other, and where the last of these ends."""
+    """How many of the patterns match, one after the other, and where the last match ends."""
     end = 0
     for number, pattern in enumerate(patterns):
         match = re.compile(pattern, re.MULTILINE | re.DOTALL).search(text, end)
@@ -120,7 +121,7 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _type_name(hint: Any) -> str:
-    """The type in words, for who writes the manifest."""
+    """The type in words, for whoever writes the manifest."""
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return _type_name(args[0])

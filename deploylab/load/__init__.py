@@ -1,6 +1,6 @@
-"""The load engine: it sends requests, times every one, and says when it was itself the bottleneck.
+"""The load engine: it sends requests, times each of them, and reports when it was itself the bottleneck.
 
-It runs as a process of its own, `python -m deploylab.load`, so that nothing else in the lab can
+It runs as a process of its own, `python -m deploylab.load`, so that nothing else in the kit can
 slow it down. From Python:
 
     from deploylab import load

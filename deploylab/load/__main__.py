@@ -1,8 +1,8 @@
 """The engine as a process: `python -m deploylab.load`.
 
 The first line of standard input is the spec, as JSON. Standard input then stays open; its end
-means stop, so a load test never outlives who asked for it. Events go to standard output, one JSON
-object a line: `start`, some `progress`, then `result` or `error`.
+means stop, so a load test never outlives the process that started it. Events go to standard output,
+one JSON object per line: `start`, several `progress`, then `result` or `error`.
 """
 
 import json
@@ -20,11 +20,11 @@ from deploylab.load.engine import PROGRESS_NS, Engine
 from deploylab.load.spec import LoadSpec
 from deploylab.load.summary import percentile, summarise
 
-SAMPLE = 200  # answers that the median of a progress event is taken from
+SAMPLE = 200  # responses that the median of a progress event is computed from
 
 
 def main() -> int:
-    """The exit status: 0 with a result, else the error's."""
+    """Run one load test. Returns the exit status: 0 with a result, else the error's."""
     try:
         spec = LoadSpec.from_json(_first_line())
         endpoint = resolve(spec.url, spec.allowed_addresses, spec.own_up)
@@ -40,14 +40,14 @@ def main() -> int:
     except DeployLabError as error:
         _tell("error", kind=type(error).__name__, what=error.what, next_step=error.next_step)
         return error.exit_status
-    except BrokenPipeError:  # nobody listens any more
+    except BrokenPipeError:  # nobody is reading any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     return 0
 
 
 class ProgressWriter:
-    """Tells how far the load is, from the attempts since it last told."""
+    """Writes how far the load is, from the attempts since the last event."""
 
     def __init__(self):
         self.n_seen = self.n_ok = self.n_errors = 0
@@ -55,7 +55,7 @@ class ProgressWriter:
         self.counting = False
 
     def write(self, engine: Engine, now: int) -> None:
-        """Write one event, unless nobody reads fast enough: the load must not wait for a reader."""
+        """Write one event, unless the reader is too slow: the load must not wait for it."""
         attempts, begin = engine.attempts, self.n_seen
         self.n_seen = len(attempts)
         outcomes = attempts.column("outcome", begin)
@@ -103,8 +103,9 @@ def _write_attempts(spec: LoadSpec, raw: Any, started_utc: str) -> None:
                            closed_ns=None if raw.closed_ns is None else raw.closed_ns - raw.zero_ns)
     except OSError as error:
         raise LoadError(f"Cannot write the attempts to {spec.attempts_path}: {error.strerror}. "
-                        "This run is lost; those before it are safe.",
-                        f"df -h {os.path.dirname(spec.attempts_path)}   make room, then the same command") from error
+                        "This run is lost; earlier runs are safe.",
+                        f"df -h {os.path.dirname(spec.attempts_path)}   free some space, then the same command"
+                        ) from error
 
 
 def _tell(event: str, **fields: Any) -> None:

@@ -1,8 +1,8 @@
-"""The same flags and a familiar printout as ab, with honest numbers.
+"""The same flags and output as ab, with honest numbers.
 
-What differs from ab, on purpose: a kept connection that breaks is counted, never asked again; every
-failure has a name; every answer must be 2xx and whole; percentiles are nearest-rank, and left out
-where the sample cannot carry them.
+What differs from ab, on purpose: a request on a kept connection that breaks counts as failed and is never
+sent again; every failure has a name; every response must be 2xx and complete; percentiles are nearest-rank,
+and left out if there are too few responses.
 """
 
 from collections.abc import Iterable
@@ -20,18 +20,18 @@ SHARES = {"p50": "50%", "p90": "90%", "p95": "95%", "p99": "99%", "p999": "99.9%
 def spec_from_ab_flags(url: str, *, n: int | None = None, c: int | None = None, t: float | None = None,
                        k: bool = False, headers: Iterable[str] = (), s: float = 30.0,
                        rate: float | None = None, even: bool = False, **more) -> LoadSpec:
-    """The spec that ab's flags ask for.
+    """The spec for these flags of ab.
 
     Args:
         url: what to load.
-        n: requests (-n); like ab 1, where neither n nor t is given.
-        c: clients (-c); with a rate, connections at most.
+        n: requests (-n); 1 if neither n nor t is given, as in ab.
+        c: clients (-c); with a rate, the most connections.
         t: seconds (-t). Unlike ab's, it implies no limit of 50,000 requests.
         k: keep connections (-k).
         headers: "Name: value", each (-H).
-        s: seconds until an attempt has timed out (-s).
-        rate: requests a second, in an open loop; ab has no such flag.
-        even: with rate, a metronome.
+        s: seconds until an attempt times out (-s).
+        rate: requests per second, in an open loop; ab has no such flag.
+        even: with rate: requests at equal distances.
         more: other fields of LoadSpec.
 
     Raises:
@@ -56,7 +56,7 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def printout(result: LoadResult) -> str:
-    """A result in the form of ab's printout.
+    """A result in the format of ab's output.
 
     Example:
         >>> print(printout(run(spec)))  # doctest: +SKIP
@@ -95,7 +95,7 @@ def _arrivals(result: LoadResult) -> list[tuple]:
 
 
 def _time_per_request(result: LoadResult) -> list[tuple]:
-    """ab's mean, by Little's law; it holds only where every client always has a request on its way."""
+    """ab's mean, by Little's law; it is right only if every client always has a request in progress."""
     if result.mode == OPEN or not result.rps:
         return []
     mean_ms = 1000 / result.rps
@@ -104,7 +104,7 @@ def _time_per_request(result: LoadResult) -> list[tuple]:
 
 
 def _percentages(result: LoadResult) -> list[str]:
-    """The table at the end of ab's printout; a dash where the sample cannot carry the figure."""
+    """The table at the end of ab's output; a dash where there are too few responses for the figure."""
     latency, since = result.latency_ns, "it was due" if result.latency_from == "due" else "it was begun"
     lines = [f"Percentage of the good answers within a certain time (ms, since {since})"]
     for name, share in SHARES.items():

@@ -1,4 +1,4 @@
-"""Who may be loaded: the lab's own machines and this computer, nobody else."""
+"""Which servers may be loaded: the kit's own machines and this computer, nothing else."""
 
 import ipaddress
 import re
@@ -14,24 +14,24 @@ class Endpoint:
     """One resolved URL: every connection of a load test goes to this address."""
 
     url: str
-    host: str       # for the Host header, with the port where it is not 80
+    host: str       # for the Host header, with the port if it is not 80
     path: str       # with the query
     family: int     # socket.AF_INET or AF_INET6
     address: tuple  # what connect() takes
-    is_local: bool  # the server runs on this computer
+    is_local: bool  # the server is on this computer
 
 
 def resolve(url: str, allowed_addresses: tuple[str, ...] = (), own_up: bool = False) -> Endpoint:
-    """The endpoint of a URL, its name resolved once, if we may load it.
+    """The endpoint of a URL, if we may load it. Its name is resolved once.
 
     Args:
         url: begins with http://
-        allowed_addresses: IP addresses of the lab's own machines.
-        own_up: a person said that the server is theirs to load.
+        allowed_addresses: IP addresses of the kit's own machines.
+        own_up: a person said that the server is their own.
 
     Raises:
-        LoadError: not a URL we can load, or a name that does not resolve.
-        TargetRefused: somebody else's server.
+        LoadError: it is not a URL that we can load, or its name does not resolve.
+        TargetRefused: it is somebody else's server.
 
     Example:
         >>> resolve("http://127.0.0.1:8000/test/").address
@@ -57,24 +57,24 @@ def split(url: str) -> tuple[str, int, str]:
         LoadError: it is not one.
     """
     if re.search(r"[\s\x00-\x1f\x7f]", url):
-        raise LoadError(f"The URL {url!r} contains white space.", "write %20 for a space")
+        raise LoadError(f"The URL {url!r} contains whitespace.", "write %20 for a space")
     try:
         parts = urlsplit(url)
         name, port = parts.hostname, 80 if parts.port is None else parts.port
     except ValueError as error:
         raise LoadError(f"{url} is not a URL: {error}", "write http://HOST:PORT/PATH") from error
     if parts.scheme == "https":
-        raise LoadError(f"{url} asks for https; this lab has no TLS.", f"http{url[5:]}")
+        raise LoadError(f"{url} uses https; the load engine has no TLS.", f"http{url[5:]}")
     if parts.scheme != "http" or not name:
         raise LoadError(f"{url} is not a URL to load.", "write http://HOST:PORT/PATH")
     if parts.username is not None:
-        raise LoadError(f"{url} carries a user name.", "send an Authorization header instead (-H)")
+        raise LoadError(f"{url} contains a user name.", "send an Authorization header instead (-H)")
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
     return name, port, path + (f"?{quote(parts.query, safe='%:@!$&()*+,;=~-._/?')}" if parts.query else "")
 
 
 def _lookup(name: str, port: int) -> tuple[int, tuple]:
-    """The one address that every connection uses. IPv4 first: the lab's servers listen there."""
+    """The address for every connection. IPv4 first, because the course's servers listen on IPv4."""
     try:
         addresses = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -84,7 +84,7 @@ def _lookup(name: str, port: int) -> tuple[int, tuple]:
 
 
 def _plain(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """The IP address, an IPv4 address wrapped in IPv6 unwrapped."""
+    """The IP address; an IPv4 address that is mapped into IPv6 becomes IPv4 again."""
     ip = ipaddress.ip_address(text.partition("%")[0])
     return getattr(ip, "ipv4_mapped", None) or ip
 

@@ -1,6 +1,6 @@
-"""Every attempt of a load test, kept and written down.
+"""Every attempt of a load test, kept in memory and written to a file.
 
-One attempt is one row of whole numbers. The file is gzip: one line of JSON, then the columns one
+One attempt is one row of integers. The file is gzip: one line of JSON, then the columns one
 after the other as 64-bit little-endian integers. Five lines read it, without this package:
 
     import array, gzip, json
@@ -22,14 +22,14 @@ from deploylab.core.errors import ResultsError
 from deploylab.results.record import ERRORS, OK
 
 COLUMNS = (
-    "due_ns",         # when it should have left: the schedule (open), the answer before (closed)
-    "ready_ns",       # when it could have left: due, and a connection was there
-    "start_ns",       # when the generator began it, with connect or send
-    "connected_ns",   # its own connection stood; NONE if it used a kept one
-    "first_byte_ns",  # NONE if no byte came back
-    "end_ns",         # last byte of the answer, or the failure
+    "due_ns",         # when it should have been sent: the schedule (open), the end of the previous one (closed)
+    "ready_ns",       # when it could have been sent: it was due, and a connection was free
+    "start_ns",       # when the generator began it, by connect or send
+    "connected_ns",   # when its new connection was established; NONE if it used a kept one
+    "first_byte_ns",  # NONE if nothing was received
+    "end_ns",         # the last byte of the response, or the failure
     "outcome",        # index into OUTCOMES
-    "bytes",          # received, head included
+    "bytes",          # received, headers included
     "cache",          # 1 where X-Cache says HIT, 0 where it says anything else, NONE without it
 )
 OUTCOMES = (OK, *ERRORS)
@@ -37,26 +37,26 @@ NONE = -1  # this did not happen
 
 
 class Attempts:
-    """The rows of one load test. `add` takes a tuple in the order of COLUMNS."""
+    """The attempts of one load test. `add` takes a tuple in the order of COLUMNS."""
 
     def __init__(self):
         self._rows = array("q")
-        self.add = self._rows.extend  # bound once: this is called for every request
+        self.add = self._rows.extend  # bound once, because it is called for every request
 
     def __len__(self) -> int:
         return len(self._rows) // len(COLUMNS)
 
     def column(self, name: str, start: int = 0) -> array:
-        """One column, from row `start` on."""
+        """One column, from row `start`."""
         return self._rows[start * len(COLUMNS) + COLUMNS.index(name)::len(COLUMNS)]
 
     def write(self, path: str | Path, zero_ns: int, **head: Any) -> None:
-        """Write the file, whole or not at all.
+        """Write the file, completely or not at all.
 
         Args:
-            path: where to; missing folders are made.
-            zero_ns: the clock when the load began; the file counts from there.
-            head: what else its first line says.
+            path: the file; missing folders are created.
+            zero_ns: the clock when the load began; times in the file count from there.
+            head: more fields for its first line.
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,11 +79,11 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, array]]:
     """The head and the columns of a file that `Attempts.write` wrote.
 
     Returns:
-        What the first line says, and a dict from column name to its integers
-        (nanoseconds since the load began, but for `outcome`, `bytes` and `cache`).
+        The fields of the first line, and a dict from column name to its integers
+        (nanoseconds since the load began, except `outcome`, `bytes` and `cache`).
 
     Raises:
-        ResultsError: missing, cut short, or no such file.
+        ResultsError: the file is missing, truncated, or of another kind.
 
     Example:
         >>> head, columns = read("attempts.gz")                               # doctest: +SKIP
@@ -96,7 +96,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, array]]:
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise ResultsError(f"Cannot read the attempts in {path}: {error}", "measure again") from error
     if any(len(values) != head["n"] for values in columns.values()):
-        raise ResultsError(f"The attempts in {path} are cut short.", "measure again")
+        raise ResultsError(f"The attempts in {path} are incomplete.", "measure again")
     return head, columns
 
 

@@ -1,6 +1,6 @@
-"""Start the engine from Python, follow it, stop it.
+"""Starts the engine from Python, follows its progress, stops it.
 
-The engine is a process of its own, so that it has an interpreter to itself.
+The engine is a process of its own, so that it does not share a Python interpreter.
 """
 
 import json
@@ -23,18 +23,18 @@ GRACE_S = 5.0  # how long a stopped engine may take to write its result
 
 @dataclass(frozen=True, kw_only=True)
 class LoadProgress:
-    """How far a load test is, about five times a second. Counts start anew when the window opens."""
+    """How far a load test is, about five times per second. Counts start again when the window opens."""
 
     t_s: float        # since the window opened; negative in the warm-up
     n_sent: int       # attempts that have ended
     n_ok: int
     n_errors: int
-    rps: float        # good answers a second, since the last event
-    p50_ns: int | None  # of the latest answers
+    rps: float        # good responses per second, since the last event
+    p50_ns: int | None  # of the latest responses
 
 
 class LoadTest:
-    """A load test that is running. Iterate over it for its progress; then `result` is there.
+    """A load test that is running. Iterate over it for its progress; after that, `result` is set.
 
     Leaving the `with` block stops it. `stop` may be called from another thread.
 
@@ -59,11 +59,11 @@ class LoadTest:
             self._process.stdin.write(spec.to_json().encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            pass  # it died at once; reading its events says why
+            pass  # it ended at once; its events say why
 
     @property
     def pid(self) -> int:
-        """Of the engine's process."""
+        """The process id of the engine."""
         return self._process.pid
 
     def __enter__(self) -> "LoadTest":
@@ -73,11 +73,11 @@ class LoadTest:
         self.close()
 
     def __iter__(self) -> Iterator[LoadProgress]:
-        """Yield the progress until the result is in.
+        """Yield the progress until the result arrives.
 
         Raises:
-            TargetRefused: the server is not the lab's own.
-            LoadError: the load test could not run, or is void.
+            TargetRefused: the server does not belong to the kit.
+            LoadError: the load test could not run, or its numbers are worthless.
         """
         names = {f.name for f in fields(LoadProgress)}
         for line in self._process.stdout:
@@ -96,7 +96,7 @@ class LoadTest:
                             "./lab status --deep")
 
     def wait(self, on_progress: Callable[[LoadProgress], object] | None = None) -> LoadResult:
-        """The result, once the load test has ended.
+        """Wait until the load test has ended, and return its result.
 
         Args:
             on_progress: called with each LoadProgress.
@@ -112,7 +112,7 @@ class LoadTest:
             self._process.stdin.close()
 
     def close(self) -> None:
-        """Stop the engine and wait until it is gone; no effect on one that has ended."""
+        """Stop the engine and wait until it has ended; no effect if it already has."""
         try:
             self.stop()
             self._process.wait(GRACE_S)
@@ -127,7 +127,7 @@ class LoadTest:
 
 
 def start(spec: LoadSpec) -> LoadTest:
-    """A load test, begun.
+    """Start a load test.
 
     Args:
         spec: what to do.
@@ -140,11 +140,11 @@ def run(spec: LoadSpec, on_progress: Callable[[LoadProgress], object] | None = N
 
     Args:
         spec: what to do.
-        on_progress: called about five times a second with a LoadProgress.
+        on_progress: called about five times per second with a LoadProgress.
 
     Raises:
-        TargetRefused: the server is not the lab's own.
-        LoadError: the load test could not run, or is void.
+        TargetRefused: the server does not belong to the kit.
+        LoadError: the load test could not run, or its numbers are worthless.
 
     Example:
         >>> run(LoadSpec(url="http://127.0.0.1:8003/", n_requests=1000, concurrency=10)).rps  # doctest: +SKIP
@@ -154,7 +154,7 @@ def run(spec: LoadSpec, on_progress: Callable[[LoadProgress], object] | None = N
 
 
 def run_until_stopped(spec: LoadSpec, on_progress: Callable[[LoadProgress], object] | None = None) -> LoadResult:
-    """As `run`, but one that this thread is asked to stop (`deploylab.core.cancel`) has its result, flagged `stopped`.
+    """Like `run`, but a load test that is stopped (`deploylab.core.cancel`) returns its result, flagged `stopped`.
 
     Raises: as `run`.
     """

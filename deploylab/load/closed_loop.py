@@ -1,20 +1,20 @@
-"""The closed loop: c clients, each asks again as soon as its answer is in."""
+"""The closed loop: c clients, each sends its next request as soon as it has its response."""
 
 from deploylab.core.units import NS_PER_MS
 from deploylab.load.connection import CODE, IDLE, OVER, Connection
 from deploylab.load.connections import ConnectionLike, Wire
 
-# A client that is refused waits a little, else a stopped server is asked 30,000 times a second.
+# A client that is refused pauses, otherwise a stopped server would get 30,000 requests per second.
 PAUSE_NS = 10 * NS_PER_MS
 CONNECT = CODE["connect"]
 
 
 class ClosedLoop:
-    """c clients. A client is a chain of attempts, each begun when the one before has ended.
+    """c clients. Each client makes one attempt after the other.
 
     Args:
         wire: what the connections share.
-        concurrency: clients.
+        concurrency: how many clients.
     """
 
     def __init__(self, wire: Wire, concurrency: int):
@@ -24,10 +24,10 @@ class ClosedLoop:
         self.n_left = None         # requests that may still begin; None: no limit
         self.until_ns = 0          # no request begins from here on; 0: no limit
         self.woken_ns = 0          # when the wait for sockets last ended
-        self._pausing = []         # (when to go on, the failed attempt's end), in order
+        self._pausing = []         # (when to continue, the end of the failed attempt), in order
 
     def begin(self, now: int, until_ns: int = 0, n_requests: int | None = None) -> None:
-        """Start all clients at once; they stop by time or by number."""
+        """Start all clients at once; they stop at a time or after a number of requests."""
         self.until_ns, self.n_left, self.woken_ns = until_ns, n_requests, now
         kept = [c for c in self.wire.connections if not c.busy]
         self.n_active = self.concurrency
@@ -39,22 +39,22 @@ class ClosedLoop:
         self._free(connection if connection.state in (IDLE, OVER) else None, now, outcome)
 
     def _free(self, connection: ConnectionLike | None, now: int, outcome: int) -> None:
-        """A client has nothing to wait for."""
+        """A client can begin its next attempt."""
         if outcome == CONNECT:
             self._pausing.append((now + PAUSE_NS, now))
         else:
-            # The client is free since the poller said so; what it then waited for its turn is lag.
+            # The client has been free since the poller reported it; what it waited after that is our lag.
             self._next(connection, now, self.woken_ns)
 
     def turn(self, now: int) -> int | None:
-        """Do what is due now; return when to be called again."""
+        """Do what is due now; return when to call this again."""
         while self._pausing and self._pausing[0][0] <= now:
             resume_ns, _ = self._pausing.pop(0)
             self._next(None, resume_ns, resume_ns)
         return self._pausing[0][0] if self._pausing else None
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Begin no more attempts."""
         self.n_left = 0
         self.n_active -= len(self._pausing)
         self._pausing.clear()

@@ -1,7 +1,7 @@
-"""One TCP connection, from connect to the server's FIN, and the attempts it carries.
+"""One TCP connection, from connect to the server's FIN, and the attempts that are made on it.
 
-An attempt ends in exactly one call of `_finish`, hence in exactly one outcome. Nothing is ever
-sent twice.
+An attempt ends in exactly one call of `_answered` or `_finish`, so it has exactly one outcome. No request is
+ever sent twice.
 """
 
 import errno
@@ -15,26 +15,26 @@ from deploylab.load.http_parser import Parser
 from deploylab.load.poller import FAILED, HANGUP, READ, WRITE
 from deploylab.load.reconnect import renew
 
-clock = time.monotonic_ns  # one clock for everything; on Linux all processes share it
+clock = time.monotonic_ns  # the same clock everywhere; on Linux all processes share it
 
 CODE = {name: code for code, name in enumerate(OUTCOMES)}
 GOOD = CODE["ok"]
-CHUNK = 65_536  # bytes read at once
+CHUNK = 65_536  # most bytes per read
 # On Linux this saves a system call per connection; elsewhere setblocking does it. For the same reason
-# sockets are of the plain SocketType: the class socket.socket around it costs as much again.
+# sockets are of the plain SocketType: the class socket.socket around it would cost as much again.
 NON_BLOCKING = getattr(socket, "SOCK_NONBLOCK", 0)
 
-# The generator ran out of ports, file descriptors or memory: its fault, not the server's.
+# The generator ran out of ports, file descriptors or memory: that is not the server's fault.
 OWN_FAULTS = {errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 NOT_YET = {errno.EAGAIN, errno.EINPROGRESS, errno.EALREADY, errno.ENOTCONN}
 
 
-# What a connection is doing. OVER: the server has closed its side; our socket may serve for another connection.
+# The state of a connection. OVER: the server has closed its side, and our socket can be used for a new connection.
 CLOSED, CONNECTING, SENDING, WAITING, IDLE, OVER, LEAVING = range(7)
 
 
 class Connection:
-    """A connection. `request` begins an attempt; the poller calls `ready`."""
+    """One connection. `request` begins an attempt; the poller calls `ready`."""
 
     __slots__ = ("wire", "sock", "state", "reused", "parser", "unsent", "broken", "due_ns", "ready_ns",
                  "start_ns", "connected_ns", "first_byte_ns", "fd", "watched", "hung_up")
@@ -45,15 +45,15 @@ class Connection:
         self.state = CLOSED
         self.parser = Parser(wire.marker, wire.no_body, wire.heads)
         self.fd = -1
-        self.watched = 0      # what the poller watches the socket for
-        self.hung_up = False  # the server is known to have closed its side
+        self.watched = 0      # the events that the poller watches the socket for
+        self.hung_up = False  # the server has closed its side
 
     def request(self, due_ns: int, ready_ns: int) -> None:
-        """Begin an attempt: connect if need be, send.
+        """Begin an attempt: connect if necessary, then send.
 
         Args:
-            due_ns: when it should have left.
-            ready_ns: when it could have left.
+            due_ns: when it should have been sent.
+            ready_ns: when it could have been sent.
         """
         if self.state == OVER:
             self.hung_up = False
@@ -64,7 +64,7 @@ class Connection:
         self.ready_ns = ready_ns
         self.first_byte_ns = self.connected_ns = NONE
         self.unsent = self.wire.next_request()
-        self.broken = 0      # the errno of a failed send, while an answer may still be there to read
+        self.broken = 0      # the errno of a failed send, while there may still be a response to read
         self.start_ns = clock()
         self.reused = self.state == IDLE
         if self.sock is None:
@@ -77,7 +77,7 @@ class Connection:
             self._send()
 
     def ready(self, events: int) -> None:
-        """The poller saw something on the socket."""
+        """The poller reports events of the socket."""
         if events & HANGUP:
             self.hung_up = True
             if self.state == LEAVING:
@@ -97,11 +97,11 @@ class Connection:
             self._receive()
 
     def expire(self, now: int) -> None:
-        """The attempt took longer than its time-out."""
+        """The attempt has timed out."""
         self._finish("timeout", now)
 
     def close(self) -> None:
-        """Close the socket, whatever it is doing."""
+        """Close the socket, in any state."""
         if self.sock is not None:
             self.wire.poller.forget(self.fd)
             self.sock.close()
@@ -113,7 +113,7 @@ class Connection:
 
     @property
     def busy(self) -> bool:
-        """An attempt is on its way."""
+        """Whether an attempt is in progress."""
         return self.state in (CONNECTING, SENDING, WAITING)
 
     def _open(self) -> None:
@@ -135,10 +135,10 @@ class Connection:
         if code and code not in NOT_YET:
             self._connect_failed(code)
             return
-        self._send()  # on loopback the connection often stands already: no need to be woken for it
+        self._send()  # on loopback the connection is often established already, so try at once
 
     def _send(self) -> None:
-        """Send what is left of the request; the rest when the socket takes it."""
+        """Send what is left of the request; if the socket does not take all of it, the rest later."""
         if self.unsent:
             try:
                 n_sent = self.sock.send(self.unsent)
@@ -147,7 +147,7 @@ class Connection:
                     self._watch(WRITE if self.state == CONNECTING else READ | WRITE)
                 elif self.state == CONNECTING and error.errno not in (errno.ECONNRESET, errno.EPIPE):
                     self._connect_failed(error.errno)
-                else:  # the server may have answered before it closed: read first, judge then
+                else:  # the server may have answered before it closed: read first, then decide
                     self._connected()
                     self.broken = error.errno
                     self.unsent = b""
@@ -186,7 +186,7 @@ class Connection:
             return
         now = clock()
         if self.state >= IDLE:
-            if self.state == IDLE:  # bytes that nobody asked for: this connection is no good any more
+            if self.state == IDLE:  # unexpected bytes: this connection cannot be used any more
                 self.close()
             return
         if self.first_byte_ns < 0:
@@ -200,7 +200,7 @@ class Connection:
             self._answered(now)
 
     def _ended(self, code: int) -> None:
-        """The connection is at its end: closed (code 0), or with an error."""
+        """The connection has ended: closed (code 0), or with an error."""
         now = clock()
         if self.state >= IDLE:
             self.close()
@@ -219,13 +219,13 @@ class Connection:
             self._finish("closed_early", now)
 
     def _answered(self, now: int) -> None:
-        """A complete answer is in. Is it the page?"""
+        """A complete response has arrived: decide whether it is the page."""
         parser, expected = self.parser, self.wire.expect_status
         status = parser.status
         if status == expected or (expected is None and status < 300):
             outcome = GOOD if parser.marked else CODE["bad_body"]
         elif status < 300:
-            outcome = CODE["bad_body"]  # another 2xx than the one good status
+            outcome = CODE["bad_body"]  # a 2xx, but not the expected one
         else:
             outcome = CODE[f"http_{status // 100}xx"]
         self.wire.attempts.add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns,
@@ -237,16 +237,16 @@ class Connection:
         else:
             self._leave()
         self.wire.loop.done(self, now, outcome)
-        if self.state == OVER:  # nobody asks again at once
+        if self.state == OVER:  # no next request followed at once
             self.close()
 
     def _leave(self) -> None:
-        """Let the server close first, else this host fills with sockets in TIME_WAIT."""
-        if self.hung_up or self.state != WAITING:  # it has; or part of the request is unsent
+        """Let the server close first, otherwise this host fills up with sockets in TIME_WAIT."""
+        if self.hung_up or self.state != WAITING:  # it has closed, or part of the request is unsent
             self.close()
             return
         leaving = self.wire.leaving
-        if len(leaving) >= self.wire.max_leaving:  # a server that never closes must not use up our files
+        if len(leaving) >= self.wire.max_leaving:  # a server that never closes must not use up our file descriptors
             next(iter(leaving)).close()
         self.state = LEAVING
         self.wire.connections.discard(self)
@@ -260,7 +260,7 @@ class Connection:
             self._finish("connect", clock())
 
     def _finish(self, outcome: str, now: int) -> None:
-        """The attempt failed; its connection is done with."""
+        """The attempt failed; close its connection."""
         code = CODE[outcome]
         parser = self.parser
         self.wire.attempts.add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns,

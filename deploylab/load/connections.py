@@ -30,7 +30,7 @@ class LoadLoop(Protocol):
 
 @dataclass(kw_only=True)
 class Wire:
-    """The plan and the state of one load test, as its connections see them."""
+    """The settings and the state of one load test that its connections need."""
 
     endpoint: Endpoint
     poller: Poller
@@ -41,8 +41,8 @@ class Wire:
     no_body: bool = False              # the requests are HEAD requests
     expect_status: int | None = None
     loop: LoadLoop = None
-    void: str = ""                     # why the run is void
-    connections: set = field(default_factory=set)  # those that carry or may carry attempts
-    leaving: dict = field(default_factory=dict)    # those that wait for the server's FIN, oldest first
+    void: str = ""                     # why the run is worthless; "" if it is not
+    connections: set = field(default_factory=set)  # connections with attempts, or ready for one
+    leaving: dict = field(default_factory=dict)    # connections that wait for the server's FIN, oldest first
     max_leaving: int = 512
     heads: dict[bytes, Head] = field(default_factory=dict)

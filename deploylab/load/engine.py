@@ -1,4 +1,4 @@
-"""The event loop: it waits for sockets and for the clock, and does nothing else."""
+"""The event loop: it waits for sockets and for the clock."""
 
 import gc
 import os
@@ -25,12 +25,12 @@ from deploylab.load.spec import CLOSED, OPEN, RETURNING, LoadSpec
 from deploylab.load.summary import RawResult
 from deploylab.load.visit import Visit, VisitLoop
 
-TICK_NS = 50 * NS_PER_MS          # how often time-outs are looked for
+TICK_NS = 50 * NS_PER_MS          # how often time-outs are checked
 PROGRESS_NS = 200 * NS_PER_MS
-LEAVE_NS = 1 * NS_PER_S           # how long the server has to close a connection that is done with
-STOP_NS = NS_PER_S // 2           # how long a stopped load waits for its last answers
+LEAVE_NS = 1 * NS_PER_S           # how long the server has to close a connection that is no longer needed
+STOP_NS = NS_PER_S // 2           # how long a stopped load waits for its last responses
 SETTLE_NS = 2 * NS_PER_S          # how long slow clients have to connect
-SPARE_FILES = 64                  # descriptors for everything that is no connection
+SPARE_FILES = 64                  # descriptors for everything except connections
 
 
 class Engine:
@@ -38,8 +38,8 @@ class Engine:
 
     Args:
         spec: what to do.
-        endpoint: where, resolved and allowed.
-        progress: called about five times a second with (engine, now).
+        endpoint: the server, resolved and allowed.
+        progress: called about five times per second with (engine, now).
         stop_fd: a file descriptor whose end means stop.
     """
 
@@ -49,16 +49,16 @@ class Engine:
         self.endpoint = endpoint
         self.progress = progress
         self.stop_requested = False
-        # Drawn where nobody gave one; the result tells it, so that the same load can be sent again.
+        # Random if none was given; it is part of the result, so that the same load can be sent again.
         self.seed = random.SystemRandom().randrange(2**32) if spec.seed is None else spec.seed
         self.attempts = Attempts()
         self.poller = Poller()
-        # Of a visitor the attempts are whole visits; those of single requests are no part of the result.
+        # With a visitor, the attempts are visits; those of single requests are not part of the result.
         self.wire = Wire(endpoint=endpoint, poller=self.poller, attempts=Attempts() if spec.visitor else self.attempts,
                          next_request=requests(spec, endpoint, self.seed), keepalive=spec.keepalive,
                          marker=(spec.marker or "").encode(), no_body=spec.method.upper() == "HEAD",
                          expect_status=spec.expect_status)
-        self.copies: dict[str, CachedCopy] = {}  # what a returning visitor has
+        self.copies: dict[str, CachedCopy] = {}  # the cache of a returning visitor
         self.slow = SlowClients(self.poller, endpoint, spec.slow_clients)
         self.timeout_ns = int(spec.timeout_s * NS_PER_S)
         self.opened_ns = self.closed_ns = None
@@ -66,14 +66,14 @@ class Engine:
         self.hard_stop_ns = None
         self.cpu_marks = {}   # (processor time, time waited for a processor) when the window opens and closes
         if stop_fd is not None:
-            with suppress(PermissionError):  # a plain file as standard input cannot be watched, and never ends
+            with suppress(PermissionError):  # standard input is a plain file, which cannot be watched
                 self.poller.watch(stop_fd, READ, _End(self, stop_fd))
 
     def run(self) -> RawResult:
         """Do the load test.
 
         Raises:
-            LoadError: the run is void, because this computer ran out of ports or descriptors.
+            LoadError: the run is worthless, because this computer ran out of ports or descriptors.
         """
         limit = host.raise_file_limit() - SPARE_FILES - self.spec.slow_clients
         concurrency = self._concurrency(limit)
@@ -82,7 +82,7 @@ class Engine:
         pinned = host.pin(self.spec.cpus)
         host.sharpen_timers()
         self._hold_slow_clients()
-        gc.disable()  # nothing here makes cycles, and a collection would pause the load
+        gc.disable()  # there are no reference cycles here, and a collection would pause the load
         try:
             if self.spec.visitor == RETURNING:
                 self._visit_once()
@@ -92,13 +92,13 @@ class Engine:
             self._close()
 
     def stop(self) -> None:
-        """End soon: wait half a second for the last answers."""
+        """End the load: wait half a second for the last responses."""
         self.stop_requested = True
 
     def _concurrency(self, limit: int) -> int:
         concurrency = self.spec.concurrency
         if concurrency > limit and self.spec.mode == CLOSED:
-            raise LoadError(f"{concurrency} clients need more open files than the {limit} this system allows.",
+            raise LoadError(f"{concurrency} clients need more open files than the {limit} that this system allows.",
                             "raise the limit with ulimit -n, or use fewer clients")
         return max(1, min(concurrency, limit))
 
@@ -108,7 +108,7 @@ class Engine:
         extra = {"zero_ns": zero_ns} | run(concurrency, zero_ns)
         if self.wire.void:
             raise LoadError(
-                f"The run is void: {self.wire.void}. This computer ran out of ports or open files; the server "
+                f"The run is worthless: {self.wire.void}. This computer ran out of ports or open files; the server "
                 "is not to blame.", "wait a minute, then use fewer clients or keep-alive (-k)")
         loop = self.wire.loop
         cpu_s, wait_s = self._processor()
@@ -125,13 +125,13 @@ class Engine:
         loop = self.wire.loop = (VisitLoop(self.wire, spec, self.attempts, concurrency, self.copies) if spec.visitor
                                  else ClosedLoop(self.wire, concurrency))
         warm_ns, long_ns = int(spec.warmup_s * NS_PER_S), int((spec.duration_s or 0) * NS_PER_S)
-        if spec.n_requests is None:  # warm-up and window in one go
+        if spec.n_requests is None:  # warm-up and window without a break
             self.opened_ns, self.closed_ns = zero_ns + warm_ns, zero_ns + warm_ns + long_ns
             self._mark_cpu(zero_ns)
             loop.begin(zero_ns, self.closed_ns)
             self._loop(loop)
             return {}
-        if warm_ns:  # the n requests are counted from a standstill, so the warm-up ends first
+        if warm_ns:  # the n requests start with an idle server, so the warm-up ends first
             loop.begin(zero_ns, zero_ns + warm_ns)
             self._loop(loop)
         if self.hard_stop_ns is not None:
@@ -141,7 +141,7 @@ class Engine:
         self._mark_cpu(self.opened_ns)
         loop.begin(self.opened_ns, until_ns, spec.n_requests)
         self._loop(loop)
-        # Cut short by time, the window is that time; else it ends with the last answer.
+        # If the time ended it, the window is that time; otherwise it ends with the last response.
         if until_ns and loop.n_left and self.closed_ns is None:
             self.closed_ns = until_ns
         return {}
@@ -150,13 +150,13 @@ class Engine:
         spec = self.spec
         seed = self.seed
         warm_ns = int(spec.warmup_s * NS_PER_S)
-        # The window's arrivals depend on the seed alone, not on the length of the warm-up.
+        # The window's arrivals depend only on the seed, not on the length of the warm-up.
         due = arrivals(spec.rate_per_s, seed=seed + 1, even=spec.even, duration_s=spec.warmup_s)
         n_warm = len(due)
         due.extend(warm_ns + at for at in arrivals(
             spec.rate_per_s, seed=seed, even=spec.even, duration_s=spec.duration_s, n_requests=spec.n_requests))
         loop = self.wire.loop = OpenLoop(self.wire, concurrency, due)
-        zero_ns = clock()  # a long schedule takes its time to draw
+        zero_ns = clock()  # drawing a long schedule takes time
         self.opened_ns = zero_ns + warm_ns
         until_ns = self.opened_ns + int(spec.duration_s * NS_PER_S) if spec.duration_s else 0
         if spec.n_requests is None:
@@ -164,12 +164,12 @@ class Engine:
         loop.begin(zero_ns, until_ns)
         self._loop(loop)
         n_due = len(due) - n_warm
-        if self.hard_stop_ns is not None:  # what was due after the stop was never asked for
+        if self.hard_stop_ns is not None:  # what was due after the stop does not count
             n_due = sum(self.opened_ns <= zero_ns + at < self.closed_ns for at in due)
         return {"n_due": n_due, "zero_ns": zero_ns}
 
     def _loop(self, loop: ClosedLoop | OpenLoop) -> None:
-        """Until the load has finished: wait, let each ready socket act, then let the load act."""
+        """Until the load has finished: wait, handle each ready socket, then let the loop act."""
         next_tick_ns = 0
         precise, handlers = self.spec.mode != CLOSED, self.poller.handlers
         while not loop.finished and not self.wire.void:
@@ -187,7 +187,7 @@ class Engine:
         self._mark_cpu(clock(), last=True)
 
     def _tick(self, loop: ClosedLoop | OpenLoop, now: int) -> int:
-        """What is done now and then; returns when to do it again."""
+        """Periodic work; returns when to call this again."""
         self._mark_cpu(now)
         for connection in [c for c in self.wire.connections if c.busy and now - c.start_ns >= self.timeout_ns]:
             connection.expire(now)
@@ -195,7 +195,7 @@ class Engine:
         self.slow.tick()
         if self.stop_requested and self.hard_stop_ns is None:
             loop.stop()
-            now = clock()  # what began a moment ago still belongs
+            now = clock()  # attempts that have just begun still count
             self.hard_stop_ns = now + STOP_NS
             self.opened_ns = min(self.opened_ns, now) if self.opened_ns else now
             self.closed_ns = now if self.closed_ns is None else min(self.closed_ns, now)
@@ -206,12 +206,12 @@ class Engine:
         return min([now + min(TICK_NS, self.timeout_ns // 10), *marks])
 
     def _see_off(self, now: int) -> None:
-        """Close connections whose server did not close them in time."""
+        """Close the connections that the server did not close in time."""
         for connection in [c for c, since in self.wire.leaving.items() if now - since > LEAVE_NS]:
             connection.close()
 
     def _mark_cpu(self, now: int, last: bool = False) -> None:
-        """Read the processor time once when the window opens, and once when it closes."""
+        """Record the processor time once when the window opens, and once when it closes."""
         if self.opened_ns is not None and now >= self.opened_ns and "opened" not in self.cpu_marks:
             self.cpu_marks["opened"] = _used()
         if "closed" not in self.cpu_marks and (self.closed_ns is not None and now >= self.closed_ns):
@@ -220,7 +220,7 @@ class Engine:
             self.cpu_marks.setdefault("closed", _used())
 
     def _processor(self) -> tuple[float, float | None]:
-        """Processor time in the window, and time waited for one, in seconds."""
+        """Processor time in the window, and the time that we waited for a processor, in seconds."""
         if len(self.cpu_marks) < 2:
             return 0.0, None
         (cpu, wait), (cpu_later, wait_later) = (self.cpu_marks[mark] for mark in ("opened", "closed"))
@@ -230,11 +230,11 @@ class Engine:
         return self.opened_ns <= attempt.due_ns < (self.closed_ns or attempt.due_ns + 1)
 
     def _visit_once(self) -> None:
-        """The visit that fills a returning visitor's cache; it is counted nowhere."""
+        """Make the visit that fills a returning visitor's cache; it is not counted."""
         loop = self.wire.loop = VisitLoop(self.wire, self.spec, Attempts(), 1, self.copies, fill=True)
         loop.begin(clock(), n_requests=1)
         self._loop(loop)
-        self.hard_stop_ns = self.opened_ns = self.closed_ns = None  # a stop is carried out by what comes next
+        self.hard_stop_ns = self.opened_ns = self.closed_ns = None  # if it was stopped, the next loop stops too
 
     def _hold_slow_clients(self) -> None:
         until_ns = clock() + SETTLE_NS
@@ -246,7 +246,7 @@ class Engine:
         self.slow.watch()
 
     def _close(self) -> None:
-        """Leave nothing open; give the servers a moment to close first."""
+        """Close everything, after giving the servers a moment to close first."""
         until_ns = clock() + STOP_NS // 5
         while self.wire.leaving and clock() < until_ns:
             for fd, mask in self.poller.wait(0.01):
@@ -263,7 +263,7 @@ def _used() -> tuple[int, int | None]:
 
 
 class _End:
-    """Standard input; when the other side closes it, or dies, the load stops."""
+    """Watches standard input: the load stops when the other side closes it or ends."""
 
     def __init__(self, engine: Engine, fd: int):
         self.engine = engine

@@ -1,26 +1,26 @@
-"""Why a number is in doubt. A flag is a word, or a word with a figure: `client_cpu=0.93`."""
+"""Reasons to doubt a number. A flag is a word, or a word with a figure: `client_cpu=93%`."""
 
 from math import sqrt
 
 from deploylab.results.describe import INFORMATION
 from deploylab.results.record import LoadResult
 
-CPU_SHARE = 0.8       # of one core; above it, the generator itself waits for its processor
-WAIT_SHARE = 0.1      # of the window; above it, an answer often lay there before the generator could look at it
-LAG_SHARE = 0.25      # of the median latency; above it, the generator's lag is part of what is seen
+CPU_SHARE = 0.8       # of one core; above it, the generator itself may be too slow
+WAIT_SHARE = 0.1      # of the window; above it, the generator often noticed a response late
+LAG_SHARE = 0.25      # of the median latency; above it, the generator's lag distorts the latency
 CEILING_SHARE = 0.7   # of what this generator reaches against a server that does nothing
-FAILED_SHARE = 0.01   # above it, no 99th percentile exists
+FAILED_SHARE = 0.01   # above it, there is no 99th percentile
 UNSENT_SHARE = 0.01
-RATE_SHARE = 0.9      # of the rate asked for; below it, a queue was growing
+RATE_SHARE = 0.9      # of the requested rate; below it, a queue was growing
 
 SENTENCES = {
     "client_cpu": "The load generator used {} of its core, so it may have been the bottleneck: "
                   "use fewer clients, or a view that costs the server more.",
-    "client_wait": "For {} of the time the load generator was ready and had no processor, so it saw answers late. "
+    "client_wait": "For {} of the time the load generator was ready but had no processor, so it noticed answers late. "
                    "Close other programs, or give the load its own core.",
     "sender_lag": "The generator sent late: its lag was {} of the median latency. "
                   "Close other programs, give the load its own core, or lower the rate.",
-    "ceiling": "This is {} of all that this generator reaches against a server that does nothing; "
+    "ceiling": "This is {} of the most that this generator reaches against a server that does nothing; "
                "the server may be faster than this number. Compare the server's CPU per request instead.",
     "not_pinned": "This system cannot bind the load to a core of its own, so it shared the server's: "
                   "compare ratios within one run, not figures.",
@@ -29,21 +29,21 @@ SENTENCES = {
     "shared_cores": "The load ran on the server's own cores and used {} of them: compare ratios within one run, "
                     "or take a computer with a third core.",
     "other_programs": "Other programs used {} of the cores meanwhile: close them, and measure again.",
-    "many_failures": "{} of the attempts failed: read the errors before the latency. "
+    "many_failures": "{} of the attempts failed: look at the errors before the latency. "
                      "`./lab check` says what is wrong with the server.",
     "no_answers": "Not one good answer came back. `./lab check` says what is wrong with the server.",
-    "unsent": "{} of the requests that were due never left: the server did not keep up with this rate, "
+    "unsent": "{} of the requests that were due were never sent: the server did not keep up with this rate, "
               "or there were too few connections. Lower the rate, or raise the connections.",
-    "behind": "Good answers came at {} of the rate that was asked for, so a queue was growing, and the latency "
+    "behind": "Good answers came at {} of the requested rate, so a queue was growing, and the latency "
               "depends on how long the load lasts. Lower the rate.",
-    "stopped": "Somebody stopped this load before its end: measure again.",
-    "unfinished": "{} requests were on their way when the load was stopped; they are counted nowhere.",
-    "slow_clients": "{} half-sent requests were held beside the load, as was asked for.",
+    "stopped": "This load was stopped before its end: measure again.",
+    "unfinished": "{} requests were in progress when the load was stopped; they are not counted.",
+    "slow_clients": "{} half-sent requests were held open during the load, as requested.",
 }
 
 
 def explain(flag: str) -> str:
-    """What a flag means, its likely cause and what to try, in a sentence or two.
+    """What a flag means, its likely cause and what to try, in one or two sentences.
 
     Example:
         >>> explain("client_cpu=93%")[:43]
@@ -55,7 +55,7 @@ def explain(flag: str) -> str:
 
 
 def in_doubt(flags: list[str]) -> bool:
-    """True where a plot draws the number hollow.
+    """True if the flags put the number in doubt, so that a plot draws it hollow.
 
     Example:
         >>> in_doubt(["slow_clients=40"]), in_doubt(["client_cpu=93 %"])
@@ -70,20 +70,20 @@ def raise_flags(result: LoadResult, *, stopped: bool = False, n_unfinished: int 
 
     Args:
         result: without its flags.
-        stopped: a person stopped the load; n_unfinished attempts were then on their way.
-        pinned: whether the load got its cores; None if nobody asked.
+        stopped: a person stopped the load; n_unfinished attempts were in progress then.
+        pinned: whether the load got its cores; None if none were requested.
         shared_core: one core for the load and a server on this computer.
-        slow_clients, n_slow_held: how many were asked for, and how few were held at once.
+        slow_clients, n_slow_held: how many were requested, and the fewest that were held at once.
     """
     raised = []
     cpu = result.client_cpu_s / result.duration_s if result.duration_s else 0.0
-    if result.n_ok and cpu > CPU_SHARE:  # where nothing good came back there is no number to doubt
+    if result.n_ok and cpu > CPU_SHARE:  # without a good answer there is no number to doubt
         raised.append(f"client_cpu={cpu:.0%}")
     wait = (result.client_wait_s or 0.0) / result.duration_s if result.duration_s else 0.0
     if result.n_ok and wait > WAIT_SHARE:
         raised.append(f"client_wait={wait:.0%}")
     p50 = result.latency_ns.get("p50")
-    # With fewer than 1,000 requests there is no 99th percentile, and a late generator is still a late one.
+    # With fewer than 1,000 requests there is no 99th percentile, but a late generator must still be noticed.
     lag = next((ns for p in ("p99", "p90") if (ns := result.sender_lag_ns.get(p)) is not None), None)
     if lag is not None and p50 is not None and lag > LAG_SHARE * p50:
         raised.append(f"sender_lag={lag / p50:.0%}")
@@ -113,7 +113,7 @@ def raise_flags(result: LoadResult, *, stopped: bool = False, n_unfinished: int 
 
 
 def _behind(result: LoadResult) -> bool:
-    """Whether an open loop's good answers came at a lower rate than was asked for, by more than chance and failures.
+    """Whether an open loop's good answers came at less than the requested rate, by more than chance and failures.
 
     Source: the number of Poisson arrivals in a window has the square root of its mean as standard deviation.
     """

@@ -1,4 +1,4 @@
-"""What the generator asks of the computer it runs on."""
+"""What the generator needs from the computer that it runs on."""
 
 import os
 import resource
@@ -6,7 +6,7 @@ from contextlib import suppress
 
 
 def raise_file_limit() -> int:
-    """Allow as many open files as the system lets us; returns how many."""
+    """Raise the limit of open files as far as the system allows; returns the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     highest = 65_536 if hard == resource.RLIM_INFINITY else hard
     with suppress(ValueError, OSError):
@@ -15,7 +15,7 @@ def raise_file_limit() -> int:
 
 
 def pin(cpus: tuple[int, ...] | None) -> bool | None:
-    """Run on these cores only. False where the system cannot."""
+    """Run only on these cores. Returns False if the system cannot do that, None if no cores are given."""
     if cpus is None:
         return None
     try:
@@ -30,7 +30,7 @@ def n_cores() -> int:
 
 
 def waited_ns() -> int | None:
-    """How long this process was ready to run and had no processor, since it began; None where the system does not say.
+    """How long this process was ready to run but had no processor, since it started; None if the system does not say.
 
     Source: the Linux kernel's Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat, second field.
     """
@@ -42,6 +42,6 @@ def waited_ns() -> int | None:
 
 
 def sharpen_timers() -> None:
-    """Linux may wake a sleeper 50 µs late to save power; ask for the exact time."""
+    """Ask for exact timers: to save power, Linux may otherwise wake a process 50 µs late."""
     with suppress(OSError), open("/proc/self/timerslack_ns", "w") as file:
         file.write("1")

@@ -1,4 +1,4 @@
-"""What a browser does with an answer: read it, keep it, and decide the next day whether to ask again.
+"""What a browser does with a response: read it, cache it, and decide the next day whether to ask again.
 
 Source: RFC 9111 (caching).
 """
@@ -17,7 +17,7 @@ AWAY_S = 86_400  # a returning visitor comes back after a day
 
 
 class Recorder(Parser):
-    """A parser that keeps the bytes of the answer."""
+    """A parser that keeps the bytes of the response."""
 
     __slots__ = ("raw",)
 
@@ -32,7 +32,7 @@ class Recorder(Parser):
 
 @dataclass(frozen=True)
 class Resource:
-    """A whole answer, its body unpacked."""
+    """A complete response, with its body decompressed."""
 
     headers: Message
     body: bytes
@@ -47,12 +47,12 @@ class Resource:
 
 
 def read(raw: bytes) -> Resource:
-    """The answer in these bytes, which a parser has found to be one.
+    """The response in these bytes, which a parser has already checked.
 
     Raises:
-        ValueError: its body is compressed in a way that nobody asked for, or damaged.
+        ValueError: its body is damaged, or compressed in a way that was not requested.
     """
-    while raw[9:10] == b"1":  # "HTTP/1.1 103 Early Hints": the answer comes after it
+    while raw[9:10] == b"1":  # "HTTP/1.1 103 Early Hints": the response comes after it
         raw = raw.partition(b"\r\n\r\n")[2]
     response = HTTPResponse(_Socket(raw))
     try:
@@ -69,7 +69,7 @@ def read(raw: bytes) -> Resource:
 
 
 class _Socket:
-    """As much of a socket as HTTPResponse needs."""
+    """The part of a socket that HTTPResponse needs."""
 
     def __init__(self, data: bytes):
         self.data = data
@@ -80,12 +80,12 @@ class _Socket:
 
 @dataclass(frozen=True)
 class CachedCopy:
-    """A copy that a browser keeps.
+    """A copy in a browser's cache.
 
     Attributes:
-        fresh: after a day it is still used without asking.
-        conditions: headers that ask whether it is still good; {} where the server gave nothing to ask by.
-        references: what it refers to.
+        fresh: whether after a day it is still used without asking.
+        conditions: headers that ask whether it is still valid; {} if the server sent neither ETag nor date.
+        references: the paths that it refers to.
     """
 
     fresh: bool
@@ -94,7 +94,7 @@ class CachedCopy:
 
 
 def copy_of(resource: Resource, references: tuple[str, ...]) -> CachedCopy | None:
-    """The copy of it that a browser keeps, or None where it may not."""
+    """The copy that a browser keeps of a resource, or None if it may not keep one."""
     rules = _rules(resource.headers)
     if "no-store" in rules:
         return None
@@ -106,8 +106,7 @@ def copy_of(resource: Resource, references: tuple[str, ...]) -> CachedCopy | Non
 def lifetime_s(headers: Message) -> float:
     """For how many seconds a copy may be used without asking.
 
-    0 where the server does not say. A browser may then guess, by a tenth of the file's age; no course could
-    count on that.
+    0 if the server does not say. A browser may then use a tenth of the file's age, but one cannot rely on that.
 
     Example:
         >>> headers = Message()
@@ -122,11 +121,11 @@ def lifetime_s(headers: Message) -> float:
         return int(rules["max-age"])
     try:
         return (parsedate_to_datetime(headers["Expires"]) - parsedate_to_datetime(headers["Date"])).total_seconds()
-    except (TypeError, ValueError):  # one of them is not there, or "0"
+    except (TypeError, ValueError):  # one of them is missing, or "0"
         return 0
 
 
 def _rules(headers: Message) -> dict[str, str]:
-    """Cache-Control, by the name of each rule; it may come in several lines."""
+    """The rules of Cache-Control, by name; the header may occur several times."""
     parts = (part.partition("=") for part in ",".join(headers.get_all("Cache-Control", [])).lower().split(","))
     return {name.strip(): value.strip(' "') for name, _, value in parts}

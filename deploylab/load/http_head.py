@@ -1,4 +1,4 @@
-"""What the head of an HTTP/1.1 answer says.
+"""Parses the head of an HTTP/1.1 response.
 
 Source: RFC 9112 (message framing), RFC 9110 (what the headers mean).
 """
@@ -6,7 +6,7 @@ Source: RFC 9112 (message framing), RFC 9110 (what the headers mean).
 import re
 from typing import NamedTuple
 
-CHUNKED = -1      # in place of a length
+CHUNKED = -1      # instead of a length
 UNTIL_CLOSE = -2
 
 NO_CACHE, MISS, HIT = -1, 0, 1
@@ -16,28 +16,28 @@ HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class BadResponse(Exception):
-    """The bytes are not an HTTP answer."""
+    """The bytes are not an HTTP response."""
 
 
 class Head(NamedTuple):
-    """What the head of an answer says about the rest."""
+    """What the head of a response says about the rest."""
 
     status: int
-    keep: bool     # the connection may carry another request
+    keep: bool     # the connection may be used for another request
     length: int    # of the body in bytes, or CHUNKED, or UNTIL_CLOSE
     encoded: bool  # the body is compressed
     cache: int     # what X-Cache says: HIT, MISS, or NO_CACHE
 
 
 def parse_head(head: bytes, no_body: bool = False) -> Head:
-    """What a head says.
+    """The parsed head.
 
     Args:
         head: the bytes before the empty line.
-        no_body: the request was a HEAD.
+        no_body: the request was a HEAD request.
 
     Raises:
-        BadResponse: it is not HTTP/1.x, or contradicts itself.
+        BadResponse: it is not HTTP/1.x, or it is inconsistent.
 
     Example:
         >>> parse_head(b"HTTP/1.1 200 OK\\r\\nContent-Length: 5").length
@@ -71,7 +71,7 @@ def parse_head(head: bytes, no_body: bool = False) -> Head:
 
 
 def _length(coding: bytes, lengths: set[bytes]) -> int:
-    """How the end of the body is told. Source: RFC 9112, 6.3."""
+    """The length of the body, or how its end is recognised. Source: RFC 9112, 6.3."""
     if coding:
         return CHUNKED if coding.rpartition(b",")[2].strip() == b"chunked" else UNTIL_CLOSE
     if not lengths:

@@ -1,4 +1,4 @@
-"""Answers, read in whatever pieces they arrive.
+"""Parses responses in whatever pieces they arrive.
 
 Source: RFC 9112 (message framing).
 """
@@ -7,20 +7,20 @@ import re
 
 from deploylab.load.http_head import CHUNKED, NO_CACHE, UNTIL_CLOSE, BadResponse, Head, parse_head
 
-MAX_HEAD = 65_536  # bytes; a longer head is no answer of ours
-SLACK = 64         # white space that may follow the end marker, in bytes
+MAX_HEAD = 65_536  # bytes; no server of the course sends a longer head
+SLACK = 64         # whitespace that may follow the end marker, in bytes
 HEX = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
-# Where a parser stands.
+# The states of a parser.
 HEAD, BODY, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, REST = range(7)
 
 
 class Parser:
-    """Reads answers one after the other; `feed` says when one is complete.
+    """Reads responses one after the other; `feed` says when one is complete.
 
     Args:
-        marker: what a good body ends with, white space aside. A compressed body is not
-            searched: to unpack it would cost the generator more than the request.
+        marker: the end of a good body, apart from whitespace. A compressed body is not
+            searched: decompressing it would cost the generator more than the request.
         no_body: the requests are HEAD requests.
 
     Example:
@@ -35,29 +35,29 @@ class Parser:
     def __init__(self, marker: bytes = b"", no_body: bool = False, heads: dict[bytes, Head] | None = None):
         self._marker = marker
         self._no_body = no_body
-        # Answers of one second mostly share their head to the byte, so it is parsed once.
-        # Connections may share this memory.
+        # Most responses within a second have exactly the same head, so it is parsed only once.
+        # Connections may share this cache.
         self._heads = {} if heads is None else heads
         self.reset()
 
     def reset(self) -> None:
-        """Ready for the next answer."""
-        self.status = 0       # of the answer; 0 while its head is not complete
-        self.keep = False     # the connection may carry another request
-        self.n_bytes = 0      # received for this answer, head included
+        """Get ready for the next response."""
+        self.status = 0       # of the response; 0 while its head is not complete
+        self.keep = False     # the connection may be used for another request
+        self.n_bytes = 0      # received for this response, head included
         self.marked = True    # the body ends with the marker, or could not be searched
         self.cache = NO_CACHE
         self._state = HEAD
-        self._pending = b""   # the beginning of something that is not complete
-        self._left = 0        # bytes that this body or chunk still lacks
+        self._pending = b""   # the beginning of a head or line that is not complete
+        self._left = 0        # bytes that are still missing from this body or chunk
         self._tail = b""      # the end of the body so far
-        self._search = False  # is the tail kept?
+        self._search = False  # whether the tail is kept
 
     def feed(self, data: bytes) -> bool:
-        """True when these bytes complete the answer.
+        """True if these bytes complete the response.
 
         Raises:
-            BadResponse: this is not HTTP, or there are more bytes than the answer has.
+            BadResponse: this is not HTTP, or there are more bytes than the response should have.
         """
         self.n_bytes += len(data)
         if self._state == HEAD:
@@ -70,7 +70,7 @@ class Parser:
         return self._chunks(self._pending + data if self._pending else data)
 
     def end(self) -> bool:
-        """True when the end of the connection completes the answer."""
+        """True if the end of the connection completes the response."""
         if self._state != REST:
             return False
         return self._complete()
@@ -87,9 +87,9 @@ class Parser:
                 parsed = self._remember(head)
             begin = end + 4
             if parsed.status >= 200:
-                break  # what came before was an interim answer (1xx)
+                break  # anything before it was an interim response (1xx)
         self.status, self.keep, length, encoded, self.cache = parsed
-        if length == len(data) - begin:  # the whole answer came at once: the usual case
+        if length == len(data) - begin:  # the usual case: the whole response arrived at once
             marker = self._marker
             if marker and length and not encoded:
                 self.marked = data.endswith(marker, begin) or data[begin:].rstrip().endswith(marker)
@@ -110,17 +110,17 @@ class Parser:
         return self._body(data[begin:])
 
     def _remember(self, head: bytes) -> Head:
-        """Parse a head that was not seen before."""
+        """Parse a head that is not in the cache."""
         parsed = parse_head(head, self._no_body)
         if parsed.status == 101:
-            raise BadResponse("the server wants to speak another protocol")
+            raise BadResponse("the server switches to another protocol")
         if len(self._heads) >= 64:
             self._heads.clear()
         self._heads[head] = parsed
         return parsed
 
     def _wait_for_head(self, data: bytes) -> bool:
-        """False; but what cannot become a head is refused at once."""
+        """Wait for the rest of the head; raise BadResponse at once if this cannot become one."""
         start = data[:7]
         if not b"HTTP/1.".startswith(start) or b"\n\n" in data or len(data) > MAX_HEAD:
             raise BadResponse(f"not HTTP: {data[:80]!r}")
@@ -135,7 +135,7 @@ class Parser:
         return self._left == 0 and self._complete()
 
     def _chunks(self, data: bytes) -> bool:
-        """Chunks, their extensions and trailers. Source: RFC 9112, 7.1."""
+        """Parse chunks with their extensions and trailers. Source: RFC 9112, 7.1."""
         at = 0
         while at < len(data):
             if self._state == CHUNK_DATA:
@@ -184,5 +184,5 @@ class Parser:
         return True
 
     def _may_be_empty(self) -> bool:
-        """An empty body lacks its marker, but HEAD, 204 and 304 never have a body."""
+        """Whether an empty body is correct: responses to HEAD, and 204 and 304, never have one."""
         return self._no_body or self.status in (204, 304)

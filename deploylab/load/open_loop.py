@@ -1,7 +1,7 @@
 """The open loop: requests are due at a rate, whether or not the server keeps up.
 
-Latency counts from when a request was due, so a server that freezes cannot hide it: the requests
-that should have been sent meanwhile all show their wait.
+Latency counts from when a request was due, so a frozen server cannot hide: all requests that should
+have been sent meanwhile have waited.
 """
 
 import random
@@ -17,10 +17,10 @@ def arrivals(rate_per_s: float, *, seed: int, even: bool = False, duration_s: fl
     """When each request is due, in nanoseconds from the beginning.
 
     Args:
-        rate_per_s: requests a second, on average.
+        rate_per_s: requests per second, on average.
         seed: the same seed gives the same times.
         even: one request every 1/rate seconds, instead of Poisson arrivals.
-        duration_s, n_requests: the schedule ends with what comes first.
+        duration_s, n_requests: the schedule ends at whichever comes first.
 
     Example:
         >>> list(arrivals(1000, seed=1, even=True, n_requests=3))
@@ -39,11 +39,11 @@ def arrivals(rate_per_s: float, *, seed: int, even: bool = False, duration_s: fl
 
 
 class OpenLoop:
-    """Sends each request when it is due, on a free connection, or a new one up to a limit.
+    """Sends each request when it is due, on a free connection, or on a new one up to a limit.
 
     Args:
         wire: what the connections share.
-        max_connections: with all of them busy, requests wait, and their latency grows.
+        max_connections: if all of them are busy, requests wait, and their latency grows.
         due: the schedule, in nanoseconds from the beginning.
     """
 
@@ -51,21 +51,21 @@ class OpenLoop:
         self.wire = wire
         self.max_connections = max_connections
         self.due = due
-        self.n_taken = 0           # requests of the schedule that have left
+        self.n_taken = 0           # requests of the schedule that have been sent
         self.n_busy = 0
         self.until_ns = 0          # no request begins from here on; 0: no limit
         self.woken_ns = 0          # when the wait for sockets last ended
         self._zero_ns = 0
         self._idle = []
-        self._free_ns = 0          # when a connection last became free while all had been busy
+        self._free_ns = 0          # when a connection last became free after all had been busy
         self._stopped = False
 
     def begin(self, now: int, until_ns: int = 0) -> None:
-        """The schedule starts now."""
+        """Start the schedule now."""
         self._zero_ns, self.until_ns = now, until_ns
 
     def done(self, connection: ConnectionLike, now: int, outcome: int) -> None:
-        """An attempt ended: its connection is free for another."""
+        """An attempt ended: its connection is free for the next one."""
         if self.n_busy == self.max_connections:
             self._free_ns = self.woken_ns
         self.n_busy -= 1
@@ -73,24 +73,24 @@ class OpenLoop:
             self._idle.append(connection)
 
     def turn(self, now: int) -> int | None:
-        """Send what is due now; return when to be called again."""
+        """Send what is due now; return when to call this again."""
         over = self.until_ns and now >= self.until_ns
         while not self._stopped and self.n_taken < len(self.due) and not self.wire.void:
             due_ns = self._zero_ns + self.due[self.n_taken]
             if due_ns > now:
                 return due_ns
             if self.n_busy >= self.max_connections:
-                break  # an answer will come, or a time-out
+                break  # a response will come, or a time-out
             self.n_taken += 1
             self.n_busy += 1
-            # To wait for a connection is the server's doing; only what comes on top is our lag.
+            # Waiting for a connection is due to the server; only what comes on top is our lag.
             self._connection().request(due_ns, max(due_ns, self._free_ns))
-        if over:  # what could leave has left, even if we woke late; the rest is unsent
+        if over:  # everything that could be sent has been sent, even if we woke up late; the rest is unsent
             self._stopped = True
         return self.until_ns if self.until_ns > now else None
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Begin no more attempts."""
         self._stopped = True
 
     @property

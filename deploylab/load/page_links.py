@@ -1,8 +1,8 @@
-"""What a page refers to: the files that a browser fetches to show it.
+"""The files that a browser fetches to show a page.
 
-It knows style sheets, icons, scripts and pictures of a page, and what a style sheet imports or names with
-`url(…)`. It runs no script, and fetches every picture and every font, where a browser may leave out
-what nobody sees.
+These are style sheets, icons, scripts and pictures of a page, and what a style sheet imports or names with
+`url(…)`. No script is run, and every picture and font is fetched, while a browser may leave out
+what is not visible.
 """
 
 import re
@@ -18,9 +18,9 @@ CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 CSS_URL = re.compile(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^)"'\s]*))\s*\)|@import\s+(?:"([^"]*)"|'([^']*)')""")
 
 
-@lru_cache(maxsize=64)  # most visits get the same bytes, and parsing them costs more than fetching them
+@lru_cache(maxsize=64)  # most visits get the same bytes, and parsing costs more than fetching
 def of_page(text: str, url: str) -> tuple[str, ...]:
-    """The paths that a page refers to, each once, in the page's order.
+    """The paths that a page refers to, each once, in the order of the page.
 
     Args:
         text: the HTML.
@@ -83,13 +83,13 @@ def _paths(references: list[str], url: str) -> tuple[str, ...]:
 
 
 def _path(reference: str, url: str) -> str:
-    """The path on the server of `url`, or "" where there is nothing to fetch."""
+    """The path on the server of `url`, or "" if there is nothing to fetch."""
     if not reference or reference.startswith(("#", "data:", "about:")):
         return ""
     there = urldefrag(urljoin(url, reference)).url
     if not _same_server(there, url):
-        raise LoadError(f"{url} refers to {there}, which is another server. A visit asks only the server under load, "
-                        "and a page of this lab needs nobody else.", "serve that file from the site itself")
+        raise LoadError(f"{url} refers to {there}, which is another server. A visit loads only the server under test, "
+                        "and a page of this course needs no other.", "serve that file from the site itself")
     return split(there.replace(" ", "%20"))[2]
 
 

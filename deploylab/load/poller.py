@@ -1,27 +1,27 @@
-"""Waiting for many sockets at once.
+"""Waits for many sockets at once.
 
-On Linux this is `epoll` itself: the standard library's `selectors` puts objects of its own around
-every event, which costs more than the rest of a request. Elsewhere it is `selectors`.
+On Linux this uses `epoll` directly: the standard library's `selectors` creates objects for
+every event, which costs more than the rest of a request. Elsewhere it uses `selectors`.
 """
 
 import select
 import selectors
 from typing import Protocol
 
-# What a socket is watched for, and what is seen. The values are those of epoll.
+# What a socket is watched for, and what is reported. The values are those of epoll.
 READ = 0x001
 WRITE = 0x004
-FAILED = 0x008 | 0x010  # EPOLLERR, EPOLLHUP: seen though nobody asked
-HANGUP = 0x2000         # EPOLLRDHUP: the server has closed its side. Only Linux says so
+FAILED = 0x008 | 0x010  # EPOLLERR, EPOLLHUP: always reported
+HANGUP = 0x2000         # EPOLLRDHUP: the server has closed its side. Only Linux reports it
 
 
 class Handler(Protocol):
     def ready(self, events: int) -> None:
-        """Its socket can do something."""
+        """Events of its socket."""
 
 
 class EpollPoller:
-    """Sockets and what handles them, on Linux.
+    """Sockets and their handlers, on Linux.
 
     Example:
         >>> import socket
@@ -37,7 +37,7 @@ class EpollPoller:
         self._epoll = select.epoll()
 
     def watch(self, fd: int, events: int, handler: Handler) -> None:
-        """From now on watch this socket for these events."""
+        """Watch this socket for these events."""
         if fd in self.handlers:
             self._epoll.modify(fd, events | HANGUP)
         else:
@@ -45,20 +45,20 @@ class EpollPoller:
         self.handlers[fd] = handler
 
     def forget(self, fd: int) -> None:
-        """This socket is about to be closed, which takes it out of the epoll without another call."""
+        """Forget a socket that is about to be closed; closing it removes it from the epoll."""
         self.handlers.pop(fd, None)
 
     def unwatch(self, fd: int) -> None:
-        """Watch this one no more; it stays open."""
+        """Stop watching this socket; it stays open."""
         self.handlers.pop(fd)
         self._epoll.unregister(fd)
 
     def wait(self, timeout_s: float, precise: bool = False) -> list[tuple[int, int]]:
-        """What can be done on which socket, after at most `timeout_s`.
+        """Wait for at most `timeout_s`; returns (socket, events) pairs.
 
         Args:
-            precise: wake on time to some microseconds, for one more system call. epoll counts in
-                milliseconds; but select() counts in microseconds, and can wait for an epoll.
+            precise: be exact to a few microseconds, at the cost of another system call. epoll counts in
+                milliseconds, but select() counts in microseconds and can wait for an epoll.
         """
         if precise and timeout_s > 0:
             select.select((self._epoll.fileno(),), (), (), timeout_s)
@@ -70,7 +70,7 @@ class EpollPoller:
 
 
 class SelectorPoller:
-    """The same, where there is no epoll."""
+    """The same for systems without epoll."""
 
     def __init__(self):
         self.handlers: dict[int, Handler] = {}

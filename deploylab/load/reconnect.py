@@ -1,26 +1,25 @@
-"""A socket whose connection has ended, for a connection of its own again.
+"""Uses the socket of a connection that has ended for a new connection.
 
-To make a socket for each connection, and throw it away, is a part of what a short request costs. Linux can take the
-old one back to where it began: the next connection has a port and a handshake of its own, and the server sees a new
-visitor.
+Creating and closing a socket for each connection is part of the cost of a short request. Linux can reset an old
+socket instead: the next connection has a new port and a new handshake, and the server sees a new visitor.
 """
 
 import ctypes
 import socket
 import sys
 
-# The standard library's connect() takes no other family than the socket's own, and this call needs none at all.
+# The standard library's connect() accepts only the socket's own family; this call needs AF_UNSPEC.
 _connect = ctypes.PyDLL(None).connect if sys.platform == "linux" else None
 _NOWHERE = ctypes.create_string_buffer(bytes(16))  # a sockaddr of the family AF_UNSPEC, which is 0
 
 
 def renew(sock: socket.socket) -> bool:
-    """Close our side of a connection that the server has closed, and make the socket fit to connect again.
+    """Close our side of a connection that the server has closed, so that the socket can connect again.
 
-    Our side is closed first, as `close` closes it: with a FIN. Without it the system would send an RST.
+    Our side is closed with a FIN, as `close` does. Otherwise the system would send an RST.
 
     Returns:
-        False where the system cannot; then the socket is to be closed.
+        False if the system cannot do this; then the caller must close the socket.
 
     Source: connect(2), of the Linux man-pages: "dissolve the association".
     """
@@ -28,6 +27,6 @@ def renew(sock: socket.socket) -> bool:
         return False
     try:
         sock.shutdown(socket.SHUT_WR)
-    except OSError:  # the server has reset it meanwhile
+    except OSError:  # the server has reset it in the meantime
         return False
     return _connect(sock.fileno(), _NOWHERE, len(_NOWHERE)) == 0

@@ -1,4 +1,4 @@
-"""The requests as they go on the wire, made once before the load begins."""
+"""The bytes of the requests, made once before the load begins."""
 
 import random
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from itertools import cycle, repeat
 from deploylab.load.allowed import Endpoint, split
 from deploylab.load.spec import LoadSpec
 
-DRAWS = 65_536  # paths drawn ahead; then the same order again
+DRAWS = 65_536  # paths drawn in advance; after that, the same order again
 
 
 def requests(spec: LoadSpec, endpoint: Endpoint, seed: int) -> Callable[[], bytes]:
     """A function that returns the bytes of the next request.
 
-    With several paths the k-th is asked for in proportion to 1/k**zipf.
+    With several paths, the k-th is requested with a frequency in proportion to 1/k**zipf.
 
     Source: requests for pages follow a Zipf-like law, Breslau et al., "Web caching and Zipf-like
     distributions", INFOCOM 1999.
@@ -29,7 +29,7 @@ def request_bytes(spec: LoadSpec, endpoint: Endpoint, path: str, more: dict[str,
     """One request for one path.
 
     Args:
-        more: headers of this request, beside the spec's.
+        more: headers of this request, in addition to the spec's.
     """
     body = (spec.body or "").encode()
     headers = {"Host": endpoint.host, "User-Agent": "deploylab", "Accept": "*/*"}

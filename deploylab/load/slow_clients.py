@@ -1,7 +1,7 @@
-"""Slow clients: connections that send half a request and then hold still.
+"""Slow clients: connections that send half a request and then wait.
 
-A server that gives each connection a process or a thread has none left for the others. They are
-no part of the load: they count nowhere, and the run says how many were held.
+A server that uses a process or a thread for each connection then has none left for others. Slow clients are
+not part of the load: they are not counted, and the run says how many were held open.
 """
 
 import errno
@@ -12,11 +12,11 @@ from deploylab.load.poller import READ, WRITE, Poller
 
 
 class SlowClients:
-    """`n` half-sent requests, held open; one that the server closes is opened again.
+    """Holds `n` half-sent requests open; if the server closes one, it is opened again.
 
     Args:
         poller: the engine's.
-        endpoint: the same as the load's.
+        endpoint: the same server as the load's.
         n: how many.
     """
 
@@ -25,22 +25,22 @@ class SlowClients:
         self.endpoint = endpoint
         self.clients = [_SlowClient(self) for _ in range(n)]
         self.half = f"GET {endpoint.path} HTTP/1.1\r\nHost: {endpoint.host}\r\nX-Slow: ".encode()
-        self.fewest = n  # held at once, since `watch` began
+        self.fewest = n  # that were held at once, since `watch`
 
     @property
     def held(self) -> int:
-        """How many half-sent requests the server has now."""
+        """How many half-sent requests are open now."""
         return sum(client.holds for client in self.clients)
 
     def tick(self) -> None:
-        """Open what is not open; note how many are held."""
+        """Open those that are closed; note how many are held."""
         for client in self.clients:
             if client.sock is None:
                 client.open()
         self.fewest = min(self.fewest, self.held)
 
     def watch(self) -> None:
-        """From now on `fewest` counts."""
+        """Start counting `fewest`."""
         self.fewest = self.held
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class SlowClients:
 
 
 class _SlowClient:
-    """One of them."""
+    """One slow client."""
 
     def __init__(self, group: SlowClients):
         self.group = group

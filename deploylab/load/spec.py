@@ -1,4 +1,4 @@
-"""What one load test is asked to do."""
+"""The settings of one load test."""
 
 import json
 import re
@@ -7,20 +7,20 @@ from typing import Any
 
 from deploylab.core.errors import LoadError
 
-CLOSED = "closed"  # c clients, each waits for its answer before it asks again
+CLOSED = "closed"  # c clients, each waits for its response before its next request
 OPEN = "open"      # requests are due at a rate, whether or not the server keeps up
 
-FIRST = "first"          # a visitor who was never here
-RETURNING = "returning"  # one who comes back with a browser's cache
+FIRST = "first"          # a visitor who comes for the first time
+RETURNING = "returning"  # a visitor who returns with a browser's cache
 
-OPEN_CONNECTIONS = 1000  # at most, where the spec does not say
+OPEN_CONNECTIONS = 1000  # at most, if the spec does not say
 OURS = {"connection", "content-length", "transfer-encoding", "expect", "upgrade"}  # the engine's own headers
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # Source: RFC 9110, 5.6.2
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadSpec:
-    """One load test. A wrong value raises LoadError with the field's name.
+    """One load test. A wrong value raises LoadError, which names the field.
 
     Example:
         >>> LoadSpec(url="http://127.0.0.1:8000/", duration_s=3).concurrency
@@ -29,28 +29,28 @@ class LoadSpec:
 
     url: str
     mode: str = CLOSED
-    concurrency: int | None = None    # clients (closed, default 1), connections at most (open)
-    n_requests: int | None = None     # stop after so many (ab -n)
-    duration_s: float | None = None   # stop after so long (ab -t); with both, what comes first
-    warmup_s: float = 0.0             # the same load before the window opens; not counted
-    rate_per_s: float | None = None   # open: requests due a second, on average
-    even: bool = False                # open: a metronome instead of random (Poisson) arrivals
-    seed: int | None = None           # of arrival times and paths; drawn and recorded where None
-    paths: tuple[str, ...] = ()       # many pages of the url's server instead of its one path
-    zipf: float = 1.0                 # how unequal they are asked for: the k-th as often as 1/k**zipf
+    concurrency: int | None = None    # clients (closed, default 1), most connections (open)
+    n_requests: int | None = None     # stop after this many (ab -n)
+    duration_s: float | None = None   # stop after this time (ab -t); with both, whichever comes first
+    warmup_s: float = 0.0             # the same load before the window, not counted
+    rate_per_s: float | None = None   # open: requests due per second, on average
+    even: bool = False                # open: equal distances instead of random (Poisson) arrivals
+    seed: int | None = None           # of arrival times and paths; if None, a random one is recorded
+    paths: tuple[str, ...] = ()       # several paths on the url's server instead of its own path
+    zipf: float = 1.0                 # the k-th path is requested in proportion to 1/k**zipf
     keepalive: bool = True
     method: str = "GET"
     body: str | None = None           # sent as UTF-8
     headers: dict[str, str] = field(default_factory=dict)
-    timeout_s: float = 30.0           # one per attempt, from connect to the last byte
-    marker: str | None = None         # what a good body ends with, white space aside
-    expect_status: int | None = None  # the one good status, say 304; None: any 2xx
-    visitor: str | None = None        # FIRST or RETURNING: each attempt is a visit, with all the page refers to
-    slow_clients: int = 0             # half-sent requests held open beside the load
-    attempts_path: str | None = None  # where every attempt is written
+    timeout_s: float = 30.0           # for each attempt, from connect to the last byte
+    marker: str | None = None         # the end of a good body, apart from whitespace
+    expect_status: int | None = None  # the only good status, for example 304; None: any 2xx
+    visitor: str | None = None        # FIRST or RETURNING: each attempt is a visit, a page with its files
+    slow_clients: int = 0             # half-sent requests held open during the load
+    attempts_path: str | None = None  # the file for all attempts
     cpus: tuple[int, ...] | None = None  # cores to run on
     ceiling_rps: float | None = None  # what this generator reaches against a static stub
-    allowed_addresses: tuple[str, ...] = ()  # IP addresses of the lab's own machines
+    allowed_addresses: tuple[str, ...] = ()  # IP addresses of the kit's own machines
     own_up: bool = False              # a person said: this server is mine
 
     def __post_init__(self):
@@ -67,10 +67,10 @@ class LoadSpec:
 
     @classmethod
     def from_json(cls, line: str) -> "LoadSpec":
-        """The spec on the engine's first line.
+        """The spec from the engine's first line.
 
         Raises:
-            LoadError: not JSON, a field nobody knows, or a wrong value.
+            LoadError: it is not JSON, or has an unknown field or a wrong value.
         """
         try:
             data = json.loads(line)
@@ -80,7 +80,7 @@ class LoadSpec:
             raise LoadError("The load spec has no url.", 'write {"url": "http://127.0.0.1:8000/", …}')
         unknown = sorted(data.keys() - {f.name for f in fields(cls)})
         if unknown:
-            raise LoadError(f"The load spec has fields nobody knows: {', '.join(unknown)}.")
+            raise LoadError(f"The load spec has unknown fields: {', '.join(unknown)}.")
         return cls(**data)
 
 
@@ -117,7 +117,7 @@ def _check(spec: LoadSpec) -> None:
 
 
 def _check_request(spec: LoadSpec) -> None:
-    """The parts that go on the wire: nothing in them may start a second header or request."""
+    """Check the parts that are sent: nothing in them may start another header or request."""
     _need(isinstance(spec.method, str) and TOKEN.fullmatch(spec.method) is not None, "method",
           "an HTTP method", spec.method)
     _need(spec.method.upper() != "CONNECT", "method", "a method other than CONNECT", spec.method)
@@ -127,12 +127,12 @@ def _check_request(spec: LoadSpec) -> None:
         _need(isinstance(value, str) and not re.search(r"[\r\n\0]", value), "headers",
               f"one line of text for {name}", value)
         if name.lower() in OURS:
-            raise LoadError(f"The header {name} is the engine's own.",
+            raise LoadError(f"The engine itself sets the header {name}.",
                             "leave it out; use keepalive, method and body instead")
 
 
 def _check_together(spec: LoadSpec) -> None:
-    """The parts that only make sense together."""
+    """Check the parts that only make sense together."""
     if spec.n_requests is None and spec.duration_s is None:
         raise LoadError("The load test has no end.", "give n_requests (-n) or duration_s (-t)")
     if spec.mode == OPEN and spec.rate_per_s is None:
@@ -141,7 +141,7 @@ def _check_together(spec: LoadSpec) -> None:
         raise LoadError("A closed loop has no rate: its clients wait for their answers.",
                         "leave out --rate and --even, or ask for mode 'open'")
     if spec.visitor and (spec.mode == OPEN or spec.paths or spec.expect_status or spec.body or spec.method != "GET"):
-        raise LoadError("A visitor asks for one page after another and waits for each: there is no rate, and no "
+        raise LoadError("A visitor loads one page after another and waits for each, so there is no rate, and no "
                         "method, body, status or list of paths to choose.", "leave those out, or the visitor")
 
 

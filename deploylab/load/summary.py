@@ -1,4 +1,4 @@
-"""From attempts to a LoadResult. Nothing here looks at a clock or a socket."""
+"""Computes a LoadResult from the attempts. Nothing here uses a clock or a socket."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,44 +12,44 @@ from deploylab.load.http_head import HIT, MISS
 from deploylab.load.spec import OPEN, LoadSpec
 from deploylab.results.record import LoadResult
 
-ENGINE = "deploylab 1"  # the number is raised when the same load would give other figures
+ENGINE = "deploylab 1"  # increase the number when the same load would give other figures
 
-# In thousandths, so that ranks are whole-number arithmetic.
+# In thousandths, so that ranks are computed with integers.
 PERCENTILES = {"p50": 500, "p90": 900, "p95": 950, "p99": 990, "p999": 999}
-BEYOND = 10  # samples a percentile needs above it
+BEYOND = 10  # samples that a percentile needs above it
 
 
 @dataclass(frozen=True, kw_only=True)
 class RawResult:
-    """What the engine saw, before anything is computed. Times are of its clock."""
+    """What the engine recorded, before anything is computed. Times are of its clock."""
 
     attempts: Attempts
-    zero_ns: int             # the load began
+    zero_ns: int             # when the load began
     zero_utc: datetime
     opened_ns: int           # the window
-    closed_ns: int | None    # None: it ends with the last answer (a number of requests was asked for)
+    closed_ns: int | None    # None: it ends with the last response (for a number of requests)
     client_cpu_s: float
-    client_wait_s: float | None = None  # ready, and without a processor; None: the system does not say
+    client_wait_s: float | None = None  # ready, but without a processor; None: the system does not say
     seed: int | None
     n_due: int | None = None
     concurrency: int
-    pinned: bool | None = None  # None: nobody asked for it
+    pinned: bool | None = None  # None: not requested
     shared_core: bool = False
     stopped: bool = False
-    n_unfinished: int = 0    # attempts given up when a person stopped the load; counted nowhere
+    n_unfinished: int = 0    # attempts given up when the load was stopped; not counted
     n_slow_held: int = 0
-    visits: dict[str, list[int]] = field(default_factory=dict)  # what each visit counted, beside its attempt
+    visits: dict[str, list[int]] = field(default_factory=dict)  # the counts of each visit, in addition to its attempt
 
 
 def summarise(spec: LoadSpec, raw: RawResult) -> LoadResult:
     """The result of a load test.
 
     An attempt belongs to the window if it was due in it; in a closed loop it is due when its client is free.
-    Counts and percentiles are over those that belong, however late they ended; `rps` counts the
+    Counts and percentiles are of the attempts that belong to the window, however late they ended; `rps` counts the
     good answers that ended in the window, whenever they began.
 
     Raises:
-        LoadError: the counts do not add up; a bug in the engine.
+        LoadError: the counts do not add up, which is a bug in the engine.
     """
     rows = _belonging(raw)
     counts = {name: 0 for name in OUTCOMES}
@@ -99,7 +99,7 @@ def summarise(spec: LoadSpec, raw: RawResult) -> LoadResult:
 
 
 def notes(spec: LoadSpec, raw: RawResult, rows: dict) -> dict[str, float]:
-    """What else was seen, by the names of `record.NOTES`; what could not be seen is not there."""
+    """Other figures, by the names of `record.NOTES`; figures that are not known are left out."""
     good = [cache for cache, code in zip(rows["cache"], rows["outcome"], strict=True) if not code]
     n_hits, n_misses = good.count(HIT), good.count(MISS)
     caches = {"n_cache_hits": n_hits, "n_cache_misses": n_misses} if n_hits or n_misses else {}
@@ -108,14 +108,14 @@ def notes(spec: LoadSpec, raw: RawResult, rows: dict) -> dict[str, float]:
 
 
 def _per_visit(raw: RawResult, rows: dict) -> dict[str, float]:
-    """Means over the good visits."""
+    """Means of the good visits."""
     good = [i for i, code in enumerate(rows["outcome"]) if not code]
     columns = {**{name: rows[name] for name in raw.visits}, "bytes": rows["bytes"]} if raw.visits and good else {}
     return {f"{name}_per_visit": round(mean(column[i] for i in good), 3) for name, column in columns.items()}
 
 
 def percentile(ordered: list[int], thousandths: int) -> int:
-    """The nearest-rank percentile: the smallest value with at least that share at or below it.
+    """The nearest-rank percentile: the smallest value with at least that share of the values at or below it.
 
     Args:
         ordered: values in ascending order, at least one.
@@ -131,12 +131,12 @@ def percentile(ordered: list[int], thousandths: int) -> int:
 
 
 def latencies(values: list[int], n_failed: int = 0) -> dict[str, int | None]:
-    """Least, percentiles and greatest of the good answers; None where the sample cannot carry one.
+    """Minimum, percentiles and maximum of the good answers; None where there are too few values.
 
     Args:
         values: latencies of the good answers in nanoseconds, in any order.
-        n_failed: attempts without a good answer. If more than 1 - p of all failed, the p-th
-            percentile of "all attempts" does not exist, and none is shown.
+        n_failed: attempts without a good answer. If more than 1 - p of all attempts failed, the p-th
+            percentile of all attempts does not exist, so none is given.
 
     Example:
         >>> latencies([5, 7])["max"], latencies([5, 7])["p50"]
@@ -156,7 +156,7 @@ def latencies(values: list[int], n_failed: int = 0) -> dict[str, int | None]:
 
 
 def spread(values: list[int]) -> dict[str, int | None]:
-    """Median, 90th and 99th percentile and greatest, by the same rule."""
+    """Median, 90th and 99th percentile and maximum, by the same rule."""
     every = latencies(values)
     return {name: every[name] for name in ("p50", "p90", "p99", "max")}
 
@@ -166,7 +166,7 @@ def _from(spec: LoadSpec) -> str:
 
 
 def _belonging(raw: RawResult) -> dict:
-    """The columns we need, of the attempts that belong to the window."""
+    """The columns that we need, of the attempts that belong to the window."""
     names = ("ready_ns", "end_ns", "outcome", "bytes", "cache", "start_ns", "due_ns")
     end_ns = raw.closed_ns or float("inf")
     inside = [raw.opened_ns <= due < end_ns for due in raw.attempts.column("due_ns")]
@@ -176,7 +176,7 @@ def _belonging(raw: RawResult) -> dict:
 
 
 def _n_ended(raw: RawResult, closed_ns: int) -> int:
-    """Good answers that ended in the window."""
+    """How many good answers ended in the window."""
     ends, outcomes = raw.attempts.column("end_ns"), raw.attempts.column("outcome")
     return sum(not code and raw.opened_ns <= end <= closed_ns
                for end, code in zip(ends, outcomes, strict=True))

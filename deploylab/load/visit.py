@@ -1,9 +1,9 @@
-"""Visits: a page and everything it refers to, as a browser asks for them.
+"""Visits: a page and all its files, requested as a browser does it.
 
-The page comes first, whole; then its files, in its order, over at most six connections. Every visit begins
-without a connection. A first visitor has nothing; a returning one has the copies of one visit a day ago:
-what may live longer than that is not asked for, the rest is asked for by its ETag or date. The page
-itself is always asked for. A visit is as good as the worst of its requests.
+The page comes first; when it is complete, its files follow, in the order of the page, over at most six connections.
+Every visit begins without a connection. A first visitor has nothing; a returning visitor has the copies of a visit one
+day ago: files that may be kept longer are not requested, the others are requested with their ETag or date. The page
+itself is always requested. A visit fails if one of its requests fails.
 """
 
 import socket
@@ -20,37 +20,37 @@ from deploylab.load.http_head import NO_CACHE
 from deploylab.load.request import request_bytes
 from deploylab.load.spec import LoadSpec
 
-CONNECTIONS = 6  # that today's browsers open to one server over HTTP/1.1
+CONNECTIONS = 6  # that browsers open to one server over HTTP/1.1
 COUNTS = ("requests", "not_modified", "from_cache")
 NO_FAREWELL = struct.pack("ii", 1, 0)
 
 
 class VisitLoop(ClosedLoop):
-    """c visitors. Each makes one visit after the other.
+    """c visitors. Each visitor makes one visit after the other.
 
     Args:
         wire: what the connections share.
-        spec: with a visitor.
-        visits: where each visit becomes a row.
-        concurrency: visitors.
-        copies: what a returning visitor has, by path; {} for a first one.
-        fill: keep the answers in `copies`.
+        spec: one with a visitor.
+        visits: each visit is added to them.
+        concurrency: how many visitors.
+        copies: the cache of a returning visitor, by path; {} for a first visitor.
+        fill: put the responses into `copies`.
     """
 
     def __init__(self, wire: Wire, spec: LoadSpec, visits: Attempts, concurrency: int, copies: dict[str, CachedCopy], *,
                  fill: bool = False):
         super().__init__(wire, concurrency)
         self.spec, self.visits, self.copies, self.fill = spec, visits, copies, fill
-        self.counts: dict[str, list[int]] = {name: [] for name in COUNTS}  # of each visit, beside its row
+        self.counts: dict[str, list[int]] = {name: [] for name in COUNTS}  # of each visit, in addition to its row
         self.on_their_way: set[Visit] = set()
         self.outgoing: deque[bytes] = deque()
         wire.next_request = self.outgoing.popleft
 
     def done(self, connection: "Fetch", now: int, outcome: int) -> None:
-        """A request ended; with the last one its visit."""
+        """A request ended; with the last request, its visit ends."""
         visit = connection.visit
         visit.answered(connection, outcome)
-        if visit.over and visit in self.on_their_way:  # not yet noticed, by a request that failed at once
+        if visit.over and visit in self.on_their_way:  # not handled yet, by a request that failed at once
             self.on_their_way.discard(visit)
             visit.leave()
             self._write_down(visit, now)
@@ -69,7 +69,7 @@ class VisitLoop(ClosedLoop):
 
 
 class Visit:
-    """One visit. `begin` starts it; it is `over` when nothing is left to ask for."""
+    """One visit. `begin` starts it; it is `over` when nothing is left to request."""
 
     def __init__(self, loop: VisitLoop, due_ns: int, ready_ns: int):
         self.loop, self.wire = loop, loop.wire
@@ -108,12 +108,12 @@ class Visit:
         self._go_on()
 
     def leave(self) -> None:
-        """Close the connections that are left."""
+        """Close the connections that are still open."""
         for fetch in self._idle:
             fetch.leave()
 
     def _judge(self, fetch: "Fetch", outcome: int) -> tuple[int, tuple[str, ...]]:
-        """How a request ended for a browser, and what its answer refers to."""
+        """The outcome of a request for a browser, and the paths that its response refers to."""
         copy = self.loop.copies.get(fetch.path)
         if fetch.parser.status == 304 and copy and copy.conditions:
             self.counts["not_modified"] += 1
@@ -126,10 +126,10 @@ class Visit:
             return CODE["bad_body"], ()
 
     def _read(self, fetch: "Fetch") -> tuple[str, ...]:
-        """What an answer refers to. Raises ValueError where it is not what it should be."""
+        """The paths that a response refers to. Raises ValueError if the response is wrong."""
         raw, is_page = bytes(fetch.parser.raw), fetch.path == self._page
         if not (is_page or self.loop.fill or b"text/css" in raw[:2048].lower()):
-            return ()  # a picture or a script; there is no need to unpack it
+            return ()  # a picture or a script; there is no need to decompress it
         resource = read(raw)
         references = self._references(resource, f"http://{self.wire.endpoint.host}{fetch.path}", is_page)
         if self.loop.fill and (copy := copy_of(resource, references)):
@@ -144,7 +144,7 @@ class Visit:
         return page_links.of_style_sheet(resource.text, url) if resource.is_style_sheet else ()
 
     def _want(self, paths: tuple[str, ...]) -> None:
-        """Put what is not there yet on the list."""
+        """Put paths that are new on the list."""
         for path in paths:
             if path in self._known:
                 continue
@@ -157,7 +157,7 @@ class Visit:
                 self._waiting.append(path)
 
     def _go_on(self) -> None:
-        """Ask for what is on the list, as far as there are connections."""
+        """Request what is on the list, as far as there are connections."""
         while self._waiting and self._n_open < CONNECTIONS and not self.wire.void:
             self._n_open += 1
             self.counts["requests"] += 1
@@ -193,8 +193,8 @@ class Fetch(Connection):
     def leave(self) -> None:
         """Close at once, by a reset.
 
-        A browser would leave the connection to the server's time-out. The host keeps the port of a connection
-        that it closed first for a minute, and hundreds of visits a second would use them all up.
+        A browser would keep the connection until the server's time-out. The side that closes first keeps the port
+        for a minute, and hundreds of visits per second would use up all ports.
         """
         if self.sock is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_FAREWELL)

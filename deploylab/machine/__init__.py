@@ -1,4 +1,4 @@
-"""The machine of this clone: `current()` for the one that is there, `up()` to have one."""
+"""The machine of this clone: `current()` returns the one that runs."""
 
 from deploylab.core.errors import MachineError
 from deploylab.machine import choose
@@ -9,25 +9,25 @@ from deploylab.machine.vagrant import VagrantMachine
 __all__ = ["Completed", "LocalMachine", "Machine", "OwnMachine", "VagrantMachine", "current",
            "with_address", "lost", "open_machine", "standing"]
 
-OwnMachine = VagrantMachine | LocalMachine  # one with a life cycle
+OwnMachine = VagrantMachine | LocalMachine  # a machine that can be started and destroyed
 
 
 def open_machine(choice: choose.Choice) -> OwnMachine:
-    """A handle on the machine of that kind, whether or not it runs."""
+    """A handle for the machine of that kind, whether or not it is running."""
     return LocalMachine() if choice.kind == "local" else VagrantMachine(choice.provider)
 
 
 def lost() -> VagrantMachine | None:
-    """This clone's machine where `.lab/` was deleted and so knows of none: LXC's guests bear the clone's name."""
+    """This clone's machine if `.lab/` was deleted and no longer lists it: LXC guests are named after the clone."""
     machine = VagrantMachine("lxc")
     return machine if machine.is_lost() else None
 
 
 def current() -> OwnMachine:
-    """A handle on the machine that this clone uses, which runs.
+    """A handle for this clone's machine, which is running.
 
     Raises:
-        MachineError: there is none yet, or it does not answer.
+        MachineError: there is no machine yet, or it does not answer.
 
     Example:
         machine = current()
@@ -41,7 +41,7 @@ def current() -> OwnMachine:
 
 
 def standing() -> OwnMachine | None:
-    """A handle on the machine that this clone uses if it runs, else None."""
+    """A handle for this clone's machine if it is running, else None."""
     saved = choose.saved()
     machine = open_machine(saved) if saved else None
     return machine if machine and machine.answers() else None

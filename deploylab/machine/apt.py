@@ -12,13 +12,13 @@ from deploylab.core.errors import HostError
 from deploylab.core.progress import Progress
 
 QUIET = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
-# Another apt may be at work (unattended upgrades); wait for it, as a person would.
+# Another apt may be running (unattended upgrades); wait for it, as a person would.
 WAIT_S = 300
 WAIT = ["-o", f"DPkg::Lock::Timeout={WAIT_S}"]
 
 
 def missing(packages: Sequence[str]) -> list[str]:
-    """Those packages that are not installed, in the same order."""
+    """The packages among these that are not installed, in the same order."""
     return [name for name in packages if not _installed(name)]
 
 
@@ -35,10 +35,10 @@ def available(packages: Sequence[str]) -> bool:
 
 
 def install(packages: Sequence[str], progress: Progress) -> None:
-    """Install packages, from the bundle where one is in use; mends a dpkg that was interrupted before.
+    """Install packages, from the bundle if one is in use; first finishes a dpkg run that was interrupted.
 
     Raises:
-        HostError: apt failed; the message holds its last lines.
+        HostError: apt failed; the message contains its last lines.
     """
     settle(progress)
     apt = ["apt-get", *bundle.apt_options(), *WAIT]
@@ -50,12 +50,12 @@ def install(packages: Sequence[str], progress: Progress) -> None:
 
 
 def settle(progress: Progress) -> None:
-    """Set up what an interrupted dpkg left behind, once nobody else is at work with it.
+    """Finish what an interrupted dpkg left, once no other process holds its lock.
 
-    dpkg has no option to wait for its lock, as apt-get has.
+    Unlike apt-get, dpkg has no option to wait for its lock.
 
     Raises:
-        HostError: dpkg failed, or somebody held its lock all the time.
+        HostError: dpkg failed, or its lock was never free.
     """
     end_s = time.monotonic() + WAIT_S
     while True:
@@ -64,7 +64,7 @@ def settle(progress: Progress) -> None:
         except HostError as error:
             if "lock" not in str(error) or time.monotonic() > end_s:
                 raise
-        progress.update("another apt or dpkg is at work; waiting until it is done")
+        progress.update("another apt or dpkg is running; waiting until it is done")
         time.sleep(1)
 
 

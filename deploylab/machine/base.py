@@ -1,4 +1,4 @@
-"""What every machine can do, whatever kind it is."""
+"""What every kind of machine can do."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Completed:
 
     command: str
     status: int                # exit status; negative: ended by that signal
-    out: str                   # standard output and standard error, as they came
+    out: str                   # standard output and standard error, interleaved
 
     @property
     def ok(self) -> bool:
@@ -26,7 +26,7 @@ class Completed:
 
 
 def with_address(machine: "Machine", text: str) -> str:
-    """A text that says where servers listen, with the address of this machine: loopback where it is this computer.
+    """The text with this machine's address in place of 0.0.0.0: loopback, if the machine is this computer.
 
     Example:
         with_address(machine, "0.0.0.0:8000")
@@ -35,13 +35,13 @@ def with_address(machine: "Machine", text: str) -> str:
 
 
 class Machine(Protocol):
-    """A handle on one server.
+    """A handle for one server.
 
     Attributes:
         kind: "vagrant", "local" or "recorded".
-        provider: what runs it ("lxc", "virtualbox", …), "" where that means nothing.
+        provider: what runs it ("lxc", "virtualbox", …), "" where there is none.
         host: the address or name under which this host reaches it.
-        address: where its servers listen for visitors: 0.0.0.0, or 127.0.0.1 where the machine is this computer.
+        address: where its servers listen for visitors: 0.0.0.0, or 127.0.0.1 if the machine is this computer.
     """
 
     kind: str
@@ -60,22 +60,22 @@ class Machine(Protocol):
             command: for `/bin/sh` on the machine.
             sudo: as root.
             stdin: what the command reads; nothing by default.
-            on_line: called with each line of output as it comes.
-            timeout_s: the command's process group is ended after that many seconds.
+            on_line: called with each line of output as it arrives.
+            timeout_s: the command's process group is killed after that many seconds.
 
         Raises:
-            MachineError: the machine could not be reached, or the time was up.
+            MachineError: the machine could not be reached, or the command took too long.
         """
 
     def check_output(self, command: str, *, sudo: bool = False) -> str:
         """The output of a command that must end with status 0.
 
         Raises:
-            CommandError: it ended with another status; the message holds the last lines.
+            CommandError: it exited with another status; the message contains the last lines.
         """
 
     def put(self, content: bytes, path: str, *, mode: str = "0644", owner: str = "root:root") -> None:
-        """Write a file on the machine, whole or not at all."""
+        """Write a file on the machine, completely or not at all."""
 
     def facts(self, versions: Versions = NO_VERSIONS) -> dict[str, Any]:
         """What the machine is: kind provider cpu n_cpu memory_bytes kernel distro cpus_allowed versions{}.

@@ -1,4 +1,4 @@
-"""python-vagrant as the lab uses it: its state below `.lab/`, stoppable, and silent where there is no Vagrant."""
+"""python-vagrant as the kit uses it: with its state in `.lab/`, stoppable, and silent if Vagrant is not installed."""
 
 import contextlib
 import logging
@@ -12,7 +12,7 @@ from pathlib import Path
 from deploylab.core import cancel, paths
 from deploylab.machine.ssh import control_dir
 
-# It warns at import, on standard error, so in a notebook too. Whoever needs a Vagrant is told by `VagrantMachine`.
+# On import it warns on standard error, also in a notebook. `VagrantMachine` reports a missing Vagrant when it matters.
 logging.getLogger("vagrant").setLevel(logging.ERROR)
 import vagrant  # noqa: E402
 from vagrant import make_file_cm  # noqa: E402
@@ -21,13 +21,13 @@ __all__ = ["Vagrant", "environment", "make_file_cm"]
 
 
 class Vagrant(vagrant.Vagrant):
-    """As the library's, but `up` in a thread can be stopped: Vagrant then gets the signal that Ctrl-C sends.
+    """Like the library's class, but `up` in a thread can be stopped: Vagrant then gets the signal that Ctrl-C sends.
 
-    Where we are killed, Vagrant ends too: left alone, it would keep its machine locked against the next command.
+    If we are killed, Vagrant ends too: otherwise it would keep its machine locked for the next command.
     """
 
     def _make_vagrant_command(self, args):
-        goes_with_us = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []  # Linux has it
+        goes_with_us = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []  # only on Linux
         return goes_with_us + super()._make_vagrant_command(args)
 
     def _stream_vagrant_command(self, args):
@@ -43,20 +43,20 @@ class Vagrant(vagrant.Vagrant):
 
 
 def environment() -> dict[str, str]:
-    """The environment for calls of vagrant: all its state lies below `.lab/`."""
+    """The environment for calls of vagrant: all its state is in `.lab/`."""
     state = paths.state_dir()
     return {**os.environ, "VAGRANT_HOME": str(_home()), "VAGRANT_DOTFILE_PATH": str(state / "machines"),
             "DEPLOYLAB_STATE": str(state), "VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
 
 
 def forget_home() -> None:
-    """Take away what `environment` left outside `.lab/`."""
+    """Remove what `environment` created outside `.lab/`."""
     with contextlib.suppress(FileNotFoundError):
         _link().unlink()
 
 
 def _home() -> Path:
-    """VAGRANT_HOME: below `.lab/`, by a path without spaces, because vagrant-lxc does not quote that of its box."""
+    """VAGRANT_HOME: in `.lab/`, by a path without spaces, because vagrant-lxc does not quote the path of its box."""
     home = paths.state_dir() / "vagrant"
     if not any(letter.isspace() for letter in str(home)):
         return home

@@ -1,4 +1,4 @@
-"""The Vagrant box for LXC, built here from the distribution's packages. One per clone."""
+"""The Vagrant box for LXC, built on this computer from Debian packages. One per clone."""
 
 import hashlib
 import json
@@ -26,12 +26,12 @@ def path() -> Path:
 
 
 def key() -> Path:
-    """The private key that opens the guests of this clone."""
+    """The private key for the guests of this clone."""
     return paths.BOX_DIR / "id_ed25519"
 
 
 def recipe_hash() -> str:
-    """Changes when the box would come out differently."""
+    """A digest that changes whenever the box would be different."""
     digest = hashlib.sha256(bundle.identity().encode())
     for file in sorted(RECIPE.iterdir()):
         digest.update(file.read_bytes())
@@ -39,27 +39,27 @@ def recipe_hash() -> str:
 
 
 def is_current() -> bool:
-    """Whether the box is there and made by today's recipe."""
+    """Whether the box exists and was made by the current recipe."""
     stamp = paths.BOX_DIR / "recipe"
     return path().exists() and key().exists() and stamp.exists() and stamp.read_text() == recipe_hash()
 
 
 def ensure(progress: Progress) -> bool:
-    """Build the box unless a current one is there.
+    """Build the box unless an up-to-date one exists.
 
     Returns:
         True if it was built now.
 
     Raises:
-        HostError: no room, or the build failed.
+        HostError: the disk is full, or the build failed.
     """
     if is_current():
         return False
     paths.BOX_DIR.mkdir(parents=True, exist_ok=True)
     free_bytes = shutil.disk_usage(paths.BOX_DIR).free
     if free_bytes < NEEDED_BYTES:
-        raise HostError(f"{free_bytes / 1e6:.0f} MB are free in {paths.BOX_DIR}; the box needs 1 GB for a moment.",
-                        "free some room, then ./lab up")
+        raise HostError(f"{free_bytes / 1e6:.0f} MB are free in {paths.BOX_DIR}; building the box needs 1 GB.",
+                        "free some space, then ./lab up")
     _make_key()
     _build(progress)
     (paths.BOX_DIR / "recipe").write_text(recipe_hash())
@@ -77,7 +77,7 @@ def _build(progress: Progress) -> None:
     source = [str(bundle.folder())] if bundle.in_use() else mirror()
     command = [*root, str(RECIPE / "build.sh"), settings()["suite"], f"{key()}.pub", str(path()), *source]
     tail: list[str] = []
-    # A session of its own, so that Ctrl-C reaches it through us, and mmdebstrap cleans up.
+    # Ctrl-C reaches it through us, and mmdebstrap cleans up.
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           stdin=subprocess.DEVNULL, errors="replace") as process:
         assert process.stdout is not None
@@ -92,15 +92,15 @@ def _build(progress: Progress) -> None:
 
 
 def packages() -> list[str]:
-    """What the box is built of, beside what every Debian has."""
+    """The packages in the box, in addition to those of every Debian."""
     lines = (RECIPE / "packages.txt").read_text(encoding="utf-8").splitlines()
     return [line.partition("#")[0].strip() for line in lines if line.partition("#")[0].strip()]
 
 
 def mirror() -> list[str]:
-    """Source lines for the guest, from the Debian mirrors this host uses itself.
+    """Source lines for the guest, from the Debian mirrors that this host uses itself.
 
-    Empty on a host that has none (Ubuntu): mmdebstrap then knows the default.
+    Empty on a host that uses none (Ubuntu): mmdebstrap then takes its default.
     """
     suite = settings()["suite"]
     listed = subprocess.run(

@@ -1,4 +1,4 @@
-"""Which machine to use on this computer, and why."""
+"""Chooses which machine to use on this computer, and says why."""
 
 import contextlib
 import glob
@@ -12,7 +12,7 @@ from deploylab.core import files, paths
 from deploylab.core.errors import HostError
 from deploylab.machine import apt, local, lxc
 
-# What each provider needs beside Vagrant itself: a program, and the plug-in's files if it is not built in.
+# What each provider needs besides Vagrant itself: a program, and the plug-in's files if it is not built in.
 PROVIDERS = {
     "lxc": ("lxc-start", "vagrant-lxc"),
     "libvirt": ("virsh", "vagrant-libvirt"),
@@ -35,7 +35,7 @@ class Choice:
 
     Attributes:
         why: the reason, for a person.
-        install: the packages that must be installed first; empty if all is there.
+        install: the packages that must be installed first; empty if nothing is missing.
     """
 
     kind: str
@@ -45,14 +45,14 @@ class Choice:
 
 
 def choose() -> Choice:
-    """The machine this computer can have: the saved one, what DEPLOYLAB_MACHINE names, or the first that works.
+    """The machine for this computer: the saved one, the one that DEPLOYLAB_MACHINE names, or the first that works.
 
     Raises:
         HostError: nothing works here; the message says what to install on this platform.
     """
     before, kind = saved(), os.environ.get("DEPLOYLAB_MACHINE", "auto")
     if before and kind not in ("auto", "recorded", before.kind):
-        raise HostError(f"The machine of this clone is of the kind {before.kind}.",
+        raise HostError(f"The machine of this clone is of kind {before.kind}.",
                         f"./lab destroy, then ./lab up --machine {kind}")
     if before:
         return replace(before, install=_missing(before.kind, before.provider))
@@ -61,7 +61,7 @@ def choose() -> Choice:
     try:
         return _vagrant()
     except HostError as error:
-        # Never on somebody's own computer unasked: it writes into /etc.
+        # Never choose somebody's own computer unasked: `local` writes into /etc.
         here = local.is_container()
         if kind == "vagrant" or not here or local.lacks():
             raise
@@ -84,7 +84,7 @@ def _local(why: str) -> Choice:
 
 
 def save(choice: Choice) -> None:
-    """Keep a choice for the next commands of this clone."""
+    """Save a choice for the next commands of this clone."""
     path = paths.state_dir() / "machine.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     files.replace(path, json.dumps({"kind": choice.kind, "provider": choice.provider}).encode())
@@ -105,7 +105,7 @@ def usable_providers() -> list[str]:
 
 
 def saved() -> Choice | None:
-    """The choice that an earlier command kept, or None."""
+    """The choice that an earlier command saved, or None."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads((paths.state_dir() / "machine.json").read_text())
         return Choice(kept["kind"], kept["provider"], "used before")
@@ -113,19 +113,19 @@ def saved() -> Choice | None:
 
 
 def _missing(kind: str, provider: str) -> tuple[str, ...]:
-    """Packages that the kit installs and that are not there; other providers are a person's own business."""
+    """The packages that the kit would have to install; other providers are installed by hand."""
     if kind == "local":
         return local.missing()
     return tuple(apt.missing(lxc.PACKAGES)) if provider == "lxc" else ()
 
 
 def _installable() -> Choice:
-    """Vagrant with LXC, where this distribution's packages and this kernel can give it."""
+    """Vagrant with LXC, if this distribution has the packages and this kernel can run LXC."""
     if platform.system() != "Linux":
         raise _nothing("Vagrant with a provider is not installed.")
     lacks = lxc.kernel_lacks()
     if lacks:
-        raise _nothing(f"Vagrant with a provider is not installed, and LXC is no way out: {lacks}.")
+        raise _nothing(f"Vagrant with a provider is not installed, and LXC cannot be used instead: {lacks}.")
     missing = apt.missing(lxc.PACKAGES)
     if not apt.available(missing):
         raise _nothing("Vagrant with a provider is not installed, and this distribution's packages "

@@ -1,8 +1,8 @@
-"""Copies of a guest's disk, for LXC: putting one back takes seconds, building the guest again minutes.
+"""Copies of a guest's disk, for LXC: restoring one takes seconds, building the guest again takes minutes.
 
 `vagrant snapshot` does not work with LXC, and `vagrant destroy` fails while LXC's own snapshots exist.
-A copy is a plain folder, `.lab/copies/KEY/rootfs`. The file `KEY.json` beside it is written last: what an
-interrupted copy left is never used, and the next one takes it away.
+A copy is a plain folder, `.lab/copies/KEY/rootfs`. The file `KEY.json` beside it is written last: an incomplete
+copy is never used, and the next copy removes it.
 """
 
 import json
@@ -16,19 +16,19 @@ from deploylab.core import cancel, paths, units
 from deploylab.core.errors import HostError
 from deploylab.machine import lxc, owned
 
-KEEP = 2                     # copies, about a gigabyte each: those used last
-SPARE_BYTES = 1_000_000_000  # stays free on the host's disk
+KEEP = 2                     # copies, about a gigabyte each: the most recently used ones
+SPARE_BYTES = 1_000_000_000  # that must stay free on the host's disk
 
 
 @dataclass(frozen=True)
 class Copy:
-    """A guest's disk as it once was.
+    """A guest's disk as it was at one moment.
 
     Attributes:
-        key: names all that went into it; another configuration has another key.
+        key: identifies everything that went into it; another configuration has another key.
         of: what it is a copy of, for a person.
-        host: the guest's address then; its files may speak of it.
-        n_bytes: what it takes of the host's disk.
+        host: the guest's address at that time; its files may contain it.
+        n_bytes: the space that it takes on the host's disk.
     """
 
     key: str
@@ -42,32 +42,33 @@ def folder() -> Path:
 
 
 def every() -> list[Copy]:
-    """The whole copies, the one used last first."""
+    """The complete copies, the most recently used one first."""
     files = sorted(folder().glob("*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
     return [Copy(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
 
 
 def find(key: str) -> Copy | None:
-    """The whole copy of that key, or None."""
+    """The complete copy with that key, or None."""
     return next((copy for copy in every() if copy.key == key), None)
 
 
 def save(guest: str, key: str, *, of: str, host: str) -> Copy:
-    """A new copy of the disk of a guest that does not run. An older one of the same name goes first.
+    """Copy the disk of a guest that is not running. An older copy of the same name is removed first.
 
     Args:
         guest: the container's name.
         key, of, host: see `Copy`.
 
     Raises:
-        HostError: there is no room, or copying failed; then no copy is left.
+        HostError: the disk is full, or copying failed; then no copy is left.
     """
     _make_room([copy.key for copy in every() if copy.of != of][:KEEP - 1])
     n_bytes = _size(lxc.disk(guest))
     _need(n_bytes, folder())
     owned.add("copy", key)
     try:
-        _as_root(["install", "-d", "-m", "700", str(folder() / key)])  # its programs are root's: nobody else comes near
+        # There are programs with root's rights in it: nobody else may enter.
+        _as_root(["install", "-d", "-m", "700", str(folder() / key)])
         _copy(lxc.disk(guest), folder() / key / "rootfs")
     except HostError:
         remove(key)
@@ -80,12 +81,12 @@ def save(guest: str, key: str, *, of: str, host: str) -> Copy:
 
 
 def restore(guest: str, copy: Copy) -> None:
-    """Give the guest the disk of the copy. It is ended at once: what it has on its disk goes.
+    """Replace the guest's disk by the copy. The guest is killed, and what is on its disk is lost.
 
-    The old disk stays until the new one is whole: after an interruption the guest still has it.
+    The old disk stays until the new one is complete: after an interruption the guest still has it.
 
     Raises:
-        HostError: there is no room, or copying failed; the guest has its old disk.
+        HostError: the disk is full, or copying failed; the guest has its old disk.
     """
     disk = lxc.disk(guest)
     new, old = (disk.with_name(f"{disk.name}.deploylab-{word}") for word in ("new", "old"))
@@ -99,19 +100,19 @@ def restore(guest: str, copy: Copy) -> None:
 
 
 def remove(key: str) -> None:
-    """Take a copy away, or what there is of it."""
+    """Remove a copy, even an incomplete one."""
     (folder() / f"{key}.json").unlink(missing_ok=True)
     _as_root(["rm", "-rf", str(folder() / key)])
     owned.remove("copy", key)
 
 
 def remove_all() -> None:
-    """Take every copy away."""
+    """Remove every copy."""
     _make_room([])
 
 
 def _make_room(keep: list[str]) -> None:
-    """Remove every copy but these: stale ones, half made ones, those that were not used for longest."""
+    """Remove every copy except these: outdated, incomplete, or not used recently."""
     folder().mkdir(parents=True, exist_ok=True)
     for key in owned.all_things().get("copy", []):
         if key not in keep:
@@ -122,7 +123,7 @@ def _need(n_bytes: int, where: Path) -> None:
     free = shutil.disk_usage(where).free
     if free < n_bytes + SPARE_BYTES:
         raise HostError(f"A copy of the machine's disk takes {units.size(n_bytes)}, and only {units.size(free)} are "
-                        f"free in {where}.", "make room there, then the same command again")
+                        f"free in {where}.", "free some space there, then the same command again")
 
 
 def _size(disk: Path) -> int:
@@ -130,7 +131,7 @@ def _size(disk: Path) -> int:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Every file with owner, mode, times and capabilities; on a file system that can, without copying the data."""
+    """Copy every file with owner, mode, times and capabilities; where the file system can, without copying the data."""
     _as_root(["cp", "-a", "--reflink=auto", "-T", str(source), str(target)])
 
 
@@ -138,7 +139,7 @@ def _as_root(command: list[str], start_new_session: bool = False) -> str:
     """What a command prints.
 
     Args:
-        start_new_session: no stop and no Ctrl-C reaches it: for work of milliseconds that must not stop half way.
+        start_new_session: neither a stop nor Ctrl-C reaches it; for work of milliseconds that must not stop half way.
     """
     with subprocess.Popen([*lxc.root(), *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           stdin=subprocess.DEVNULL, start_new_session=start_new_session) as process, \
@@ -147,5 +148,5 @@ def _as_root(command: list[str], start_new_session: bool = False) -> str:
     if process.returncode:
         errors = err.strip().splitlines()[-1:] or [f"status {process.returncode}"]
         raise HostError(f"`{command[0]}` failed for the copy of the machine's disk: {errors[0]}",
-                        "df -h   make room, then the same command again")
+                        "df -h   free some space, then the same command again")
     return out

@@ -1,7 +1,7 @@
-"""This computer as the machine: a container, a Codespace, a server to throw away. It listens on loopback alone.
+"""This computer as the machine: a container, a Codespace, a disposable server. It listens only on loopback.
 
-The same deploys put the same servers into the real `/etc`. What was there before is kept and put back. Where systemd
-is not the first process, a small `systemctl` of ours does its words with the scripts in `/etc/init.d`.
+The same deploys put the same servers into the real `/etc`. What was there before is kept and restored later. If
+systemd is not the first process, a small `systemctl` of ours controls services through the scripts in `/etc/init.d`.
 """
 
 import os
@@ -22,23 +22,23 @@ from deploylab.machine.base import NO_VERSIONS, Completed, OnLine, Versions
 from deploylab.machine.guest import facts as guest_facts
 from deploylab.machine.reach import Reach
 
-# The deploys name packages as these systems do, and all four name them alike.
+# The deploys use the package names of these systems; all four have the same names.
 SYSTEMS = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
-# What converging and lessons by hand need, and a bare container lacks.
+# What converging and the lessons by hand need, and a bare container may not have.
 PACKAGES = ("sudo", "git", "iproute2", "procps", "ca-certificates", "curl", "python3")
-SYSUSERS = "systemd-standalone-sysusers"  # else Varnish on Debian 13 brings all of systemd along
+SYSUSERS = "systemd-standalone-sysusers"  # otherwise Varnish on Debian 13 installs all of systemd
 PROGRAMS = paths.PROVISIONING / "local"
 INSTALL = paths.PROVISIONING / "files/usr/local/lib/deploylab/install"
-KEPT = Path("/var/lib/deploylab")  # whose machine this computer is, and what was here before
-OTHERS = 3                         # status of `arrive`: this computer is another clone's machine
-# What the deploys write, beside whole files and what bears our name.
+KEPT = Path("/var/lib/deploylab")  # which clone this machine belongs to, and what was here before
+OTHERS = 3                         # exit status of `arrive`: this computer is another clone's machine
+# What the deploys write, in addition to complete files and files with our name.
 SETTINGS = ("/etc/pip.conf", "/etc/apt/apt.conf.d/90deploylab-proxy")
-SYSTEMD = Path("/run/systemd/system")  # is there where it runs
+SYSTEMD = Path("/run/systemd/system")  # exists if systemd runs
 MARKS = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
 
 
 def is_container() -> str:
-    """How this computer shows that it is a container or a Codespace, in words; "" if it does not."""
+    """A sentence that says what kind of container this computer is; "" if it is none."""
     if os.environ.get("CODESPACES") == "true":
         return "this is a Codespace"
     if os.environ.get("REMOTE_CONTAINERS") == "true":
@@ -49,7 +49,7 @@ def is_container() -> str:
 
 
 def lacks() -> str:
-    """What this computer lacks to be a machine, in words; "" if nothing."""
+    """Why this computer cannot be the machine, in words; "" if it can."""
     system = platform.freedesktop_os_release() if Path("/etc/os-release").exists() else {}
     if system.get("VERSION_ID") not in SYSTEMS.get(system.get("ID", ""), ()):
         return (f"the stages are made of the packages of Debian 12 and 13 and of Ubuntu 22.04 and 24.04, and this is "
@@ -60,14 +60,14 @@ def lacks() -> str:
 
 
 def missing() -> tuple[str, ...]:
-    """Those of PACKAGES that are not installed, and what stands in for a systemd that is not there."""
+    """The packages of PACKAGES that are not installed, and SYSUSERS if systemd is not installed."""
     return tuple(apt.missing(PACKAGES if not apt.missing(["systemd"]) else [*PACKAGES, SYSUSERS]))
 
 
 def server_cpus() -> tuple[int, ...]:
-    """The processors of the servers, so that the load has another; () where they cannot be kept to some.
+    """The processors for the servers, so that the load has another; () if the servers cannot be restricted.
 
-    They inherit them from who starts them: where systemd does, that is not us.
+    A server inherits its processors from whatever starts it. If systemd starts it, we have no influence.
     """
     if SYSTEMD.exists():
         return ()
@@ -76,22 +76,22 @@ def server_cpus() -> tuple[int, ...]:
 
 
 class LocalMachine(Reach):
-    """This computer. See `machine.base.Machine` for what it answers to."""
+    """This computer. See `machine.base.Machine` for its methods."""
 
     kind = "local"
     provider = ""
     host = address = "127.0.0.1"
     name = "this computer"
     login = "sudo -i"
-    ssh_config = PROGRAMS / "ssh_config"  # for a lesson's `ssh -F`: it says that there is no way
+    ssh_config = PROGRAMS / "ssh_config"  # for a lesson's `ssh -F`: it says that ssh is not possible
 
     # -- life cycle ---------------------------------------------------------------
 
     def up(self, progress: Progress) -> None:
-        """Make this computer the machine, or start its services again after `halt` and after a boot.
+        """Make this computer the machine, or start its services again after `halt` or a boot.
 
         Raises:
-            HostError: it cannot be one, or is another clone's already.
+            HostError: it cannot be the machine, or is already another clone's.
         """
         if why := lacks():
             raise HostError(f"This computer cannot be the machine: {why}.", "./lab doctor")
@@ -107,18 +107,18 @@ class LocalMachine(Reach):
                 self.check_output(shlex.join([str(INSTALL), *packages]), sudo=True)
 
     def halt(self, progress: Progress) -> None:
-        """Stop what the lab runs here; its files stay."""
+        """Stop what the kit runs here; its files stay."""
         with progress.phase("halt", "stopping the services"):
             self._leave(progress, "--halt")
 
     def destroy(self, progress: Progress) -> None:
-        """Stop what the lab runs here, take away what it put here, and put back what was there before."""
-        with progress.phase("destroy", "taking the stages off this computer"):
+        """Stop what the kit runs here, remove what it put here, and restore what was there before."""
+        with progress.phase("destroy", "removing the stages from this computer"):
             self._leave(progress)
             owned.remove("local", str(KEPT))
 
     def discard(self, progress: Progress) -> None:
-        """The same: here is no guest to make anew."""
+        """The same as `destroy`: there is no guest to build again."""
         self.destroy(progress)
 
     def state(self) -> str:
@@ -132,7 +132,7 @@ class LocalMachine(Reach):
         return self.state() == "running"
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no connection is held open."""
 
     # -- reaching it --------------------------------------------------------------
 
@@ -166,7 +166,7 @@ class LocalMachine(Reach):
         done = self.run(shlex.join(words), sudo=True)
         if done.status == OTHERS:
             owned.remove("local", str(KEPT))
-            raise HostError(f"This computer is already the machine of the lab in {done.out.strip()}.",
+            raise HostError(f"This computer is already the machine of the clone in {done.out.strip()}.",
                             "./lab destroy, in that clone")
         if not done.ok:
             raise MachineError(f"This computer did not become the machine: {done.out.strip()[-500:]}", "./lab up")
@@ -175,7 +175,7 @@ class LocalMachine(Reach):
         done = self.run(shlex.join([str(PROGRAMS / "leave"), *words]), sudo=True, on_line=progress.update)
         progress.log(done.out)
         if not done.ok:
-            raise MachineError(f"Not everything could be taken away:\n{done.out.strip()[-800:]}",
+            raise MachineError(f"Not everything could be removed:\n{done.out.strip()[-800:]}",
                                "the same command again")
 
 
@@ -185,15 +185,15 @@ def _on_the_servers_cpus() -> list[str]:
 
 
 def _ports_are_free() -> None:
-    """Whoever has a stage's port would have to make room for it: here that is a person's own program."""
+    """Raise HostError if another program uses a port of a stage."""
     for target in courses.load().targets:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", target.port))
             except OSError as error:
-                raise HostError(f"A program on this computer has port {target.port}, which {target.name} needs.",
-                                f"ss -ltnp 'sport = :{target.port}'; end it, then the same command again") from error
+                raise HostError(f"A program on this computer uses port {target.port}, which {target.name} needs.",
+                                f"ss -ltnp 'sport = :{target.port}'; stop it, then the same command again") from error
 
 
 def _quiet(command: list[str]) -> bool:

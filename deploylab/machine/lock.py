@@ -1,4 +1,4 @@
-"""One converge or load at a time, across shells and notebooks."""
+"""A lock: one converge or load test at a time, across shells and notebooks."""
 
 import json
 import os
@@ -17,18 +17,18 @@ from deploylab.core.errors import Busy
 def held(command: str) -> Iterator[None]:
     """Hold the machine's lock while the block runs.
 
-    The kernel releases the lock when the process ends, however it ends: there is no stale lock. A child process does
-    not hold it.
+    The kernel releases the lock when the process ends, for whatever reason, so there are no stale locks. A child
+    process does not hold it.
 
     Args:
         command: what the holder does, for the message that others get: of the command line, or `lab.…` of a notebook.
 
     Raises:
-        Busy: somebody else holds it, or this process itself does already; the message names the holder.
+        Busy: another process holds it, or this process already does; the message names the holder.
     """
     path = paths.state_dir() / "lock"
     try:
-        # Where a filesystem has no such locks, filelock would take a file's mere existence for one: that goes stale.
+        # On a file system without locks, filelock would use the existence of a file instead, which can become stale.
         lock = FileLock(path, fallback_to_soft=False).acquire(blocking=False)
     except Timeout:
         raise Busy(_holder(path), "wait for it, or stop it where it runs") from None

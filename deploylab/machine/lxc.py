@@ -1,4 +1,4 @@
-"""LXC on this host: whether it can be, its packages, and the bridge its guests hang on."""
+"""LXC on this host: whether it can run, its packages, and the network bridge of its guests."""
 
 import os
 import shutil
@@ -7,8 +7,8 @@ from pathlib import Path
 
 from deploylab.core.errors import HostError
 
-# What Debian and Ubuntu need for Vagrant with LXC, and for building the box. `git`, `ssh` and
-# `sudo` are what a bare system lacks; vagrant-lxc calls sudo even when it is root.
+# What Debian and Ubuntu need for Vagrant with LXC, and for building the box. A bare system has no `git`,
+# `ssh` and `sudo`; vagrant-lxc calls sudo even as root.
 PACKAGES = (
     "vagrant", "vagrant-lxc", "lxc", "redir", "lsb-release", "dnsmasq-base", "iptables", "bridge-utils",
     "iproute2", "procps", "mmdebstrap", "debian-archive-keyring", "git", "openssh-client", "sudo",
@@ -17,10 +17,10 @@ PACKAGES = (
 LXC_NET = "/usr/libexec/lxc/lxc-net"
 BRIDGE = "lxcbr0"
 NETWORK_UP = Path("/run/lxc/network_up")
-OURS = Path("/run/lxc/deploylab")  # a clone brought the bridge up. It goes with the bridge, at the latest at a reboot
+OURS = Path("/run/lxc/deploylab")  # exists if a clone started the bridge; it disappears with the bridge or a reboot
 LOCKS = Path("/run/lxc/lock")
 DNSMASQ_PID = Path("/run/lxc/dnsmasq.pid")
-# Ends what makes the guest $1 in the folder $2: lxc-create, its template, and what the template unpacks in there.
+# Kills whatever is creating the guest $1 in the folder $2: lxc-create, its template, and what the template started.
 END_MAKERS = """for _ in $(seq 100); do
     found=$(pgrep -f "[l]xc-(create|template) .*$1( |$)"
             find /proc -mindepth 2 -maxdepth 2 -name cwd -lname "$2/*" 2>/dev/null | cut -d/ -f3)
@@ -32,9 +32,9 @@ exit 1"""
 
 
 def kernel_lacks() -> str:
-    """What this computer's kernel or rights lack for LXC, in words; empty if nothing does.
+    """Why LXC cannot run with this kernel and these rights, in words; empty if it can.
 
-    It is tried, not assumed: new namespaces with a bridge in them, gone again when the probe ends.
+    This is tried, not assumed: it makes namespaces with a bridge in them, which vanish when the probe ends.
     """
     if os.geteuid() != 0 and not _quiet(["sudo", "-n", "true"]):
         return "LXC needs root, and `sudo` asks for a password here (run `sudo -v` first)"
@@ -49,10 +49,10 @@ def kernel_lacks() -> str:
 
 
 def ensure_network() -> None:
-    """See to it that the bridge is up and gives addresses.
+    """Make sure that the bridge is up and that guests get addresses.
 
-    The bridge outlives the dnsmasq that gives out its addresses. Without a live one,
-    `lxc-net start` says "already running" and guests wait for an address for ever.
+    The bridge may outlive the dnsmasq that assigns its addresses. Then `lxc-net start` says
+    "already running", and guests wait for an address forever.
 
     Raises:
         HostError: the bridge did not come up.
@@ -70,10 +70,10 @@ def ensure_network() -> None:
 
 
 def remove_network() -> None:
-    """Take the bridge away if the kit brought it up and nothing hangs on it any more.
+    """Remove the bridge if the kit started it and no guest uses it any more.
 
-    Every clone on this computer uses the same one, and the last to go takes it away, whoever brought it up. A guest
-    that is shut down does not hang on it; its clone brings the bridge back with it.
+    All clones on this computer use the same bridge; the last one removes it, whichever started it. A guest that is shut
+    down does not use it; its clone starts the bridge again with the guest.
     """
     if OURS.exists() and not list(Path(f"/sys/class/net/{BRIDGE}/brif").glob("*")):
         _lxc_net("stop")
@@ -81,7 +81,7 @@ def remove_network() -> None:
 
 
 def root() -> list[str]:
-    """What stands before a command that needs root's rights."""
+    """What to put before a command that needs root's rights."""
     return [] if os.geteuid() == 0 else ["sudo"]
 
 
@@ -92,31 +92,31 @@ def disk(guest: str) -> Path:
 
 
 def exists(guest: str) -> bool:
-    """Whether there is a guest of that name, running or not, whole or not."""
+    """Whether there is a guest of that name, running or not, complete or not."""
     return shutil.which("lxc-config") is not None and disk(guest).parent.exists()
 
 
 def thaw(guest: str) -> None:
-    """Let a frozen guest go on: Vagrant takes it for one that boots, and waits. Nothing happens if it is not frozen."""
+    """Unfreeze a frozen guest: Vagrant would think that it is booting, and wait. No effect if it is not frozen."""
     _quiet([*root(), "lxc-unfreeze", "-n", guest])
 
 
 def kill(guest: str) -> None:
-    """End a guest at once, as a pulled plug does. Nothing happens if it does not run."""
+    """Kill a guest at once, like pulling the plug. No effect if it is not running."""
     _quiet([*root(), "lxc-stop", "-k", "-n", guest])
 
 
 def destroy(guest: str) -> None:
-    """Take away what is left of a guest that Vagrant does not know of, or knows no more.
+    """Remove what is left of a guest that Vagrant does not know, or no longer knows.
 
-    Vagrant learns of a container when it is made, so one that was half made is nobody's; and whoever makes it may
-    outlive a Vagrant that was killed, and write on into the folder. LXC leaves a file that it locks.
+    Vagrant registers a container once it is complete, so an incomplete one belongs to nobody. The programs that create
+    it may survive a Vagrant that was killed, and go on writing into the folder. LXC leaves a lock file.
     """
     folder = disk(guest).parent
     _quiet([*root(), "sh", "-c", END_MAKERS, "end-makers", guest, str(folder)])
     if folder.exists():
         _quiet([*root(), "lxc-destroy", "-f", "-n", guest])
-        _quiet([*root(), "rm", "-rf", "--one-file-system", str(folder)])  # one without a configuration is none to LXC
+        _quiet([*root(), "rm", "-rf", "--one-file-system", str(folder)])  # LXC ignores a guest without a configuration
     _quiet([*root(), "rm", "-f", str(LOCKS / folder.parent.relative_to("/") / f".{guest}")])
 
 
@@ -128,7 +128,7 @@ def _dnsmasq_lives() -> bool:
 
 
 def _lxc_net(verb: str) -> subprocess.CompletedProcess:
-    # No inherited pipe: dnsmasq stays and would hold it open. A folder that stays, too.
+    # No inherited pipe, and a folder that is never removed: dnsmasq keeps running and would hold both.
     return subprocess.run([*root(), LXC_NET, verb], capture_output=False, stdin=subprocess.DEVNULL, cwd="/",
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
 

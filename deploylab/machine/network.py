@@ -1,7 +1,7 @@
-"""How this host reaches packages, for the machine to do it the same way.
+"""How this host reaches package indexes, so that the machine can do it in the same way.
 
-Companies and universities put a proxy, a package index of their own or a certificate of their
-own between a laptop and the internet. What pip on the host needs, pip in the guest needs too.
+Companies and universities often have a proxy, a package index or a certificate of their own.
+What pip on the host needs, pip in the guest needs too.
 """
 
 import ast
@@ -17,18 +17,18 @@ from urllib.request import getproxies
 from deploylab.bootstrap import bundle
 
 PIP_KEYS = ("index-url", "extra-index-url", "trusted-host", "timeout", "default-timeout")
-SECTIONS = ("global", "install", ":env:")  # of what `pip config list` prints, the weakest first
+SECTIONS = ("global", "install", ":env:")  # of the output of `pip config list`, lowest priority first
 CERTIFICATES = Path("/usr/local/share/ca-certificates")
 
 
 def pip_settings(listing: str | None = None) -> dict[str, str]:
-    """The host's pip settings that hold for another machine too, and its proxy.
+    """The host's pip settings that also work on another machine, and its proxy.
 
-    Addresses of files, and of this host itself, are left out: the machine does not reach them. With a bundle in use
-    the machine asks no index: it carries the packages.
+    URLs of files and of this host itself are left out: the machine cannot reach them. With a bundle in use the machine
+    needs no index: the packages are on it.
 
     Args:
-        listing: what `pip config list` prints; pip is asked by default. It alone reads its files and variables.
+        listing: the output of `pip config list`; pip is run by default, because only pip reads all its settings.
     """
     if bundle.in_use():
         return {"no-index": "true", "find-links": f"{bundle.ON_GUEST}/{bundle.GUEST_WHEELS}"}
@@ -44,12 +44,12 @@ def pip_settings(listing: str | None = None) -> dict[str, str]:
 
 
 def proxies() -> dict[str, str]:
-    """The host's web proxies by scheme, without those that only the host itself can reach."""
+    """The host's web proxies by scheme, without those that only this host can reach."""
     return {scheme: url for scheme, url in getproxies().items() if scheme in ("http", "https") and elsewhere(url)}
 
 
 def certificates(folder: Path = CERTIFICATES) -> dict[str, str]:
-    """The authorities that this host trusts beside the usual ones: file name and PEM text."""
+    """The certificate authorities that this host trusts besides the usual ones: file name and PEM text."""
     authorities = {}
     for path in sorted(folder.rglob("*.crt")):
         with contextlib.suppress(OSError, UnicodeDecodeError):
@@ -58,7 +58,7 @@ def certificates(folder: Path = CERTIFICATES) -> dict[str, str]:
 
 
 def elsewhere(url: str) -> bool:
-    """True for a web address that is not this host's own.
+    """True for a web URL that does not point to this host itself.
 
     >>> elsewhere("https://packages.example/simple"), elsewhere("http://127.0.0.1:3141/"), elsewhere("file:///wheels")
     (True, False, False)
@@ -73,7 +73,7 @@ def elsewhere(url: str) -> bool:
 
 
 def _pip_options(listing: str) -> dict[str, str]:
-    """What `pip install` is told, from the list of all settings; values of several lines in one."""
+    """The options of `pip install`, from the list of all settings; values of several lines are joined."""
     sections: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
     for line in listing.splitlines():
         match = re.match(r"([\w:-]+)\.([\w-]+)=(.*)$", line)

@@ -1,4 +1,4 @@
-"""What the kit made on the host outside its folder: `.lab/owned.json`. `destroy` removes exactly that."""
+"""The list of what the kit created on the host outside its folder: `.lab/owned.json`. `destroy` removes that."""
 
 import json
 import shlex
@@ -13,7 +13,7 @@ def _path() -> Path:
 
 
 def all_things() -> dict[str, list[str]]:
-    """Everything the kit made, by kind: `container`, `copy`.
+    """Everything that the kit created, by kind: `container`, `copy`, `local`.
 
     Raises:
         HostError: the file is damaged.
@@ -23,12 +23,12 @@ def all_things() -> dict[str, list[str]]:
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise HostError(f"{_path()} is damaged; it lists what was made on this computer.",
+        raise HostError(f"{_path()} is damaged; it lists what the kit created on this computer.",
                         f"rm {shlex.quote(str(_path()))}, then the same command") from error
 
 
 def add(kind: str, *names: str) -> None:
-    """Note that the kit made these things. Noted before they are made: a crash must not hide them."""
+    """Note that the kit creates these things. Call it before they are created, so that a crash cannot hide them."""
     things = all_things()
     things[kind] = sorted({*things.get(kind, []), *names})
     _write(things)

@@ -1,4 +1,4 @@
-"""What every way to a machine gives: a command's output, and files written whole."""
+"""What every way to reach a machine offers: the output of a command, and writing complete files."""
 
 import shlex
 from abc import ABC, abstractmethod
@@ -8,7 +8,7 @@ from deploylab.machine.base import Completed, OnLine
 
 
 class Reach(ABC):
-    """A way to a machine. What differs is `run`."""
+    """A way to reach a machine. Subclasses differ in `run`."""
 
     @abstractmethod
     def run(self, command: str, *, sudo: bool = False, stdin: bytes | None = None,

@@ -1,7 +1,6 @@
-"""Run a command through a shell, here or over ssh: streamed line by line, and cancellable.
+"""Runs a command through a shell, here or over ssh: streamed line by line, and cancellable.
 
-One code path for every machine: what differs is only the argument list that
-starts a shell there (`ssh …` or `sh`).
+All machines share this code; only the argument list that starts a shell differs (`ssh …` or `sh`).
 """
 
 import contextlib
@@ -17,9 +16,9 @@ from deploylab.core import cancel
 from deploylab.core.errors import MachineError
 from deploylab.machine.base import Completed
 
-# Runs "$1" in a process group of its own, and ends the whole group when this script's
-# standard input ends: so a cancelled, killed or disconnected caller leaves nothing behind.
-# Standard input says nothing else, which is why a command with input takes the other way.
+# Runs "$1" in a process group of its own, and kills the whole group when this script's standard
+# input ends: so a cancelled, killed or disconnected caller leaves nothing behind. Standard input
+# is used only for this, so a command that needs input is run in the other way.
 WATCHED = """
 exec 3<&0
 setsid sh -c "$1" </dev/null & child=$!
@@ -35,15 +34,15 @@ def run(start: Sequence[str], command: str, *, sudo: bool = False, stdin: bytes 
     """How a command ended, and what it printed (standard output and error together).
 
     Args:
-        start: what starts a command line on the machine: `["ssh", …, "web"]`, or `["sh", "-c"]`.
+        start: the argument list that runs a command line on the machine: `["ssh", …, "web"]`, or `["sh", "-c"]`.
         command: for `/bin/sh` there.
-        sudo: as root; the machine's user needs no password for it.
-        stdin: what the command reads. Without it the command is watched: when we go, it goes.
-        on_line: called with each line as it comes, without its newline.
-        timeout_s: seconds after which the command is ended.
+        sudo: as root; the machine's user needs no password.
+        stdin: what the command reads. Without it the command is watched: it ends when we end.
+        on_line: called with each line as it arrives, without its newline.
+        timeout_s: seconds after which the command is killed.
 
     Raises:
-        MachineError: the time was up.
+        MachineError: the command took longer than timeout_s.
 
     Example:
         >>> run(["sh", "-c"], "echo one; exit 3").status
@@ -57,7 +56,7 @@ def run(start: Sequence[str], command: str, *, sudo: bool = False, stdin: bytes 
         if stdin is not None:
             with cancel.ended_by(lambda: _kill(process)):
                 return _with_input(process, command, stdin, timeout_s)
-        with cancel.ended_by(process.stdin.close):  # the watched command goes with it
+        with cancel.ended_by(process.stdin.close):  # which also ends the watched command
             out = _stream(process, on_line, timeout_s, command)
             return Completed(command, process.wait(), out)
     finally:
@@ -65,7 +64,7 @@ def run(start: Sequence[str], command: str, *, sudo: bool = False, stdin: bytes 
 
 
 def command_line(command: str, *, sudo: bool = False, watched: bool = True) -> str:
-    """The text that a shell on the machine is given to run `command`.
+    """The command line with which a shell on the machine runs `command`.
 
     >>> command_line("id", watched=False)
     'sh -c id'
@@ -83,7 +82,7 @@ def _with_input(process: subprocess.Popen, command: str, stdin: bytes, timeout_s
 
 
 def _stream(process: subprocess.Popen, on_line, timeout_s: float | None, command: str) -> str:
-    """All output of the process, handed on line by line."""
+    """All output of the process; each line is also passed to `on_line`."""
     assert process.stdout is not None
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     chunks: list[bytes] = []
@@ -93,7 +92,7 @@ def _stream(process: subprocess.Popen, on_line, timeout_s: float | None, command
         while True:
             left_s = None if deadline is None else deadline - time.monotonic()
             if left_s is not None and left_s <= 0 or not selector.select(left_s):
-                raise MachineError(f"Not ended after {timeout_s:g} s: {command}")
+                raise MachineError(f"Still running after {timeout_s:g} s: {command}")
             chunk = os.read(process.stdout.fileno(), 65536)
             if not chunk:
                 break
@@ -108,7 +107,7 @@ def _stream(process: subprocess.Popen, on_line, timeout_s: float | None, command
 
 
 def _end(process: subprocess.Popen, grace_s: float) -> None:
-    """Close the standard input, which ends a watched group; then be sure the local side is gone."""
+    """Close standard input, which ends a watched group; then make sure that the local process has ended."""
     for stream in (process.stdin, process.stdout):
         if stream:
             with contextlib.suppress(OSError):

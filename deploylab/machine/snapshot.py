@@ -1,5 +1,5 @@
-"""What is on the machine at one moment, and what differs between two: files, packages, users, services, sockets,
-processes. It answers "what did this step change?"
+"""What is on the machine at one moment, and what differs between two moments: files, packages, users, services,
+sockets, processes. It answers "what did this step change?"
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Change:
     Attributes:
         kind: `files`, `packages`, `python packages`, `users`, `services`, `sockets` or `processes`.
         name: the path, package, address or command.
-        before, after: what was said of it; None where it was not there.
+        before, after: its description; None if it did not exist.
     """
 
     kind: str
@@ -27,7 +27,7 @@ class Change:
 
     @property
     def sign(self) -> str:
-        """`+` for what came, `-` for what went, `~` for what is otherwise."""
+        """`+` for what is new, `-` for what is gone, `~` for what changed."""
         return "+" if self.before is None else "-" if self.after is None else "~"
 
     def __str__(self) -> str:
@@ -48,9 +48,9 @@ def take(machine: Machine) -> Snapshot:
 
 
 def changes(before: Snapshot, after: Snapshot) -> list[Change]:
-    """Everything that differs, in the order of kinds and names.
+    """Everything that differs, sorted by kind and name.
 
-    >>> [str(one) for one in changes({"packages": {"git": "1"}}, {"packages": {"git": "2"}})]
+    >>> [str(change) for change in changes({"packages": {"git": "1"}}, {"packages": {"git": "2"}})]
     ['~ packages: git  (1 -> 2)']
     """
     return [Change(kind, name, old.get(name), new.get(name))

@@ -1,4 +1,4 @@
-"""A held-open ssh connection to the machine: the first command pays for it, the others do not."""
+"""An ssh connection to the machine that is kept open: only the first command has to wait for it."""
 
 import contextlib
 import hashlib
@@ -19,7 +19,7 @@ CONNECTION_LOST = 255  # ssh's own exit status; a command of ours never ends wit
 
 @dataclass(frozen=True)
 class Ssh(Reach):
-    """How to reach a machine: what `vagrant ssh-config` says.
+    """How to reach a machine by ssh, as `vagrant ssh-config` says.
 
     Example:
         >>> Ssh("10.0.3.21", 22, "vagrant", "key").destination
@@ -37,7 +37,7 @@ class Ssh(Reach):
 
     @property
     def options(self) -> list[str]:
-        """Options for the system's ssh. A guest is rebuilt at will, so its host key is not kept."""
+        """Options for the system's ssh. Guests are often rebuilt, so their host keys are not kept."""
         return [
             "-F", "none", "-p", str(self.port), "-i", self.key,
             "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR",
@@ -48,7 +48,7 @@ class Ssh(Reach):
 
     @property
     def control_path(self) -> Path:
-        """The socket of the held connection. A short path: sockets allow 107 bytes, clones lie deep."""
+        """The socket of the open connection. The path is short because sockets allow only 107 bytes."""
         where = f"{self.destination}:{self.port}:{self.key}"
         return control_dir() / hashlib.sha256(where.encode()).hexdigest()[:12]
 
@@ -70,14 +70,14 @@ class Ssh(Reach):
         }
 
     def close(self) -> None:
-        """End the held connection, if there is one."""
+        """Close the connection, if it is open."""
         with contextlib.suppress(OSError):
             subprocess.run(["ssh", *self.options, "-O", "exit", self.destination],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
 def remove_control_dir() -> None:
-    """Take away the folder of connection sockets, unless another machine has one there."""
+    """Remove the folder of connection sockets, unless another machine uses it."""
     with contextlib.suppress(OSError):
         control_dir().rmdir()
 
@@ -86,11 +86,11 @@ def control_dir() -> Path:
     """A folder for connection sockets that only this user can enter.
 
     Raises:
-        HostError: somebody else owns that name.
+        HostError: another user can access it.
     """
     folder = Path(tempfile.gettempdir()) / f"deploylab-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     stat = folder.lstat()
     if stat.st_uid != os.getuid() or stat.st_mode & 0o077 or folder.is_symlink():
-        raise HostError(f"{folder} is not ours alone, so no connection is held there.", f"rm -r {folder}")
+        raise HostError(f"{folder} is accessible to others, so no connection is kept there.", f"rm -r {folder}")
     return folder

@@ -1,4 +1,4 @@
-"""What a server's processes use, sampled on the guest: two samples, before and after a load, give its cost."""
+"""What a server's processes use, sampled on the guest. Two samples, before and after a load, give its cost."""
 
 import json
 import shlex
@@ -9,18 +9,18 @@ from deploylab.core.errors import MachineError
 from deploylab.machine import Machine
 from deploylab.machine.guest import sample as guest_sample
 
-# What a server counts, as a sample has it and as a Run's notes have it: see `deploylab.results.record.NOTES`.
+# What a server counts: its name in a sample, and in a Run's notes; see `deploylab.results.record.NOTES`.
 COUNTED = {"db_queries": "n_db_queries", "cache_hits": "n_app_cache_hits", "cache_misses": "n_app_cache_misses"}
 
 
 def sample(machine: Machine, patterns: Sequence[str], *, memory: bool = False,
            counters: bool = False) -> dict[str, float]:
-    """What some processes of the guest have used so far, with their children: see `deploylab.machine.guest.sample`.
+    """What some processes of the guest and their children have used so far: see `deploylab.machine.guest.sample`.
 
     Args:
-        patterns: regular expressions, searched in command lines.
-        memory: also how much they hold, which takes a few milliseconds a process.
-        counters: also what the database and the cache server among them have counted.
+        patterns: regular expressions that are searched in command lines.
+        memory: also their memory, which takes a few milliseconds per process.
+        counters: also the counters of the database and the cache server among them.
 
     Raises:
         MachineError: they could not be sampled.
@@ -35,7 +35,7 @@ def sample(machine: Machine, patterns: Sequence[str], *, memory: bool = False,
 
 
 def between(before: dict[str, float], after: dict[str, float]) -> dict[str, float | int | None]:
-    """The fields `server_…` of a Run; None where a process went away between the two samples."""
+    """The fields `server_…` of a Run; None where a process ended between the two samples."""
     cpu_s = after["cpu_s"] - before["cpu_s"]
     wait_s = after["runq_wait_s"] - before["runq_wait_s"]
     return {
@@ -49,7 +49,7 @@ def between(before: dict[str, float], after: dict[str, float]) -> dict[str, floa
 def counted(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
     """What the database and the cache server counted between two samples, by the names of a Run's notes.
 
-    A server that did not answer has no figure, and neither has one that began anew in between.
+    A server that did not answer or was restarted in between is left out.
     """
     grown = {note: after[name] - before[name] for name, note in COUNTED.items() if name in before and name in after}
     return {note: n for note, n in grown.items() if n >= 0}

@@ -1,4 +1,4 @@
-"""The machine of the course: a guest that Vagrant makes, on any provider."""
+"""The machine of the course: a guest that Vagrant makes, with any provider."""
 
 import contextlib
 import json
@@ -23,18 +23,18 @@ from deploylab.machine.ssh import Ssh, remove_control_dir
 
 VM = "web"
 SSH_PORT = 22
-GREETING_S = 5  # a guest under load takes its time
+GREETING_S = 5  # a guest under load is slow
 
 
 class VagrantMachine:
-    """A guest with a life cycle. See `machine.base.Machine` for what it answers to.
+    """A guest that can be started and destroyed. See `machine.base.Machine` for its other methods.
 
     Args:
         provider: the Vagrant provider that runs it.
     """
 
     kind = "vagrant"
-    address = "0.0.0.0"  # noqa: S104 - every one of the guest's own, or this host could not reach it
+    address = "0.0.0.0"  # noqa: S104 - all of the guest's addresses, or this host could not reach it
 
     def __init__(self, provider: str):
         self.provider = provider
@@ -44,16 +44,16 @@ class VagrantMachine:
     # -- life cycle ---------------------------------------------------------------
 
     def up(self, progress: Progress) -> None:
-        """Make and boot the guest; nothing happens if it already runs.
+        """Make and boot the guest; no effect if it is already running.
 
         Raises:
-            HostError: the host lacks something.
-            MachineError: it did not come up.
+            HostError: something is missing on the host.
+            MachineError: it did not start.
         """
         if self.provider == "lxc":
-            lxc.ensure_network()  # also under a guest that runs: without it, the guest's address expires
+            lxc.ensure_network()  # also if the guest is running: without it, the guest's address expires
         if self.is_lost():
-            progress.say("This clone has a machine of which .lab/ no longer knows. A new one takes its place.")
+            progress.say("This clone has a machine that .lab/ no longer lists. A new one replaces it.")
         if _unfinished_path().exists() or self.is_lost():
             self.discard(progress)
         if self.answers():
@@ -73,13 +73,13 @@ class VagrantMachine:
             self.wait()
 
     def halt(self, progress: Progress) -> None:
-        """Shut the guest down; its disk stays."""
+        """Shut the guest down; its disk is kept."""
         self.close()
         with progress.phase("halt", "Halting the machine"), self._calling("halt"):
             self._vagrant(progress).halt()
 
     def destroy(self, progress: Progress) -> None:
-        """Take away the guest and all that the kit made for it on this host."""
+        """Remove the guest and everything that the kit made for it on this host."""
         self.discard(progress)
         forget_home()
         remove_control_dir()
@@ -88,11 +88,11 @@ class VagrantMachine:
             lxc.remove_network()
 
     def discard(self, progress: Progress) -> None:
-        """Take away the guest alone; `up` then makes a new one."""
+        """Remove only the guest; `up` then makes a new one."""
         self.close()
         with progress.phase("destroy", "Destroying the machine"), self._calling("destroy"), _unfinished():
             if self.provider == "lxc":
-                lxc.kill(self.name)  # no need to shut down in order what is thrown away
+                lxc.kill(self.name)  # it is thrown away, so there is no need for a clean shutdown
             self._vagrant(progress).destroy()
             if self.provider == "lxc":
                 lxc.destroy(self.name)
@@ -105,22 +105,22 @@ class VagrantMachine:
             return next((s.state for s in self._vagrant().status() if s.name == VM), "not_created")
 
     def is_lost(self) -> bool:
-        """Whether there is a guest of its name of which Vagrant knows nothing, because its state was deleted."""
+        """Whether there is a guest of this name that Vagrant no longer knows, because its state was deleted."""
         return self.provider == "lxc" and not self._id_path().exists() and lxc.exists(self.name)
 
     @property
     def name(self) -> str:
-        """Its name on the host, which the Vagrantfile makes in the same way."""
+        """Its name on the host; the Vagrantfile makes the same name."""
         return f"deploylab-{paths.short_hash()}-{VM}"
 
     # -- reaching it --------------------------------------------------------------
 
     @property
     def ssh(self) -> Ssh:
-        """How to reach the guest, as Vagrant said when it came up.
+        """How to reach the guest, as Vagrant reported when it started.
 
         Raises:
-            MachineError: there is no guest, or it does not run.
+            MachineError: there is no guest, or it is not running.
         """
         if self._ssh is None:
             self._ssh = Ssh(**(_saved_ssh_config() or self._ask_ssh_config()))
@@ -128,7 +128,7 @@ class VagrantMachine:
 
     @property
     def ssh_config(self) -> Path:
-        """For a person's own `ssh -F`, under the name `web`: what `vagrant ssh-config` says."""
+        """The output of `vagrant ssh-config`, for a person's own `ssh -F`, with the host name `web`."""
         return paths.state_dir() / "ssh_config"
 
     @property
@@ -138,12 +138,12 @@ class VagrantMachine:
 
     @property
     def login_words(self) -> list[str]:
-        """The same for a program that runs in whatever folder."""
+        """The same for a program, in any folder."""
         return ["ssh", "-F", str(self.ssh_config), VM]
 
     @property
     def host(self) -> str:
-        """The guest's address on the network that only this host reaches."""
+        """The guest's address on the network that only this host can reach."""
         if not self._host:
             loopback = self.ssh.host.startswith("127.") or self.ssh.host == "localhost"
             self._host = self._private_address() if loopback else self.ssh.host
@@ -170,24 +170,24 @@ class VagrantMachine:
                 **guest.ask(self, guest_facts, f"facts({dict(versions)!r})")}
 
     def answers(self) -> bool:
-        """Whether its sshd greets, asked in a fraction of a second."""
+        """Whether its sshd answers; takes a fraction of a second."""
         saved = _saved_ssh_config()
         return bool(saved) and _greets(saved["host"], saved["port"])
 
     def wait(self) -> None:
-        """Return when the guest's services and supervisord's programs have come up, or after a minute at the latest."""
+        """Wait until the guest's services and supervisord's programs have started, for a minute at most."""
         starting = "supervisorctl status 2>/dev/null | grep -q STARTING"
         self.run("timeout 30 systemctl is-system-running --wait; "
                  f"timeout 30 sh -c 'while {starting}; do sleep 0.5; done'", sudo=True)
 
     def close(self) -> None:
-        """End the held connection."""
+        """Close the connection."""
         with contextlib.suppress(MachineError):
             if _saved_ssh_config():
                 self.ssh.close()
 
     def forget(self) -> None:
-        """Drop what is known of the guest's address."""
+        """Forget the guest's address."""
         _ssh_config_path().unlink(missing_ok=True)
         self.ssh_config.unlink(missing_ok=True)
         self._ssh, self._host = None, ""
@@ -195,11 +195,11 @@ class VagrantMachine:
     # -- Vagrant ------------------------------------------------------------------
 
     def _id_path(self) -> Path:
-        """Where Vagrant notes the guest that it made."""
+        """The file in which Vagrant keeps the guest's identifier."""
         return paths.state_dir() / "machines" / "machines" / VM / self.provider / "id"
 
     def _vagrant(self, progress: Progress | None = None) -> Vagrant:
-        """A new handle each time: it caches the ssh-config, which changes with every start."""
+        """A new handle for each call, because it caches the ssh-config, which changes with every start."""
         log = progress.log_path if progress else paths.state_dir() / "log" / "vagrant.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         to_log = make_file_cm(str(log))
@@ -220,23 +220,23 @@ class VagrantMachine:
 
     @contextmanager
     def _calling(self, verb: str, log: Path | None = None) -> Iterator[None]:
-        """Turn the failures of a call of vagrant into ours."""
+        """Turn the errors of a call of vagrant into ours."""
         try:
             yield
         except subprocess.CalledProcessError as error:
             log = log or paths.state_dir() / "log"
             raise MachineError(f"`vagrant {verb}` ended with status {error.returncode}.{_last_lines(log)}",
-                               f"look at {log}, then ./lab up (or ./lab destroy to begin anew)") from error
+                               f"look at {log}, then ./lab up (or ./lab destroy to start from scratch)") from error
         except (FileNotFoundError, RuntimeError) as error:  # python-vagrant: no executable
             raise HostError("There is no `vagrant` command in PATH.",
-                            "./lab up --yes   installs it; where it is there, put its folder into PATH") from error
+                            "./lab up --yes   installs it; if it is installed, add its folder to PATH") from error
 
     def _ask_ssh_config(self) -> dict[str, Any]:
         handle = self._vagrant()
         try:
             text = handle.ssh_config(vm_name=VM)
         except subprocess.CalledProcessError as error:
-            raise MachineError("The machine does not run.", "./lab up") from error
+            raise MachineError("The machine is not running.", "./lab up") from error
         conf = handle.conf(text)
         config = {"host": conf["HostName"], "port": int(conf["Port"]), "user": conf["User"],
                   "key": conf["IdentityFile"].strip('"')}
@@ -247,20 +247,20 @@ class VagrantMachine:
         return config
 
     def _private_address(self) -> str:
-        """The first of the guest's own addresses that this host reaches.
+        """The first of the guest's addresses that this host can reach.
 
-        Hypervisors forward ssh from a loopback port; the site has an address of its own.
+        Hypervisors forward ssh from a loopback port, but the site needs the guest's own address.
         """
         for address in self.check_output("hostname -I").split():
             if ":" not in address and _greets(address, SSH_PORT):
                 return address
-        raise MachineError("The guest runs, but none of its addresses can be reached from this host.",
+        raise MachineError("The guest is running, but this host can reach none of its addresses.",
                            "./lab halt, then ./lab up; a VPN may hide the guest's network")
 
 
 @contextmanager
 def _unfinished() -> Iterator[None]:
-    """A note that the guest is half made or half gone, which stays if the block is broken off."""
+    """Mark the guest as incomplete while the block runs; the mark stays if the block is interrupted."""
     _unfinished_path().parent.mkdir(parents=True, exist_ok=True)
     _unfinished_path().touch()
     yield
@@ -283,7 +283,7 @@ def _saved_ssh_config() -> dict[str, Any] | None:
 
 
 def _greets(host: str, port: int) -> bool:
-    """Whether sshd greets there. The kernel of a frozen guest still takes connections, and so does a forwarded port."""
+    """Whether sshd answers there. A connection alone proves nothing: a frozen guest accepts it too."""
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1) as connection:
         connection.settimeout(GREETING_S)
         return connection.recv(4) == b"SSH-"

@@ -1,1 +1,1 @@
-"""What goes out to others: slides, the site to read, and one file for a room without a network."""
+"""What is made for others: slides, the website, and a bundle for a room without a network."""

@@ -1,4 +1,4 @@
-"""What a session measured, for a reader: its page, a sweep's page, their sentences, and the plots."""
+"""Shows what a session measured: the report as a page, its sentences, and the plots."""
 
 from deploylab.report.page import html, write
 

@@ -1,4 +1,4 @@
-"""What the report shows, gathered from a session. The template only lays it out."""
+"""Collects from a session what the report shows. The template only lays it out."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -40,7 +40,7 @@ def collect(session: Session, course: Course) -> dict[str, Any]:
 
 
 def of_one_machine(runs: list[Run]) -> tuple[list[Run], list[str]]:
-    """The runs of the machine that most of them were made on, and a sentence about the others."""
+    """The runs on the machine that was used most, and a sentence about the runs on others."""
     by_machine: dict[str, list[Run]] = {}
     for run in runs:
         by_machine.setdefault(f"{describe.machine(run.machine)}, kernel {run.machine.get('kernel')}", []).append(run)
@@ -53,7 +53,7 @@ def of_one_machine(runs: list[Run]) -> tuple[list[Run], list[str]]:
 
 def _by_stage(steps: Sequence[stats.Step], runs: Sequence[Run], course: Course,
               recorded: bool) -> list[dict[str, Any]]:
-    """One entry a stage: its headline, a box and a row for each view, its plot."""
+    """One entry per stage: its headline, a box and a row for each view, its plot."""
     out = []
     for name, group in groupby(steps, key=lambda step: step.stage.stage):
         stage_steps = list(group)
@@ -77,7 +77,7 @@ def _box(step: stats.Step) -> dict[str, Any]:
 
 
 def _cells(runs: Sequence[Run], course: Course, recorded: bool) -> list[dict[str, Any]]:
-    """One entry for each view and load: its two plots, and the summaries behind them and of what stands aside."""
+    """One entry for each view and load: its two plots, and the summaries, also of stages that are not in the plots."""
     summaries = stats.summarise(runs)
     ladder = [stage.stage for stage in stats.on_ladder(course)]
     names = [*ladder, *dict.fromkeys(run.stage for run in runs if run.stage not in ladder)]
@@ -99,7 +99,7 @@ def _cells(runs: Sequence[Run], course: Course, recorded: bool) -> list[dict[str
 
 
 def _noted(runs: Sequence[Run]) -> dict[str, str]:
-    """By stage, what its runs saw beside their figures: requests of a visit, hits of a cache."""
+    """By stage, other figures of its runs: requests per visit, hits of a cache."""
     texts = {name: describe.noted([run for run in runs if run.stage == name]) for name in {run.stage for run in runs}}
     return {name: text for name, text in sorted(texts.items()) if text}
 
@@ -114,7 +114,7 @@ def _warned(summaries: Sequence[stats.Summary]) -> dict[str, list[str]]:
 
 
 def _flags(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Each flag once: an example for its sentence, and which stages carry it how often."""
+    """Each flag once: an example for its sentence, and which stages have it how often."""
     carried: dict[str, list[tuple[str, Run]]] = {}
     for run in runs:
         for flag in run.flags:
@@ -125,21 +125,21 @@ def _flags(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def _how(runs: Sequence[Run], plan: dict[str, Any]) -> list[str]:
-    """How it was measured, a sentence each."""
+    """How it was measured, as sentences."""
     if not runs:
         return []
     n_rounds = len({run.round for run in runs})
-    out = [f"{units.count(n_rounds, 'round')}; in each, every stage and view once, the order changed from "
-           "round to round, so that slow drift of the machine meets all of them alike.",
+    out = [f"{units.count(n_rounds, 'round')}; each measures every stage and view once, in an order that changes from "
+           "round to round, so that slow drift of the machine affects all of them equally.",
            "Two stages are compared round by round: the ratio of each pair, the geometric mean of the ratios, and "
            "Student's t for the 95 % interval. The unit is the run, never the request.",
            f"Load: {describe.loads(runs)}, after {runs[0].warmup_s:g} s of "
            "warm-up that is not counted.",
-           "Closed loop: each client waits for its answer before it asks again, and nothing is ever sent twice."
-           if runs[0].mode == "closed" else "Open loop: requests leave on a schedule, whether or not answers come.",
-           f"Throughput: good answers that ended within the window, a second. Percentiles: {runs[0].percentile_def}; "
-           f"latency counts from the request's {runs[0].latency_from}. None is shown that the runs cannot carry.",
-           "Server CPU a request: processor time of the stage's processes, over requests sent. "
+           "Closed loop: each client waits for its answer before its next request, and no request is ever sent twice."
+           if runs[0].mode == "closed" else "Open loop: requests are sent on a schedule, whether or not answers come.",
+           f"Throughput: good answers that ended within the window, per second. Percentiles: {runs[0].percentile_def}; "
+           f"latency counts from the request's {runs[0].latency_from}. A percentile with too few answers is left out.",
+           "Server CPU per request: processor time of the stage's processes, divided by the requests sent. "
            "Memory: PSS, which divides shared pages fairly, at the end of a run.",
            f"Load generator: {', '.join(dict.fromkeys(run.engine for run in runs))}."]
     for name, rps in (plan.get("ceiling") or {}).items():

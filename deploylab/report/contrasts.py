@@ -1,4 +1,4 @@
-"""The contrasts of a session: what differs between two sides, and what that one thing is worth."""
+"""The contrasts of a session: what differs between two sides, and how much difference that one thing makes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -22,21 +22,21 @@ class Figure:
     name: str
     a: str
     b: str
-    ratio: str                      # B over A with its interval; "" where no ratio is
+    ratio: str                      # B over A with its interval; "" if there is none
 
     @property
     def short(self) -> str:
-        """Both sides with one unit where it is the same: 'p50 latency 98.6 → 91.1 ms'."""
+        """Both sides, with the unit once if it is the same: 'p50 latency 98.6 → 91.1 ms'."""
         a, unit = self.a.rpartition(" ")[::2]
         return f"{self.name} {a if a and self.b.endswith(f' {unit}') else self.a} → {self.b}"
 
 
 def collect(plan: dict[str, Any], runs: Sequence[Run], course: Course, recorded: bool) -> dict[str, Any]:
-    """What the report shows of a session's contrasts: {plot, each}; the plot is None where none came out.
+    """What the report shows of a session's contrasts: {plot, each}; the plot is None if there is no result.
 
     Args:
-        plan: of the session; the contrasts lie in it as they were when they were measured.
-        runs: those of pairs.
+        plan: of the session; it contains the contrasts as they were when they were measured.
+        runs: the runs of pairs.
     """
     results = contrast_results(plan, runs)
     return {"plot": plots.forest(results, runs, course, recorded=recorded) if results else None,
@@ -44,12 +44,12 @@ def collect(plan: dict[str, Any], runs: Sequence[Run], course: Course, recorded:
 
 
 def contrast_results(plan: dict[str, Any], runs: Sequence[Run]) -> list[ContrastResult]:
-    """The contrasts of a session that came out, in its order. Args: as `collect`."""
+    """The results of a session's contrasts, in its order. Args: as `collect`."""
     return [result for table in plan.get("contrasts") or [] if (result := _raced(table, plan, runs)) is not None]
 
 
 def figures(result: ContrastResult) -> list[Figure]:
-    """Throughput, latency, costs and failures of both sides; of visits and caches where there are any."""
+    """Throughput, latency, costs and failures of both sides; figures of visits and caches if there are any."""
     def row(metric: str, show) -> Figure:
         comparison, name = result.ratios[metric], metric if metric in Summary.__dataclass_fields__ else None
         a, b = (show(getattr(side, name) if name else side.latency_ns[metric.removesuffix("_ns")])
@@ -81,7 +81,7 @@ def load(contrast: Contrast) -> str:
 
 
 def contrast_of(table: dict[str, Any]) -> Contrast:
-    """A contrast from its plain data, as a session's plan and a lesson's answers keep it."""
+    """A contrast from its plain data, as a session's plan and a lesson's recording contain it."""
     known = {field.name for field in fields(Contrast)}  # a recording may be older than this version
     return Contrast(**{key: tuple(value) if isinstance(value, list) else value
                        for key, value in table.items() if key in known})
@@ -94,7 +94,7 @@ def _raced(table: dict[str, Any], plan: dict[str, Any], runs: Sequence[Run]) -> 
 
 
 def in_words(result: ContrastResult, course: Course) -> dict[str, Any]:
-    """One contrast in words, as a template lays it out."""
+    """One contrast in words, for a template."""
     contrast, rows, rps = result.contrast, figures(result), result.rps
     sides = dict.fromkeys((contrast.a, contrast.b))
     return {

@@ -1,4 +1,4 @@
-"""The report of a session: one HTML file that says what each step bought, and how it was measured."""
+"""The report of a session: one HTML file that says what each step changed, and how it was measured."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ TEMPLATES = Path(__file__).parent
 
 
 def write(session: Session, course: Course) -> Path:
-    """Write `report.html` into the session's folder and give back its path.
+    """Write `report.html` into the session's folder and return its path.
 
-    The file stands alone: its style and its plots are in it, and it asks for nothing from anywhere.
-    It counts only runs of the interleaved rounds, and says so where the session is not finished.
+    The file is self-contained: its style and its plots are in it, and it loads nothing from elsewhere.
+    It uses only runs of the interleaved rounds, and says so if the session is not finished.
 
     Raises:
         ResultsError: the results cannot be read, or the report not written.

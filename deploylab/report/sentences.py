@@ -1,4 +1,4 @@
-"""What a step bought, in plain sentences."""
+"""What a step changed, in plain sentences."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ def where(step: Step) -> str:
 
 
 def in_short(step: Step) -> tuple[str, str]:
-    """Two short lines for a small box: what came out, and how sure it is."""
+    """Two short lines for a small box: the result, and how certain it is."""
     comparison = step.rps
     if comparison.ratio is None:
         return "no ratio", _why_none(step)
@@ -38,11 +38,11 @@ def in_short(step: Step) -> tuple[str, str]:
     head, _, tail = describe.change(comparison.ratio, comparison.ci95, unit=comparison.unit).partition(" (")
     if outcome(step) == NONE:
         return "none seen", tail.rstrip(")")
-    return head.removesuffix(f" {comparison.unit} a second").removesuffix(" as many"), tail.rstrip(")")
+    return head.removesuffix(f" {comparison.unit} per second").removesuffix(" as many"), tail.rstrip(")")
 
 
 def note(step: Step) -> str:
-    """What to keep in mind about a box: failures and doubts; often empty."""
+    """Failures and doubts about a box; often empty."""
     if step.rps.ratio is None:
         return ""
     sides = (step.a, step.b)
@@ -52,7 +52,7 @@ def note(step: Step) -> str:
 
 
 def beside(step: Step) -> list[str]:
-    """The other figures of a small box: requests and bytes of a visit, else the latency; what a cache answered."""
+    """More figures for a small box: requests and bytes per visit, else the latency; the share from a cache."""
     a, b = step.a, step.b
     out = [f"p50 {pair(a.latency_ns['p50'], b.latency_ns['p50'], units.ms)}"]
     if a.requests_per_visit is not None and b.requests_per_visit is not None:
@@ -62,9 +62,9 @@ def beside(step: Step) -> list[str]:
 
 
 def headline(steps: Sequence[Step]) -> list[str]:
-    """What one stage bought, in a few sentences: the largest gain first, then losses, then nothing.
+    """What one stage changed, in a few sentences: the largest gain, then losses, then no difference.
 
-    The other gains stand in the boxes above.
+    The other gains are only in the boxes.
 
     Args:
         steps: all views of one stage, at least one.
@@ -80,7 +80,7 @@ def headline(steps: Sequence[Step]) -> list[str]:
     out += [f"A loss on {name(step)}: {_change(step)}." for step in sorted(by_outcome[LOSS], key=lambda s: s.rps.ratio)]
     if by_outcome[NONE]:
         views = ", ".join(f"{name(step)} ({in_short(step)[1]})" for step in by_outcome[NONE])
-        out.append(("" if out else "It bought no throughput that this session could see. ")
+        out.append(("" if out else "This session could see no gain in throughput. ")
                    + f"No difference seen on {views}.")
     return out + [f"No verdict on {name(step)}: {_why_none(step)}." for step in by_outcome[UNKNOWN]]
 
@@ -98,12 +98,12 @@ def cost(steps: Sequence[Step]) -> list[str]:
     ratios = [comparison.ratio for step in steps if (comparison := step.ratios["server_cpu_per_request_s"]).ratio]
     if ratios:
         low, high = units.factor(min(ratios)), units.factor(max(ratios))
-        out.append(f"Server CPU a request: {low if low == high else f'{low} to {high}'} times.")
+        out.append(f"Server CPU per request: {low if low == high else f'{low} to {high}'} times.")
     return out + [f"Failures: {_failed(steps)}."]
 
 
 def full(step: Step) -> list[str]:
-    """Everything about one view of a step, a sentence each: throughput, latency, failures, cost, doubts."""
+    """Everything about one view of a step, as sentences: throughput, latency, failures, cost."""
     stage = step.stage.stage
     kind = outcome(step)
     if step.rps.ratio is None:
@@ -123,7 +123,7 @@ def full(step: Step) -> list[str]:
 
 
 def cpu(seconds: float | None) -> str:
-    """CPU a request as milliseconds."""
+    """CPU per request in milliseconds."""
     return units.ms(None if seconds is None else seconds * units.NS_PER_S)
 
 

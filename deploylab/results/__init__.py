@@ -1,4 +1,4 @@
-"""One run as a record, sessions on disk, what runs say together (`stats`), and numbers in words (`describe`)."""
+"""Runs as records, sessions on disk, statistics over runs (`stats`), and numbers in words (`describe`)."""
 
 from deploylab.results.session import (
     SCHEMA,

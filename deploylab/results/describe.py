@@ -1,4 +1,4 @@
-"""Figures as plain sentences: ratios, loads, machines and flags, the same in every plot and report."""
+"""Ratios, loads, machines and flags in words, the same in every plot and report."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -6,19 +6,20 @@ from statistics import fmean
 from deploylab.core import units
 from deploylab.results.record import LoadResult, Run
 
-# Per metric: its name, then "as many", "more" and "fewer" as its own words.
+# By metric: its name, then how to say "as many", "more" and "fewer".
 METRICS = {
-    "rps": ("throughput", "as many requests a second", "more requests a second", "fewer requests a second"),
+    "rps": ("throughput", "as many requests per second", "more requests per second", "fewer requests per second"),
     "p50_ns": ("p50 latency", "the p50 latency", "longer p50 latency", "shorter p50 latency"),
     "p95_ns": ("p95 latency", "the p95 latency", "longer p95 latency", "shorter p95 latency"),
     "p99_ns": ("p99 latency", "the p99 latency", "longer p99 latency", "shorter p99 latency"),
-    "server_cpu_per_request_s": ("server CPU a request", "the server CPU a request",
-                                 "more server CPU a request", "less server CPU a request"),
+    "server_cpu_per_request_s": ("server CPU per request", "the server CPU per request",
+                                 "more server CPU per request", "less server CPU per request"),
     "server_pss_bytes": ("memory (PSS)", "the memory", "more memory", "less memory"),
-    "bytes_per_answer": ("bytes an answer", "as many bytes an answer", "more bytes an answer", "fewer bytes an answer"),
-    "requests_per_visit": ("requests a visit", "as many requests a visit", "more requests a visit",
-                           "fewer requests a visit"),
-    "bytes_per_visit": ("bytes a visit", "as many bytes a visit", "more bytes a visit", "fewer bytes a visit"),
+    "bytes_per_answer": ("bytes per answer", "as many bytes per answer", "more bytes per answer",
+                         "fewer bytes per answer"),
+    "requests_per_visit": ("requests per visit", "as many requests per visit", "more requests per visit",
+                           "fewer requests per visit"),
+    "bytes_per_visit": ("bytes per visit", "as many bytes per visit", "more bytes per visit", "fewer bytes per visit"),
 }
 
 
@@ -30,15 +31,15 @@ def change(ratio: float, ci95: tuple[float, float] | None, metric: str = "rps", 
         unit: what was counted, "requests" or "visits".
 
     >>> change(2.1, (1.9, 2.3))
-    '2.1 times as many requests a second (1.9 to 2.3)'
+    '2.1 times as many requests per second (1.9 to 2.3)'
     >>> change(0.8, (0.75, 0.85))
-    '20 % fewer requests a second (15 to 25 %)'
+    '20 % fewer requests per second (15 to 25 %)'
     >>> change(0.2, (0.19, 0.21))
-    '5.0 times fewer requests a second (4.8 to 5.3)'
+    '5.0 times fewer requests per second (4.8 to 5.3)'
     >>> change(1.02, (0.97, 1.06))
     'no difference seen (within 6 %)'
     >>> change(3, (2.5, 3.6), unit="visits")
-    '3.0 times as many visits a second (2.5 to 3.6)'
+    '3.0 times as many visits per second (2.5 to 3.6)'
     """
     _, as_many, more, fewer = (_counting(unit, text) for text in METRICS[metric])
     if ci95 and ci95[0] <= 1 <= ci95[1]:
@@ -52,17 +53,18 @@ def change(ratio: float, ci95: tuple[float, float] | None, metric: str = "rps", 
 
 
 def metric_name(metric: str, unit: str = "requests") -> str:
-    """What a metric is called, with what was counted.
+    """The name of a metric, with the unit that was counted.
 
     >>> metric_name("server_cpu_per_request_s", "visits")
-    'server CPU a visit'
+    'server CPU per visit'
     """
     return _counting(unit, METRICS[metric][0])
 
 
 def _counting(unit: str, text: str) -> str:
-    """The text with what was counted in place of requests; those that a visit consists of stay requests."""
-    return text.replace("requests a second", f"{unit} a second").replace("a request", f"a {unit.removesuffix('s')}")
+    """The text with the counted unit instead of requests; the requests within a visit remain requests."""
+    single = unit.removesuffix("s")
+    return text.replace("requests per second", f"{unit} per second").replace("per request", f"per {single}")
 
 
 def _percent_interval(ci95: tuple[float, float] | None) -> str:
@@ -73,7 +75,7 @@ def _percent_interval(ci95: tuple[float, float] | None) -> str:
 
 
 def target(stage: str, variant: str | None) -> str:
-    """The name a person types.
+    """The name that a person types.
 
     >>> target("nginx", "sync"), target("nginx", None)
     ('nginx:sync', 'nginx')
@@ -82,15 +84,15 @@ def target(stage: str, variant: str | None) -> str:
 
 
 def load(run: LoadResult) -> str:
-    """The load of a run: who asks, how often, on which connections."""
+    """The load of a run: how many clients or requests, and on which connections."""
     kept = "kept connections" if run.keepalive else "a new connection for each request"
-    who = (f"{run.target_rps:g} requests due a second" if run.mode == "open"
+    who = (f"{run.target_rps:g} requests due per second" if run.mode == "open"
            else units.count(run.concurrency, "client"))
-    return f"{who}, {kept}, {units.seconds(run.duration_s)} a run"
+    return f"{who}, {kept}, {units.seconds(run.duration_s)} per run"
 
 
 def loads(runs: Sequence[LoadResult]) -> str:
-    """The loads of several runs: '1, 10 or 32 clients, kept connections, 3.0 s a run'."""
+    """The loads of several runs: '1, 10 or 32 clients, kept connections, 3.0 s per run'."""
     rest = {load(run).partition(", ")[2] for run in runs}
     if len(rest) > 1 or any(run.mode == "open" for run in runs):
         return "; ".join(dict.fromkeys(load(run) for run in runs))
@@ -102,7 +104,7 @@ def loads(runs: Sequence[LoadResult]) -> str:
 
 
 def machine(facts: dict) -> str:
-    """The machine under load, on one line; what is not known is left out."""
+    """The machine under load, on one line; unknown facts are left out."""
     kind = facts.get("kind", "machine unknown")
     if facts.get("provider"):
         kind += f" ({facts['provider']})"
@@ -114,26 +116,26 @@ def machine(facts: dict) -> str:
     return ", ".join(str(part) for part in parts if part)
 
 
-# A flag of the load generator in a few words; `deploylab.load.explain` has the whole sentence.
+# The flags of the load generator in a few words; `deploylab.load.explain` has whole sentences.
 FLAGS = {
-    "client_cpu": "the load generator was short of processor",
+    "client_cpu": "the load generator was short of CPU",
     "client_wait": "the load generator had to wait for a processor",
     "sender_lag": "the load generator sent late",
-    "ceiling": "near the most this load generator reaches",
+    "ceiling": "near the most that this load generator reaches",
     "not_pinned": "load and server were not kept on cores of their own",
     "shared_core": "load and server shared one core",
     "shared_cores": "the load took much of the server's cores",
     "other_programs": "other programs used the cores too",
     "many_failures": "many requests failed",
     "no_answers": "no good answer",
-    "unsent": "requests due were never sent",
+    "unsent": "requests that were due were never sent",
     "behind": "the server did not keep up with the rate",
     "stopped": "stopped before its end",
-    "unfinished": "requests were on their way at the end",
-    "slow_clients": "slow clients held beside the load, as asked",
+    "unfinished": "requests were still in progress at the end",
+    "slow_clients": "slow clients held open during the load, as requested",
 }
 
-INFORMATION = ("slow_clients",)  # describes the load; puts no number in doubt
+INFORMATION = ("slow_clients",)  # only describes the load; it puts no number in doubt
 
 
 def flag_name(flag: str) -> str:
@@ -149,14 +151,14 @@ def flag(flag: str) -> str:
     """A flag of the load generator in a few words.
 
     >>> flag("client_cpu=93 %"), flag("some_new_one")
-    ('the load generator was short of processor', 'some new one')
+    ('the load generator was short of CPU', 'some new one')
     """
     name = flag_name(flag)
     return FLAGS.get(name, name.replace("_", " "))
 
 
 def failures(errors: dict[str, int], n_sent: int) -> str:
-    """What failed of what was sent: '12 of 1,200 failed (1 %): 10 timeout, 2 reset'."""
+    """How many requests failed, and how: '12 of 1,200 failed (1 %): 10 timeout, 2 reset'."""
     failed = sum(errors.values())
     if not failed:
         return "none failed"
@@ -165,15 +167,15 @@ def failures(errors: dict[str, int], n_sent: int) -> str:
 
 
 def noted(runs: Sequence[LoadResult]) -> str:
-    """What runs of one kind saw beside their figures, as means; "" where that is nothing.
+    """Other figures of runs of one kind, as means; "" if there are none.
 
-    Example: '8 requests and 2.31 kB a visit, 8 answered 304, 4 files from its own cache, 8.1 database queries a visit'
+    Example: '8 requests and 2.31 kB per visit, 8 answered 304, 4 files from its own cache'
     """
     parts = []
     if visits := [run for run in runs if run.unit == "visits"]:
         requests, n_bytes, same, own = (fmean(run.notes.get(f"{name}_per_visit", 0) for run in visits)
                                         for name in ("requests", "bytes", "not_modified", "from_cache"))
-        parts.append(f"{_mean(requests, 'request')} and {units.size(n_bytes)} a visit")
+        parts.append(f"{_mean(requests, 'request')} and {units.size(n_bytes)} per visit")
         parts += [f"{_mean(same)} answered 304"] if same else []
         parts += [f"{_mean(own, 'file')} from its own cache"] if own else []
     if ratios := [run.hit_ratio for run in runs if run.hit_ratio is not None]:
@@ -183,27 +185,27 @@ def noted(runs: Sequence[LoadResult]) -> str:
 
 
 def behind(runs: Sequence[LoadResult]) -> str:
-    """What the application asked of those behind it, as means; "" where nobody counted.
+    """How the application used its database and its cache, as means; "" if that was not counted.
 
-    Example: '2.4 database queries a request, 44 % of the application's lookups found in its cache'
+    Example: '2.4 database queries per request, 44 % of the application's lookups found in its cache'
     """
     parts = []
     if queries := [run.db_queries_per_request for run in runs if run.db_queries_per_request is not None]:
-        parts.append(f"{_mean(fmean(queries), 'database query')} a {runs[0].unit[:-1]}")
+        parts.append(f"{_mean(fmean(queries), 'database query')} per {runs[0].unit[:-1]}")
     if ratios := [run.app_cache_hit_ratio for run in runs if run.app_cache_hit_ratio is not None]:
         parts.append(f"{units.percent(fmean(ratios))} of the application's lookups found in its cache")
     return ", ".join(parts)
 
 
 def _mean(x: float, noun: str = "") -> str:
-    """A mean count with its noun: no decimals where it is whole."""
+    """A mean count with its noun; no decimals if it is a whole number."""
     text = f"{x:.1f}".removesuffix(".0")
     many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return f"{text} {noun if text == '1' else many}" if noun else text
 
 
 def flags_in(runs: Sequence[Run], but: Sequence[str] = ()) -> list[str]:
-    """Each flag but these with how many of the runs carry it, in words; empty is good."""
+    """Each flag except these in words, with how many of the runs have it; empty is good."""
     carried = [{flag_name(text) for text in run.flags} for run in runs]
     names = [name for name in dict.fromkeys(flag_name(text) for run in runs for text in run.flags) if name not in but]
     of_all = units.count(len(runs), "run")

@@ -1,7 +1,7 @@
-"""What deploylab writes down: one load test, one run, one comparison.
+"""The records that deploylab writes: load tests, runs, comparisons.
 
 These are plain frozen dataclasses. A `Run` is one line of `runs.jsonl`; every
-field keeps its unit in its name. Nothing here measures or draws anything.
+field has its unit in its name. Nothing here measures or draws anything.
 """
 
 import json
@@ -10,35 +10,35 @@ from typing import Any
 
 from deploylab.core.errors import ResultsError
 
-SCHEMA = 1  # raised when a field changes its meaning; a reader refuses what it does not know
+SCHEMA = 1  # increase it when a field changes its meaning; readers refuse other schemas
 
 # Every attempt of the load engine ends in exactly one outcome.
 OK = "ok"
 ERRORS = (
-    "http_3xx",      # answered, but not with the page
+    "http_3xx",      # a response, but not the page
     "http_4xx",
     "http_5xx",
     "connect",       # no connection: refused, unreachable
     "reset",         # the server reset the connection
-    "closed_early",  # closed in the middle of the answer
-    "stale",         # a kept connection closed after the request left, without one byte back
-    "timeout",       # no complete answer in time
+    "closed_early",  # the server closed in the middle of the response
+    "stale",         # a kept connection was closed after the request was sent, before any response
+    "timeout",       # no complete response in time
     "bad_response",  # not HTTP
-    "bad_body",      # complete, but not the page: length or end marker are wrong
+    "bad_body",      # complete, but not the page: its length or end marker is wrong
 )
 
-# What `notes` may hold. A figure stands there only where it could be seen.
+# What `notes` may contain. A figure is included only if it is known.
 NOTES = {
     "n_cache_hits": "good answers whose X-Cache says HIT",
     "n_cache_misses": "good answers whose X-Cache says anything else",
     "n_slow_held": "the fewest half-sent requests held at once",
-    "requests_per_visit": "of a visitor: mean over the good visits, like the three below",
+    "requests_per_visit": "with a visitor: mean of the good visits, like the three below",
     "bytes_per_visit": "received, headers included",
     "not_modified_per_visit": "requests that the server answered with 304",
-    "from_cache_per_visit": "files that were used without asking",
-    "n_db_queries": "SELECT, INSERT, UPDATE and DELETE that the database server carried out meanwhile, whoever asked",
-    "n_app_cache_hits": "what the application's cache server was asked for meanwhile and had",
-    "n_app_cache_misses": "and had not",
+    "from_cache_per_visit": "files that were used without a request",
+    "n_db_queries": "SELECT, INSERT, UPDATE and DELETE that the database server executed meanwhile, for any client",
+    "n_app_cache_hits": "lookups in the application's cache server meanwhile that found something",
+    "n_app_cache_misses": "lookups that did not",
 }
 
 SWEEP = "sweep"  # the purpose of a sweep's runs, and the kind of its session
@@ -48,26 +48,26 @@ PERCENTILE_DEF = "nearest-rank over ok answers"
 
 @dataclass(frozen=True, kw_only=True)
 class LoadResult:
-    """What one load test saw, as the engine reports it.
+    """The result of one load test, as the engine reports it.
 
     `n_sent == n_ok + sum(errors.values())` always holds. A percentile in
-    `latency_ns` is None where the sample cannot carry it.
+    `latency_ns` is None if there are too few answers for it.
     """
 
     engine: str                       # "deploylab" and its version, or "ab 2.3"
     url: str
     started_utc: str                  # ISO 8601, when the window opened
-    warmup_s: float                   # driven before the window, not counted
+    warmup_s: float                   # load before the window, not counted
     duration_s: float                 # the window in which answers count
     mode: str                         # "closed" or "open"
-    concurrency: int                  # clients (closed), connections at most (open)
-    target_rps: float | None          # arrival rate asked for (open), else None
+    concurrency: int                  # clients (closed), most connections (open)
+    target_rps: float | None          # the requested arrival rate (open), else None
     keepalive: bool
-    n_due: int | None                 # open loop: requests the schedule asked for
+    n_due: int | None                 # open loop: requests in the schedule
     n_sent: int
     n_ok: int
-    n_unsent: int | None              # open loop: due, but never sent before the deadline
-    errors: dict[str, int]            # the outcomes of ERRORS that happened
+    n_unsent: int | None              # open loop: due, but not sent before the end
+    errors: dict[str, int]            # outcomes of ERRORS, and how often each occurred
     rps: float                        # ok answers that ended in the window / window
     bytes: int                        # received in ok answers, headers included
     latency_ns: dict[str, int | None]  # min p50 p90 p95 p99 p999 max, over ok answers
@@ -75,12 +75,12 @@ class LoadResult:
     percentile_def: str = PERCENTILE_DEF
     sender_lag_ns: dict[str, int | None] = field(default_factory=dict)  # p50 p90 p99 max
     client_cpu_s: float               # CPU the generator used in the window
-    client_wait_s: float | None = None  # it was ready and had no processor; None: not known
+    client_wait_s: float | None = None  # it was ready but had no processor; None: not known
     ceiling_rps: float | None = None  # what this generator reaches against a static stub
-    seed: int | None = None           # of the arrival times (open) and of the pages drawn (many)
-    attempts_file: str | None = None  # every attempt, compressed; beside runs.jsonl
+    seed: int | None = None           # of the arrival times (open) and of the order of many pages
+    attempts_file: str | None = None  # all attempts, compressed; beside runs.jsonl
     flags: list[str] = field(default_factory=list)  # why the number is in doubt; empty is good
-    notes: dict[str, float] = field(default_factory=dict)  # what else was seen: see NOTES
+    notes: dict[str, float] = field(default_factory=dict)  # other figures: see NOTES
 
     @property
     def n_errors(self) -> int:
@@ -89,24 +89,24 @@ class LoadResult:
 
     @property
     def unit(self) -> str:
-        """What an attempt is: "requests", or "visits" of a page with all it refers to."""
+        """What an attempt is: "requests", or "visits" of a page with all its files."""
         return "visits" if "requests_per_visit" in self.notes else "requests"
 
     @property
     def hit_ratio(self) -> float | None:
-        """The share of good answers that came from a cache, or None where no answer speaks of one."""
+        """The share of good answers that came from a cache, or None if no answer mentions one."""
         if "n_cache_hits" not in self.notes or not self.n_ok:
             return None
         return self.notes["n_cache_hits"] / self.n_ok
 
     @property
     def db_queries_per_request(self) -> float | None:
-        """What one request asked of the database, or None where it was not counted."""
+        """Database queries per request, or None if they were not counted."""
         return self.notes["n_db_queries"] / self.n_sent if "n_db_queries" in self.notes and self.n_sent else None
 
     @property
     def app_cache_hit_ratio(self) -> float | None:
-        """The share of the application's lookups that its cache server had, or None without any."""
+        """The share of the application's lookups that its cache server answered, or None without lookups."""
         hits, misses = (self.notes.get(f"n_app_cache_{kind}", 0) for kind in ("hits", "misses"))
         return hits / (hits + misses) if hits + misses else None
 
@@ -119,22 +119,22 @@ class Run(LoadResult):
     run_id: str
     session_id: str
     purpose: str                      # "preview", "round", "measure", "pair" or "sweep"
-    round: int | None                 # from 1, in the interleaved part
+    round: int | None                 # from 1; None outside the rounds
     pair_id: str | None
     stage: str
     variant: str | None
     view: str
     server_cpu_s: float | None        # CPU of the stage's processes during the window
-    server_runq_wait_s: float | None  # time its threads were ready but had no processor
-    server_rss_bytes: int | None      # summed over processes: counts shared pages many times
-    server_pss_bytes: int | None      # summed over processes: shared pages divided fairly
+    server_runq_wait_s: float | None  # time that its threads were ready but had no processor
+    server_rss_bytes: int | None      # sum over processes: counts shared pages many times
+    server_pss_bytes: int | None      # sum over processes: shared pages divided fairly
     machine: dict[str, Any]           # kind provider cpu n_cpu memory_bytes kernel distro versions
     config_hash: str                  # of the stage's deploy and configuration files
     app_rev: str                      # of the deployed source
 
     @property
     def server_cpu_per_request_s(self) -> float | None:
-        """CPU seconds the server spent for one request, or None if not sampled."""
+        """CPU seconds that the server used per request, or None if not sampled."""
         if self.server_cpu_s is None or not self.n_sent:
             return None
         return self.server_cpu_s / self.n_sent
@@ -148,7 +148,7 @@ class Run(LoadResult):
         """The run that `to_json` wrote.
 
         Raises:
-            ResultsError: the line is cut short, or from another version.
+            ResultsError: the line is incomplete, or from another version.
         """
         try:
             data = json.loads(line)
@@ -169,9 +169,9 @@ class Run(LoadResult):
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """How B stands to A in one figure: a ratio of B over A with its interval.
+    """How B compares to A in one figure: the ratio of B over A with its interval.
 
-    Made from pairs of runs that lie next to each other in time.
+    Computed from pairs of runs that are next to each other in time.
     """
 
     a: str
@@ -189,9 +189,9 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One thing that is configured otherwise on the two sides of a comparison."""
+    """One thing that is configured differently on the two sides of a comparison."""
 
     name: str                         # "gunicorn worker_class", "environment DJANGO_DEBUG", "program redis-server"
-    a: str | None                     # as it is on side A; None: it is not there
+    a: str | None                     # its value on side A; None: not set there
     b: str | None
-    file: str = ""                    # where it stands, the target's own name replaced by NAME; "": in no file
+    file: str = ""                    # its file, with the target's own name replaced by NAME; "": in no file

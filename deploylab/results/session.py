@@ -1,10 +1,10 @@
 """Results on disk: a session is a folder with its plan and one line for each run.
 
-    results/2026-11-23_190512_ab12/session.json   the plan, and what happened to it
-    results/2026-11-23_190512_ab12/runs.jsonl     one run a line, written the moment it ends
+    results/2026-11-23_190512_ab12/session.json   the plan, and how far it is
+    results/2026-11-23_190512_ab12/runs.jsonl     one run per line, written as soon as it ends
 
-A crash costs at most the run that was being written: that line is moved aside to
-`runs.jsonl.damaged`, and every reader says so.
+A crash costs at most the run that was being written: that line is moved to
+`runs.jsonl.damaged`, and every reader reports it.
 """
 
 import json
@@ -20,22 +20,22 @@ from deploylab.core.errors import ResultsError
 from deploylab.core.files import add_line, explained, replace, whole_json
 from deploylab.results.record import Run
 
-SCHEMA = 1  # of session.json; raised when a key changes its meaning
+SCHEMA = 1  # of session.json; increase it when a key changes its meaning
 
 
 class DamagedResults(UserWarning):
-    """A line of `runs.jsonl` cannot be read, so that run is left out."""
+    """A line of `runs.jsonl` cannot be read, so its run is left out."""
 
 
 @dataclass
 class Session:
-    """One sitting of measuring: its folder and its plan.
+    """One session of measuring: its folder and its plan.
 
     Args:
-        folder: where `session.json` and `runs.jsonl` lie.
-        plan: what `session.json` says: schema, session_id, created_utc, kind ("run", "measure", "compare", "sweep"),
-            quick, stages, cells, n_rounds, seconds, warmup_s, contrasts, n_pairs, pair_seconds, differences (by
-            contrast), clients, rates, limit_ms, machine, ceiling, converge, finished_utc.
+        folder: contains `session.json` and `runs.jsonl`.
+        plan: the content of `session.json`: schema, session_id, created_utc, kind ("run", "measure", "compare" or
+            "sweep"), quick, stages, cells, n_rounds, seconds, warmup_s, contrasts, n_pairs, pair_seconds, differences
+            (by contrast), clients, rates, limit_ms, machine, ceiling, converge, finished_utc.
 
     Example:
         >>> session = Session.create(stages=["nginx"], n_rounds=5)     # doctest: +SKIP
@@ -48,10 +48,10 @@ class Session:
 
     @classmethod
     def create(cls, **plan: Any) -> "Session":
-        """A new session on disk, with this plan and an identifier of its own.
+        """A new session on disk, with this plan and a new identifier.
 
         Raises:
-            ResultsError: the folder cannot be made.
+            ResultsError: the folder cannot be created.
         """
         now = datetime.now(UTC)
         with explained(paths.results_dir()):
@@ -67,7 +67,7 @@ class Session:
 
     @classmethod
     def open(cls, session_id: str) -> "Session":
-        """The session of that identifier, one's own or one that ships with the course.
+        """The session with that identifier, one's own or one that comes with the course.
 
         Raises:
             ResultsError: there is none, its plan is damaged, or it is from another version.
@@ -90,7 +90,7 @@ class Session:
 
     @property
     def recorded(self) -> bool:
-        """Whether it ships with the course, and was not measured here."""
+        """Whether it comes with the course and was not measured here."""
         return self.folder.parent.resolve() in _recorded_dirs()
 
     @property
@@ -98,10 +98,10 @@ class Session:
         return self.folder / "runs.jsonl"
 
     def update(self, **changes: Any) -> None:
-        """Put these keys into the plan, on disk in one step: a reader sees the old plan or the new one.
+        """Change these keys of the plan, on disk in one step: a reader sees the old plan or the new one.
 
         Raises:
-            ResultsError: it cannot be written; the old plan stays.
+            ResultsError: it cannot be written; the old plan remains.
         """
         plan = {**self.plan, **changes}
         text = json.dumps(plan, indent=2, allow_nan=False) + "\n"
@@ -110,27 +110,27 @@ class Session:
         self.plan = plan
 
     def finish(self) -> None:
-        """Note that the plan is carried out; `latest_unfinished` passes it over from now on."""
+        """Mark the session as finished; `latest_unfinished` ignores it from now on."""
         self.update(finished_utc=datetime.now(UTC).isoformat())
 
     def append(self, run: Run) -> None:
-        """Put a run on disk, before anything else happens.
+        """Write a run to disk immediately.
 
         Raises:
-            ResultsError: it cannot be written. The runs before it are safe.
+            ResultsError: it cannot be written. Earlier runs are safe.
         """
         try:
             line = run.to_json().encode() + b"\n"
         except ValueError as error:
-            raise ResultsError(f"Run {run.run_id} holds a figure that is not a number: {error}.") from error
+            raise ResultsError(f"Run {run.run_id} contains a figure that is not a number: {error}.") from error
         with explained(self.folder):
             add_line(self.runs_file, line)
 
     def runs(self, purpose: str | None = None) -> list[Run]:
-        """Every run, in the order they ended. A damaged line is skipped with a `DamagedResults` warning.
+        """All runs, in the order in which they ended. A damaged line is skipped with a `DamagedResults` warning.
 
         Args:
-            purpose: only those: "preview", "round", "measure", "pair" or "sweep".
+            purpose: only these runs: "preview", "round", "measure", "pair" or "sweep".
 
         Raises:
             ResultsError: a run is from another version, or the file cannot be read.
@@ -141,16 +141,16 @@ class Session:
         return [run for run in runs if purpose in (None, run.purpose)]
 
     def problems(self) -> list[str]:
-        """What is damaged, one sentence a line; empty is good."""
+        """What is damaged, one sentence per problem; empty is good."""
         return self.read()[1]
 
     def measured(self) -> set[tuple[int, str, str | None, str, int]]:
-        """What the rounds have done: (round, stage, variant, view, concurrency), to resume from."""
+        """What the rounds have measured: (round, stage, variant, view, concurrency), to resume from."""
         return {(run.round, run.stage, run.variant, run.view, run.concurrency)
                 for run in self.read()[0] if run.purpose == "round" and run.round is not None}
 
     def read(self) -> tuple[list[Run], list[str]]:
-        """Every run, and what is damaged, one sentence each. Raises: as `runs`."""
+        """All runs, and what is damaged, one sentence per problem. Raises: as `runs`."""
         with explained(self.folder):
             data = self.runs_file.read_bytes() if self.runs_file.exists() else b""
         runs, problems = [], []
@@ -162,8 +162,8 @@ class Session:
             else:
                 runs.append(self._run(text, number))
         if (aside := self.folder / "runs.jsonl.damaged").exists():
-            problems.append(f"{_count_lines(aside)} cut-off run(s) lie in {self.id}/{aside.name}; "
-                            "a measurement was stopped while it was written.")
+            problems.append(f"{_count_lines(aside)} incomplete run(s) are in {self.id}/{aside.name}; "
+                            "a measurement was stopped while it was being written.")
         return runs, problems
 
     def _run(self, text: str, number: int) -> Run:
@@ -175,12 +175,12 @@ class Session:
 
 
 def sessions() -> list[Session]:
-    """One's own sessions, the oldest first. One that cannot be read is left out with a warning."""
+    """One's own sessions, the oldest first. A session that cannot be read is left out with a warning."""
     return _sessions_in(paths.results_dir())
 
 
 def recorded() -> list[Session]:
-    """The sessions that ship with the course, the oldest first."""
+    """The sessions that come with the course, the oldest first."""
     by_id = {session.id: session for place in reversed(_recorded_dirs()) for session in _sessions_in(place)}
     return sorted(by_id.values(), key=_age)
 
@@ -191,10 +191,10 @@ def latest() -> Session | None:
 
 
 def latest_unfinished(kind: str) -> Session | None:
-    """The newest of one's own sessions of that kind whose plan is not carried out, or None.
+    """The newest of one's own unfinished sessions of that kind, or None.
 
     Args:
-        kind: "run", "measure" or "compare". One that was stopped stays unfinished, and must not hide another kind's.
+        kind: "run", "measure" or "compare". A stopped session stays unfinished, and must not hide one of another kind.
     """
     mine = (session for session in reversed(sessions()) if session.plan.get("kind") == kind)
     return next((session for session in mine if not session.finished), None)
@@ -213,7 +213,7 @@ def latest_run() -> Session | None:
 
 
 def _recorded_dirs() -> list[Path]:
-    """Where recorded sessions lie: beside one's own, and in the clone where results are kept elsewhere."""
+    """The folders of recorded sessions: beside one's own, and in the clone if results are kept elsewhere."""
     places = paths.results_dir(), paths.ROOT / "results"
     return list(dict.fromkeys((place / "recorded").resolve() for place in places))
 
@@ -233,13 +233,13 @@ def _age(session: Session) -> tuple[str, str]:
 
 
 def _after(newest: Session | None, now: datetime) -> datetime:
-    """The time of a new session: after the newest one, also where the clock was put back in between."""
+    """The time of a new session: after the newest one, even if the clock was set back in between."""
     created_utc = newest.plan.get("created_utc") if newest else None
     return max(now, datetime.fromisoformat(created_utc) + timedelta(seconds=1)) if created_utc else now
 
 
 def _new_folder(now: datetime) -> Path:
-    """An empty folder named by the time in UTC and four random digits; no two callers get the same."""
+    """An empty folder, named by the time in UTC and four random digits; no two callers get the same one."""
     while True:
         folder = paths.results_dir() / f"{now:%Y-%m-%d_%H%M%S}_{secrets.token_hex(2)}"
         try:

@@ -30,7 +30,7 @@ CLOSED, OPEN = "closed", "open"
 N = 1050                      # requests: with 1,000 or more, ten lie beyond the 99th percentile
 TRIES = 3                     # of a run that is not right
 CALM = 0.01
-RATE = 1000                   # requests a second of an open loop
+RATE = 1000                   # requests per second of an open loop
 Figures = dict[str, float | None]
 
 

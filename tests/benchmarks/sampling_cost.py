@@ -76,7 +76,7 @@ def main() -> int:
     spec = load.LoadSpec(url=machine.url(target, view.path.format(n=1)), paths=view.paths, seed=1, marker=view.marker,
                          concurrency=view.concurrency[0], duration_s=options.seconds,
                          cpus=free_cpus(machine.facts()), allowed_addresses=(machine.host,))
-    ratios: dict[str, list[float]] = {"throughput": [], "server CPU a request": []}
+    ratios: dict[str, list[float]] = {"throughput": [], "server CPU per request": []}
     with lock.held("sampling_cost"):
         print(f"one sample: {of_one_sample(machine, target.processes) * 1000:.2f} ms of the server's processor")
         one(machine, target.processes, spec, PLAIN, None)  # a warm-up

@@ -94,9 +94,9 @@ def test_an_old_python_gets_one_sentence(monkeypatch, capsys):
     script = load_lab()
     monkeypatch.setattr(script, "OLDEST", (99,))
     assert script.main() == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "needs Python 3.11 or newer" in said
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "needs Python 3.11 or newer" in message
 
 
 def test_the_warm_path_imports_next_to_nothing():
@@ -188,11 +188,11 @@ def test_the_second_lab_waits_says_for_whom_and_can_be_stopped(bare):
         lock.write("process 4711, ./lab run --quick")
         lock.flush()
         second = start_lab(bare)
-        said = second.stderr.readline()
+        line = second.stderr.readline()
         second.send_signal(signal.SIGINT)
         rest = second.communicate(timeout=10)[1]
-    assert "waiting for another lab" in said
-    assert "(process 4711, ./lab run --quick)" in said
+    assert "waiting for another lab" in line
+    assert "(process 4711, ./lab run --quick)" in line
     assert second.returncode == 130
     assert rest.endswith("Next: ./lab status\n")
     assert not (bare / ".venv").exists()
@@ -213,11 +213,11 @@ def test_after_waiting_it_does_not_install_again(clone):
 
 
 def test_ctrl_c_during_the_installation_and_the_next_run_picks_up(clone):
-    asked, answer = threading.Event(), threading.Event()
+    requested, answer = threading.Event(), threading.Event()
 
     class Silent(http.server.SimpleHTTPRequestHandler):
         def do_GET(self):
-            asked.set()
+            requested.set()
             answer.wait(20)
             self.close_connection = True
 
@@ -225,14 +225,14 @@ def test_ctrl_c_during_the_installation_and_the_next_run_picks_up(clone):
     write_pyproject(clone, "tiny", "slow")
     with serving(clone, Silent) as url:
         running = start_lab(clone, PIP_INDEX_URL=url, PIP_NO_INDEX="")
-        assert asked.wait(20)
+        assert requested.wait(20)
         running.send_signal(signal.SIGINT)
-        said = running.communicate(timeout=10)[1]
+        message = running.communicate(timeout=10)[1]
         answer.set()
     write_pyproject(clone, "tiny")
     assert running.returncode == 130
-    assert "stopped. What was done is kept.\nNext: ./lab status\n" in said
-    assert "Traceback" not in said
+    assert "stopped. What was done is kept.\nNext: ./lab status\n" in message
+    assert "Traceback" not in message
     with open(clone / ".lab/install.lock") as lock:  # its pip is gone too, else it would hold the lock
         until(lambda: can_lock(lock))
     assert lab(clone, "status").returncode == 0

@@ -68,14 +68,14 @@ def test_asked_before_it_begins_to_wait_it_does_not_wait():
 
 
 def test_a_command_is_ended_with_all_that_it_started():
-    lines, said = [], threading.Event()
+    lines, printed = [], threading.Event()
 
     def on_line(line):
         lines.append(line)
-        said.set()
+        printed.set()
 
     worker = Worker(lambda: shell.run(SHELL, f"sleep {LONG_S} & echo $!; wait", on_line=on_line))
-    assert said.wait(10)
+    assert printed.wait(10)
     worker.stop.ask()
     assert isinstance(worker.ended().error, KeyboardInterrupt)
     until(lambda: not runs(int(lines[0])))
@@ -96,9 +96,9 @@ def test_a_command_with_input_is_ended_too():
 
 @pytest.mark.parametrize("run", [load.run, load.run_until_stopped])
 def test_a_load_is_ended_and_gives_what_it_has_where_that_is_wanted(server, run):
-    url, told = server.url("/ok?ms=5"), threading.Event()
-    worker = Worker(lambda: run(LoadSpec(url=url, duration_s=LONG_S, concurrency=2), lambda seen: told.set()))
-    assert told.wait(20)
+    url, running = server.url("/ok?ms=5"), threading.Event()
+    worker = Worker(lambda: run(LoadSpec(url=url, duration_s=LONG_S, concurrency=2), lambda progress: running.set()))
+    assert running.wait(20)
     worker.stop.ask()
     worker.ended()
     after = server.counts(url)["requests"]

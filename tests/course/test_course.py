@@ -43,20 +43,20 @@ parts = []
 @pytest.mark.parametrize(("change", "line", "word"), [
     (("[[stage]]", "[[stage"), "[[stage", "TOML"),
     (("port = 8010", "port  = 8000"), "port  = 8000", "both want port 8000"),
-    (("port = 8010", "port = 80100"), "port = 80100", "no port"),
+    (("port = 8010", "port = 80100"), "port = 80100", "is not a port number"),
     (("port = 8000", 'port = "8000"'), 'port = "8000"', 'port of stage first is "8000"'),
     (('views = ["hello"]', 'views = ["helo"]'), 'views = ["helo"]', "helo"),
     (('views = ["hello"]', 'views = "hello"'), 'views = "hello"', "a list"),
     (("concurrency = [10]", 'concurrency = ["10"]'), 'concurrency = ["10"]', "each a number"),
     (("slots = 2", "slots = true"), "slots = true", "a number"),
-    (("slots = 2", "slots = 2\nno.red = 1"), 'name = "first"', "no such key"),
+    (("slots = 2", "slots = 2\nno.red = 1"), 'name = "first"', "which does not exist"),
     (('wsgi = "a.wsgi:application"', ""), "[app]", "app has no 'wsgi'"),
     (("[app]", "[apple]"), "", "no 'title'"),
     (('lesson = "01"', ""), 'name = "first"', "first has no 'lesson'"),
     (('lesson = "01"', 'lesson = "01"\ncolour = "red"'), 'colour = "red"', "'colour'"),
     (('title = "The other way"', 'title = "The other way"\ncolour = "red"'), 'colour = "red"', "'colour'"),
     ((FIRST, "port = 8000"), "[[stage]]", "no name"),
-    (("[[stage]]", "[stage]"), "[stage]", "two brackets"),
+    (("[[stage]]", "[stage]"), "[stage]", "double brackets"),
     (("[[stage]]", CONTRAST + "[[stage]]"), 'name = "c"', "no stage 'second'"),
 ])
 def test_what_is_refused_is_named_with_its_line_and_the_cure(load, change, line, word):
@@ -72,7 +72,7 @@ def test_a_letter_of_another_encoding_is_found(tmp_path):
 
 
 def test_references_that_are_not_there_are_named(load):
-    with pytest.raises(CourseError, match="line 2: there is no .*nowhere.toml"):
+    with pytest.raises(CourseError, match="line 2: .*nowhere.toml does not exist"):
         load('\nreferences = "nowhere.toml"\n' + GOOD)
 
 
@@ -191,8 +191,8 @@ def test_every_port_in_a_site_file_is_one_of_the_course():
              for site in (paths.PROVISIONING / "files/etc" / server / "sites-available").iterdir()]
     assert len(sites) >= 3
     for site in sites:
-        found = re.findall(r"^\s*(?:[lL]isten 0\.0\.0\.0:|<VirtualHost \*:)(\d+)", site.read_text(), re.MULTILINE)
-        assert found and {ports[port] for port in found} == {site.name.removesuffix(".conf").split("-")[1]}
+        numbers = re.findall(r"^\s*(?:[lL]isten 0\.0\.0\.0:|<VirtualHost \*:)(\d+)", site.read_text(), re.MULTILINE)
+        assert numbers and {ports[port] for port in numbers} == {site.name.removesuffix(".conf").split("-")[1]}
 
 
 def test_the_application_is_where_the_course_says():

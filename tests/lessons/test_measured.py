@@ -28,7 +28,7 @@ def test_where_no_cache_speaks_nothing_is_said_of_one():
 def test_what_was_asked_behind_the_application_is_a_column_where_it_was_counted():
     counted = {"n_db_queries": 2400.0, "n_app_cache_hits": 75.0, "n_app_cache_misses": 25.0}
     said = shown(synthetic.run(stage="cache", rps=100, notes=counted), synthetic.run(stage="nginx"))
-    assert "8 database queries a request, 75 % of the application's lookups found in its cache" in said.text
+    assert "8 database queries per request, 75 % of the application's lookups found in its cache" in said.text
     assert "behind it" not in shown(synthetic.run(stage="nginx")).text
 
 
@@ -37,7 +37,7 @@ VISIT = {"requests_per_visit": 1.0, "bytes_per_visit": 9_310.0, "not_modified_pe
 
 def test_a_visit_says_its_requests_and_its_bytes():
     said = shown(synthetic.run(view="revisit", concurrency=1, rps=31, notes=VISIT))
-    for text in ("a visit", "1 request and 9.31 kB a visit", "10 files from its own cache", "31.0 visits/s",
+    for text in ("a visit", "1 request and 9.31 kB per visit", "10 files from its own cache", "31.0 visits/s",
                  "ms a visit"):
         assert text in repr(said) and text in said._repr_html_()
 

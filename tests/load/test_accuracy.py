@@ -71,8 +71,8 @@ def test_each_fault_is_counted_once_by_its_name(faulty, fault):
 def test_the_same_record_gives_the_same_figures_and_a_wrong_one_is_seen():
     recorded = accuracy.figures([ms * 1_000_000 for ms in range(1, 201)])
     assert recorded == {"p50": 100, "p90": 180, "p99": 198, "max": 200}
-    said = {"p50": 104.9, "p90": 190.0, "p99": None, "max": 200.4}
-    assert Row(CASES[0], "deploylab", said, recorded).wrong == ["p90"]
+    figures = {"p50": 104.9, "p90": 190.0, "p99": None, "max": 200.4}
+    assert Row(CASES[0], "deploylab", figures, recorded).wrong == ["p90"]
     assert accuracy.right(1.4, 1.0) and not accuracy.right(1.6, 1.0)
 
 

@@ -40,17 +40,17 @@ def server():
 
 def answers(monkeypatch, *addresses):
     """The name's addresses, a list for each time that it is asked for; the last stays. Gives what was asked."""
-    asked, left = [], list(addresses)
+    lookups, left = [], list(addresses)
 
     def lookup(name, port, *more, **options):
         if name != NAME:
             return EXACT(name, port, *more, **options)
-        asked.append(name)
+        lookups.append(name)
         now = left.pop(0) if len(left) > 1 else left[0]
         return [entry for address in now for entry in EXACT(address, port, type=socket.SOCK_STREAM)]
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
-    return asked
+    return lookups
 
 
 @pytest.mark.parametrize("host", [
@@ -80,9 +80,9 @@ def test_this_computer_is_this_computer_however_it_is_written(host):
     assert resolve(f"http://{host}/").is_local
 
 
-@pytest.mark.parametrize("found", [[STRANGER], [STRANGER, "127.0.0.1"], ["2001:db8::1"], ["::ffff:192.0.2.7"]])
-def test_a_name_that_leads_elsewhere_is_refused(monkeypatch, found):
-    answers(monkeypatch, found)
+@pytest.mark.parametrize("addresses", [[STRANGER], [STRANGER, "127.0.0.1"], ["2001:db8::1"], ["::ffff:192.0.2.7"]])
+def test_a_name_that_leads_elsewhere_is_refused(monkeypatch, addresses):
+    answers(monkeypatch, addresses)
     with pytest.raises(TargetRefused, match=NAME):
         resolve(f"http://{NAME}/", allowed_addresses=("10.0.3.22",))
 
@@ -90,10 +90,10 @@ def test_a_name_that_leads_elsewhere_is_refused(monkeypatch, found):
 @pytest.mark.parametrize("fields", [{"n_requests": 20, "concurrency": 4}, {"n_requests": 3, "visitor": "first"}])
 def test_a_name_that_leads_elsewhere_after_it_was_checked(server, monkeypatch, connected, fields):
     """It is asked for once, and every connection goes to the address that was checked."""
-    asked = answers(monkeypatch, ["127.0.0.1", STRANGER], [STRANGER])
+    lookups = answers(monkeypatch, ["127.0.0.1", STRANGER], [STRANGER])
     result, _ = measure(server.url("/ok").replace("127.0.0.1", NAME), keepalive=False, **fields)
     assert result.n_ok == result.n_sent == fields["n_requests"]
-    assert asked == [NAME]
+    assert lookups == [NAME]
     assert set(connected) == {("127.0.0.1", server.port)}
     with pytest.raises(TargetRefused):
         resolve(f"http://{NAME}/")

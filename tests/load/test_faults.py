@@ -64,17 +64,17 @@ def test_each_fault_is_counted_once_on_both_sides(server, path, outcome, keepali
         outcome = "stale"  # the connection had carried a request before
     assert result.errors == {outcome: 6}
     assert result.n_ok == 24
-    seen = server.counts(url)
-    assert (seen["requests"], seen["faults"]) == (30, 6)
+    counts = server.counts(url)
+    assert (counts["requests"], counts["faults"]) == (30, 6)
 
 
 def test_many_clients_and_many_faults_still_add_up(server):
     urls = [server.url(f"/{name}?every=3") for name in ("drop", "reset", "truncated", "no_marker")]
     for url in urls:
         result = load(url, n_requests=120, concurrency=12)
-        seen = server.counts(url)
-        assert result.n_sent == seen["requests"] == 120
-        assert result.n_errors == seen["faults"] == 40
+        counts = server.counts(url)
+        assert result.n_sent == counts["requests"] == 120
+        assert result.n_errors == counts["faults"] == 40
 
 
 def test_silence_is_a_timeout(server):

@@ -83,9 +83,9 @@ def test_a_generator_whose_core_is_taken_says_so(server):
         spec = LoadSpec(url=server.url("/ok"), duration_s=0.5, concurrency=4, cpus=(core,))
         assert provoked(("client_wait",), lambda: run_last(spec))
     finally:
-        for one in others:
-            one.kill()
-            one.wait()
+        for process in others:
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.parametrize("n_requests", [150, 1100])

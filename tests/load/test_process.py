@@ -25,11 +25,11 @@ def server():
 
 def test_a_load_test_from_python(server, tmp_path):
     url, path = server.url("/ok?ms=2"), tmp_path / "attempts.gz"
-    told = []
-    result = load.run(LoadSpec(url=url, duration_s=0.7, concurrency=4, attempts_path=str(path)), told.append)
+    events = []
+    result = load.run(LoadSpec(url=url, duration_s=0.7, concurrency=4, attempts_path=str(path)), events.append)
     assert result.n_sent == result.n_ok == server.counts(url)["requests"]
-    assert [p.n_sent for p in told] == sorted(p.n_sent for p in told)
-    assert len(told) >= 2 and told[-1].n_ok <= result.n_ok and told[-1].p50_ns > 0
+    assert [p.n_sent for p in events] == sorted(p.n_sent for p in events)
+    assert len(events) >= 2 and events[-1].n_ok <= result.n_ok and events[-1].p50_ns > 0
     head, columns = attempts.read(path)
     assert head["n"] == len(columns["end_ns"]) == result.n_sent
 

@@ -67,12 +67,12 @@ def test_a_connection_that_was_reset_cannot_be_renewed(listening):
 
 @pytest.mark.parametrize("able", [True, False])
 def test_the_load_is_the_same_with_renewed_and_with_new_sockets(monkeypatch, able):
-    seen = []
-    monkeypatch.setattr(connection, "renew", lambda sock: (seen.append(sock), able and renew(sock))[1])
+    sockets = []
+    monkeypatch.setattr(connection, "renew", lambda sock: (sockets.append(sock), able and renew(sock))[1])
     with FaultyServer() as server:
         url = server.url("/ok")
         result = load(url, n_requests=300, concurrency=4, keepalive=False)
         assert (result.n_sent, result.n_ok, result.errors) == (300, 300, {})
-        told = server.counts(url)
-        assert (told["connections"], told["requests"]) == (300, 300)
-    assert seen
+        counts = server.counts(url)
+        assert (counts["connections"], counts["requests"]) == (300, 300)
+    assert sockets

@@ -60,8 +60,8 @@ def test_a_spec_survives_the_wire():
     ("127.0.0.1:8000", "http://HOST"),
     ("http:///path", "http://HOST"),
     ("http://127.0.0.1:99999/", "not a URL"),
-    ("http://127.0.0.1/a b", "white space"),
-    ("http://127.0.0.1/\r\nHost: x", "white space"),
+    ("http://127.0.0.1/a b", "whitespace"),
+    ("http://127.0.0.1/\r\nHost: x", "whitespace"),
     ("http://me:secret@127.0.0.1/", "user name"),
     ("http://no.such.name.invalid/", "does not resolve"),
 ])

@@ -173,9 +173,9 @@ def test_a_rate_that_is_not_reached_is_flagged(n_in_window, flagged):
     """1,000 were due in 10 s; the others are answered after the window."""
     spec = LoadSpec(url=URL, mode="open", rate_per_s=100, duration_s=10)
     rows = [row(103, 104)] * n_in_window + [row(111, 115)] * (1000 - n_in_window)
-    found = summarise(spec, seen(rows, n_due=1000))
-    assert found.flags == (["behind=85%"] if flagged else [])
-    assert flags.in_doubt(found.flags) == flagged
+    result = summarise(spec, seen(rows, n_due=1000))
+    assert result.flags == (["behind=85%"] if flagged else [])
+    assert flags.in_doubt(result.flags) == flagged
 
 
 def test_chance_and_failures_are_no_low_rate():

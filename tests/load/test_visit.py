@@ -111,8 +111,8 @@ def visit(site, n=5, visitor="first", path="/", **fields):
 
 
 def test_a_first_visit_asks_for_the_page_and_each_of_its_files_once(site):
-    result, asked = visit(site, n=5)
-    assert asked == dict.fromkeys(NEEDED, 5)
+    result, requests = visit(site, n=5)
+    assert requests == dict.fromkeys(NEEDED, 5)
     assert (result.n_sent, result.n_ok, result.errors) == (5, 5, {})
     assert result.notes == {"requests_per_visit": 6, "not_modified_per_visit": 0, "from_cache_per_visit": 0,
                             "bytes_per_visit": site.n_sent / 5}
@@ -132,8 +132,8 @@ def test_files_are_asked_for_on_at_most_six_connections_which_are_kept(site):
     site.put("/", HTML, f"<html>{pictures}</html>")
     site.pages |= {f"/a.png?{i}": site.pages["/a.png"] for i in range(20)}
     site.slow_s = 0.1  # time enough for all six to be asked, though the site is a thread of this process
-    result, asked = visit(site, n=2)
-    assert result.n_ok == 2 and sum(asked.values()) == 2 * 21
+    result, requests = visit(site, n=2)
+    assert result.n_ok == 2 and sum(requests.values()) == 2 * 21
     assert site.most_at_once == CONNECTIONS
     assert site.n_connections == 2 * CONNECTIONS  # each visit has its own, and none for a single file
 
@@ -159,9 +159,9 @@ def test_a_returning_visitor_asks_again_only_for_what_may_have_changed(site):
     site.put("/back.png", PNG, "b" * 500, Cache_Control="public, max-age=31536000")
     site.put("/app.js", PNG, "j" * 500, Last_Modified="Mon, 05 Oct 2026 10:00:00 GMT")
     site.put("/a.png", PNG, "a" * 500, ETag='"a1"', Cache_Control="no-store")
-    result, asked = visit(site, n=4, visitor="returning")
+    result, requests = visit(site, n=4, visitor="returning")
     # The first of the five visits filled the cache, and counts nowhere.
-    assert asked == {"/": 5, "/icon.svg": 5, "/app.js": 5, "/a.png": 5, "/style.css?v=1": 1, "/back.png": 1}
+    assert requests == {"/": 5, "/icon.svg": 5, "/app.js": 5, "/a.png": 5, "/style.css?v=1": 1, "/back.png": 1}
     assert site.statuses == {200: 6 + 4 * 2, 304: 4 * 2}
     assert (result.n_sent, result.n_ok) == (4, 4)
     notes = dict(result.notes)
@@ -187,9 +187,9 @@ def test_a_page_that_is_another_each_time_is_sent_each_time(site):
 
 def test_a_missing_file_fails_the_visit_by_name_and_the_others_are_still_fetched(site):
     del site.pages["/icon.svg"]
-    result, asked = visit(site, n=3)
+    result, requests = visit(site, n=3)
     assert (result.n_ok, result.errors) == (0, {"http_4xx": 3})
-    assert asked == dict.fromkeys(NEEDED, 3)
+    assert requests == dict.fromkeys(NEEDED, 3)
     assert "no_answers" in result.flags and "requests_per_visit" not in result.notes
 
 
@@ -218,8 +218,8 @@ def test_a_page_without_its_end_is_no_page(site):
 def test_a_compressed_page_is_read(site):
     site.put("/", HTML, gzip.compress(PAGE.encode()), Content_Encoding="gzip")
     site.put("/style.css?v=1", CSS, gzip.compress(STYLE.encode()), Content_Encoding="gzip")
-    result, asked = visit(site, n=2)
-    assert result.n_ok == 2 and asked == dict.fromkeys(NEEDED, 2)
+    result, requests = visit(site, n=2)
+    assert result.n_ok == 2 and requests == dict.fromkeys(NEEDED, 2)
     assert result.bytes == site.n_sent
 
 
@@ -248,18 +248,18 @@ def test_connections_that_the_server_closes_are_opened_again(site):
     for path, (status, headers, body) in site.pages.items():
         site.pages[path] = (status, {**headers, "Connection": "close"}, body)
     site.closes = True
-    result, asked = visit(site, n=3)
-    assert result.n_ok == 3 and site.n_connections == sum(asked.values()) == 18
+    result, requests = visit(site, n=3)
+    assert result.n_ok == 3 and site.n_connections == sum(requests.values()) == 18
 
 
 def test_the_engine_tells_what_its_visits_cost_it(site):
     """As a process of its own, as `./lab measure` runs it."""
-    told = []
+    events = []
     spec = LoadSpec(url=site.url(), duration_s=0.8, visitor="returning", marker="</html>", concurrency=2)
-    result = engine.run(spec, told.append)
+    result = engine.run(spec, events.append)
     assert result.n_ok > 0 and not result.errors
     assert 0 < result.client_cpu_s < 2 * result.duration_s
-    assert told[-1].n_ok <= result.n_ok
+    assert events[-1].n_ok <= result.n_ok
     assert result.notes["requests_per_visit"] == 6
 
 

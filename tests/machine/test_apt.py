@@ -36,9 +36,9 @@ class Told(Progress):
 
 @real
 def test_another_apt_at_work_is_waited_for(held):
-    told = Told(at_first=held)
-    apt.settle(told)
-    assert "waiting" in told.told[0]
+    progress = Told(at_first=held)
+    apt.settle(progress)
+    assert "waiting" in progress.told[0]
 
 
 @real

@@ -35,15 +35,15 @@ def meminfo(all_gb, free_gb):
     (lambda: resources.disk(50 * GB), "50.0 GB free", OK),
     (lambda: resources.busy(99), "99.0 programs", NOTE),
     (lambda: resources.busy(0.0), "0.0 programs", OK),
-    (lambda: reach.vpn(["eth0", "lo"], "default via 192.0.2.1 dev eth0"), "none seen", OK),
+    (lambda: reach.vpn(["eth0", "lo"], "default via 192.0.2.1 dev eth0"), "none found", OK),
     (lambda: reach.vpn(["eth0", "tun0"], ""), "tun0 is up", NOTE),
     (lambda: reach.vpn(["wg0"], "10.0.3.0/24 dev wg0"), "10.0.3.0/24 is taken", PROBLEM),
-    (lambda: reach.vpn(["lxcbr0"], "10.0.3.0/24 dev lxcbr0 proto kernel"), "none seen", OK),
+    (lambda: reach.vpn(["lxcbr0"], "10.0.3.0/24 dev lxcbr0 proto kernel"), "none found", OK),
 ])
 def test_a_thing_is_found_as_it_is(look, said, state):
-    found = look()
-    assert (found.state, said in found.seen) == (state, True), found
-    assert bool(found.cure) == (state != OK)
+    finding = look()
+    assert (finding.state, said in finding.seen) == (state, True), finding
+    assert bool(finding.cure) == (state != OK)
 
 
 def test_a_laptop_on_its_battery(tmp_path):
@@ -79,14 +79,14 @@ def test_without_vagrant_the_cure_is_the_platform_s(monkeypatch):
         raise HostError("Vagrant with a provider is not installed.", choose.INSTALL_BY_HAND["Darwin"])
 
     monkeypatch.setattr(choose, "choose", nothing)
-    found = hypervisors.vagrant()
-    assert found.state == PROBLEM and "brew install" in found.cure
+    finding = hypervisors.vagrant()
+    assert finding.state == PROBLEM and "brew install" in finding.cure
 
 
 def test_missing_packages_are_a_note_and_not_a_problem(monkeypatch):
     monkeypatch.setattr(choose, "choose", lambda: choose.Choice("vagrant", "lxc", "it can", ("vagrant", "lxc")))
-    found = hypervisors.vagrant()
-    assert found.state == NOTE and "2 packages" in found.seen and "./lab up" in found.cure
+    finding = hypervisors.vagrant()
+    assert finding.state == NOTE and "2 packages" in finding.seen and "./lab up" in finding.cure
 
 
 @pytest.mark.parametrize(("others", "state"), [([], PROBLEM), (["libvirt"], NOTE)])
@@ -94,8 +94,8 @@ def test_no_lxc_is_a_problem_only_where_nothing_else_is_there(monkeypatch, other
     monkeypatch.setattr(lxc, "kernel_lacks", lambda: "this kernel has no network bridges")
     monkeypatch.setattr(choose, "usable_providers", lambda: others)
     monkeypatch.setattr(local, "is_container", lambda: "")
-    found = hypervisors.lxc_ability()
-    assert found.state == state and "bridges" in found.seen
+    finding = hypervisors.lxc_ability()
+    assert finding.state == state and "bridges" in finding.seen
 
 
 def test_in_a_container_no_lxc_is_no_problem_where_it_can_be_the_machine_itself(monkeypatch):
@@ -155,9 +155,9 @@ def test_an_index_and_a_mirror_whose_certificate_nobody_trusts(pip, store, tmp_p
     with serving(store, context=context) as url:
         url = url.replace("127.0.0.1", "localhost")
         pip(f"{url}/simple")
-        for found in reach.index(), reach._reached("packages", url):
-            assert found.state == PROBLEM and "certificate is not trusted (self" in found.seen
-            assert found.seen.startswith("localhost: ") and "update-ca-certificates" in found.cure
+        for finding in reach.index(), reach._reached("packages", url):
+            assert finding.state == PROBLEM and "certificate is not trusted (self" in finding.seen
+            assert finding.seen.startswith("localhost: ") and "update-ca-certificates" in finding.cure
         pip(f"{url}/simple", PIP_CERT=str(tmp_path / "cert"))
         assert reach.index().state == OK
 
@@ -180,24 +180,24 @@ def test_a_look_that_breaks_is_said_and_the_next_goes_on():
 def test_what_is_sent_on_names_no_person_no_host_and_no_folder(monkeypatch):
     monkeypatch.setattr(getpass, "getuser", lambda: "somebody")
     monkeypatch.setattr(socket, "gethostname", lambda: "their-laptop")
-    said = doctor.text([
+    text = doctor.text([
         Finding("proxy", OK, "https: http://somebody:secret@proxy.example:3128"),
         Finding("Python index", PROBLEM, "packages.example: refused", "join another network"),
         Finding("disk", OK, f"{paths.ROOT} on their-laptop, 192.0.2.7, somebody"),
     ])
-    assert said.startswith("deploylab on this computer: 1 to solve, 0 worth knowing, 2 in order.")
+    assert text.startswith("deploylab on this computer: 1 to solve, 0 worth knowing, 2 in order.")
     for word in ("secret", "proxy.example", "packages.example", "192.0.2.7", "their-laptop", "somebody"):
-        assert word not in said
-    assert str(paths.ROOT) not in said
-    assert "join another network" in said and share.without_names("3.11 of 4") == "3.11 of 4"
+        assert word not in text
+    assert str(paths.ROOT) not in text
+    assert "join another network" in text and share.without_names("3.11 of 4") == "3.11 of 4"
 
 
 def test_this_computer_is_looked_at_and_the_status_says_what_came_out(lab, tmp_path):
     done = lab("doctor", "--json", "--share", DEPLOYLAB_RESULTS=str(tmp_path))
-    seen = json.loads(done.stdout)
-    assert [one["name"] for one in seen["findings"]][:3] == ["system", "Python", "Vagrant"]
-    assert len(seen["findings"]) == len(doctor.PROBES)
-    problems = [one for one in seen["findings"] if one["state"] == PROBLEM]
-    assert done.returncode == (1 if problems else 0) and seen["ready"] is not bool(problems)
-    assert all(one["cure"] for one in problems)
-    assert (tmp_path / "doctor.txt").read_text().count("\n") >= len(seen["findings"])
+    document = json.loads(done.stdout)
+    assert [finding["name"] for finding in document["findings"]][:3] == ["system", "Python", "Vagrant"]
+    assert len(document["findings"]) == len(doctor.PROBES)
+    problems = [finding for finding in document["findings"] if finding["state"] == PROBLEM]
+    assert done.returncode == (1 if problems else 0) and document["ready"] is not bool(problems)
+    assert all(finding["cure"] for finding in problems)
+    assert (tmp_path / "doctor.txt").read_text().count("\n") >= len(document["findings"])

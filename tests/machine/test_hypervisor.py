@@ -38,9 +38,9 @@ class Forward(socketserver.BaseRequestHandler):
             hand_on(self.request, there)
 
 
-def hand_on(one, other):
+def hand_on(source, other):
     try:
-        while chunk := one.recv(65536):
+        while chunk := source.recv(65536):
             other.sendall(chunk)
         other.shutdown(socket.SHUT_WR)
     except OSError:

@@ -191,8 +191,8 @@ def test_the_last_to_go_takes_the_bridge_away_and_leaves_another_ones(machine, s
     alone = [*lxc.root(), "unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
     done = subprocess.run([*alone, "sh", "-c", ALONE, "sh", "sh", "-c", script], capture_output=True, text=True,
                           env={**os.environ, "PYTHONPATH": str(paths.ROOT)}, timeout=300)
-    before, *seen = [[int(n) for n in line.split()] for line in done.stdout.splitlines()]
-    assert [one[0] for one in seen] == bridge_after_each, done.stderr
+    before, *after = [[int(n) for n in line.split()] for line in done.stdout.splitlines()]
+    assert [numbers[0] for numbers in after] == bridge_after_each, done.stderr
     assert before == [0, 0, 0, 0]
-    for there in seen:  # bridge, dnsmasq, rules of the firewall and files go together
+    for there in after:  # bridge, dnsmasq, rules of the firewall and files go together
         assert there == before if not there[0] else all(there)

@@ -25,15 +25,15 @@ def state(tmp_path, monkeypatch):
 def processes_named(word: str) -> list[str]:
     from pathlib import Path
 
-    found = []
+    lines = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
         if line.startswith(word):
-            found.append(line)
-    return found
+            lines.append(line)
+    return lines
 
 
 # -- a shell, here ----------------------------------------------------------------
@@ -50,10 +50,10 @@ def test_quotes_and_newlines_arrive_as_they_are():
 
 
 def test_lines_come_while_the_command_still_runs():
-    seen = []
-    shell.run(HERE, "echo one; sleep 0.5; printf two", on_line=lambda line: seen.append((line, time.monotonic())))
-    assert [line for line, _ in seen] == ["one", "two"]
-    assert seen[1][1] - seen[0][1] > 0.2
+    lines = []
+    shell.run(HERE, "echo one; sleep 0.5; printf two", on_line=lambda line: lines.append((line, time.monotonic())))
+    assert [line for line, _ in lines] == ["one", "two"]
+    assert lines[1][1] - lines[0][1] > 0.2
 
 
 def test_standard_input_reaches_a_command_that_wants_it():
@@ -269,6 +269,6 @@ def test_a_second_up_leaves_the_machine_as_it_is(machine, lab):
 
 @pytest.mark.machine
 def test_status_sees_the_machine(machine, lab):
-    seen = json.loads(lab("status", "--json", "--deep").stdout)["machine"]
-    assert (seen["running"], seen["host"], seen["vagrant"]) == (True, machine.host, "running")
-    assert seen["boot"] == "running"
+    status = json.loads(lab("status", "--json", "--deep").stdout)["machine"]
+    assert (status["running"], status["host"], status["vagrant"]) == (True, machine.host, "running")
+    assert status["boot"] == "running"

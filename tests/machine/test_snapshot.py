@@ -11,7 +11,7 @@ from deploylab.machine.guest import snapshot as on_guest
 def test_what_came_went_and_changed_each_has_its_sign():
     before = {"files": {"/etc/a": "1", "/etc/b": "1"}, "packages": {"git": "2.39"}}
     after = {"files": {"/etc/b": "2", "/etc/c": "1"}, "packages": {"git": "2.39"}, "sockets": {"0.0.0.0:80": "nginx"}}
-    assert [str(one) for one in snapshot.changes(before, after)] == [
+    assert [str(change) for change in snapshot.changes(before, after)] == [
         "- files: /etc/a  (1)", "~ files: /etc/b  (1 -> 2)", "+ files: /etc/c  (1)", "+ sockets: 0.0.0.0:80  (nginx)"]
     assert snapshot.changes(before, before) == []
 
@@ -52,7 +52,7 @@ def test_a_file_on_the_real_machine_is_seen_and_so_is_that_it_went(machine):
     before = snapshot.take(machine)
     machine.put(b"mine", "/etc/mine", mode="0600")
     there = snapshot.take(machine)
-    assert [one.name for one in snapshot.changes(before, there) if one.kind == "files"] == ["/etc/mine"]
+    assert [change.name for change in snapshot.changes(before, there) if change.kind == "files"] == ["/etc/mine"]
     machine.check_output("rm /etc/mine", sudo=True)
-    assert [one for one in snapshot.changes(before, snapshot.take(machine)) if one.kind == "files"] == []
+    assert [change for change in snapshot.changes(before, snapshot.take(machine)) if change.kind == "files"] == []
     assert all(before[kind] for kind in ("packages", "users", "services", "sockets", "processes"))

@@ -64,13 +64,13 @@ def evaluation(environment, *providers, before=()):
 @pytest.mark.machine
 @pytest.mark.parametrize("provider", HYPERVISORS)
 def test_a_hypervisor_gets_the_pinned_box_and_a_network_of_its_own(evaluated, provider):
-    seen, wanted = evaluated[provider], box.settings()
-    assert (seen["box"], seen["version"]) == (wanted["public_box"], wanted["public_version"])
-    assert seen["hostname"] == "web" and seen["folders"] == []
-    networks = {kind: options for kind, options in seen["networks"]}
+    config, settings = evaluated[provider], box.settings()
+    assert (config["box"], config["version"]) == (settings["public_box"], settings["public_version"])
+    assert config["hostname"] == "web" and config["folders"] == []
+    networks = {kind: options for kind, options in config["networks"]}
     assert networks["private_network"]["type"] == "dhcp"
     # Vagrant's own port for ssh is the only one, on loopback, and another where it is taken.
-    assert [kind for kind, _ in seen["networks"]].count("forwarded_port") == 1
+    assert [kind for kind, _ in config["networks"]].count("forwarded_port") == 1
     forwarded = networks["forwarded_port"]
     assert (forwarded["guest"], forwarded["host_ip"], forwarded["auto_correct"]) == (22, "127.0.0.1", True)
 

@@ -105,7 +105,7 @@ def test_one_thing_is_said_only_where_nothing_else_differs():
     assert stats.differing(ONE, [PART]) == "They differ in one thing: the one thing."
     assert not came_out([PART, MORE]).one_thing
     said = stats.differing(ONE, [PART, MORE])
-    assert said == "Beside the one thing, they differ in 1 thing more: the number is the worth of the step, not of " \
+    assert said == "Besides the one thing, they differ in 1 thing more: the number is for the whole step, not for " \
                    "its parts."
 
 
@@ -113,7 +113,7 @@ def test_without_the_course_s_word_a_single_difference_is_the_one_thing():
     of = synthetic.contrast(parts=(), differs="")
     assert stats.contrast_result(of, [MORE], synthetic.pairs(of)).one_thing
     assert stats.differing(of, [MORE]) == "They differ in one thing: nginx gzip, off in http → on in http."
-    assert "in 2 things: the number is the worth of the step" in stats.differing(of, [PART, MORE])
+    assert "in 2 things: the number is for the whole step" in stats.differing(of, [PART, MORE])
 
 
 def test_a_part_that_does_not_differ_here_is_told():

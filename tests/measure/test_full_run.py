@@ -120,7 +120,7 @@ def test_a_contrast_is_of_one_thing_and_the_report_says_so(finished):
         assert sorted(found["name"] for found in plan["differences"][one["name"]]) == sorted(one["parts"])
     text = Path(finished[0]["report"]).read_text(encoding="utf-8")
     assert all(f'id="contrast-{one["name"]}"' in text for one in plan["contrasts"])
-    assert "They differ in one thing" in text and "not of its parts" not in text
+    assert "They differ in one thing" in text and "not for its parts" not in text
 
 
 def test_threads_answer_a_waiting_page_more_often(finished):
@@ -143,7 +143,7 @@ def test_what_slept_before_sleeps_again(finished, machine):
 
 
 def test_waiting_is_bounded_by_the_slots(finished):
-    """Little's law: 16 slots and 50 ms give at most 320 requests a second; and more than a third of the slots would."""
+    """Little's law: 16 slots and 50 ms give at most 320 requests per second; more than a third of that is needed."""
     course = courses.load()
     for stage in map(course.stage, STAGES):
         if stage.slots and "wait" in stage.views:
@@ -196,7 +196,7 @@ def test_compare_says_the_ratio_and_all_that_differs(finished, lab):
     assert document["metrics"]["server_cpu_per_request_s"]["n_pairs"] == 3
     assert [run.purpose for run in results.Session.open(document["session"]).runs()] == ["pair"] * 6
     done = lab("compare", *STAGES, "--pairs", "1", "--seconds", "0.3")
-    assert "the worth of the step, not of its parts" in done.stdout and "environment DJANGO_DEBUG: 1 → 0" in done.stdout
+    assert "for the whole step, not for its parts" in done.stdout and "environment DJANGO_DEBUG: 1 → 0" in done.stdout
 
 
 def test_compare_of_what_does_not_stand_says_how_to_have_it(machine, lab):

@@ -27,7 +27,7 @@ SLOTS, WAIT_S = 16, 0.05
 
 
 def closed(**rps):
-    """Levels of a closed loop: c4=80 is 80 requests a second with 4 clients."""
+    """Levels of a closed loop: c4=80 is 80 requests per second with 4 clients."""
     return stats.levels([run(concurrency=int(name[1:]), rps=rate) for name, rate in rps.items()], "closed")
 
 
@@ -46,7 +46,7 @@ def carries(*runs):
 def test_the_knee_is_where_more_clients_bring_next_to_nothing():
     found = stats.knee(closed(c1=20, c2=40, c4=80, c8=158, c16=300, c32=312, c64=310))
     assert (found.level.load, found.best.load, found.observed) == (16, 32, True)
-    assert found.text == ("Beyond 16 clients more of them bring next to nothing: 300/s there, at most 312/s with 32 "
+    assert found.text == ("Beyond 16 clients, more of them gain almost nothing: 300/s there, at most 312/s with 32 "
                           "clients.")
 
 
@@ -58,14 +58,14 @@ def test_without_enough_levels_past_it_the_peak_is_not_observed(rps):
 
 def test_throughput_that_falls_again_is_told():
     found = stats.knee(closed(c4=80, c8=160, c16=200, c32=180, c64=120))
-    assert "With 64 clients it was 120/s only" in found.text
+    assert "With 64 clients it was only 120/s" in found.text
 
 
 def test_a_knee_that_may_be_the_generators_own_says_so():
     runs = [run(concurrency=c, rps=rate, flags=["client_cpu=97%"] if c >= 16 else [])
             for c, rate in ((4, 4000), (8, 7900), (16, 8000), (32, 8100))]
     found = stats.knee(stats.levels(runs, "closed"))
-    assert "In doubt from 16 on: the load generator was short of processor" in found.text
+    assert "In doubt from 16 on: the load generator was short of CPU" in found.text
 
 
 def test_no_good_answer_is_no_knee():
@@ -75,17 +75,17 @@ def test_no_good_answer_is_no_knee():
 def test_the_answer_is_the_highest_rate_in_time_below_the_first_that_is_not():
     found = carries(due(50), due(100, 88), due(150, 612), due(200, 90))
     assert (found.level.load, found.above.load) == (100, 150)
-    assert found.text == ("It carries 100 requests a second with p99 under 200 ms (88.0 ms); at 150 p99 was 612 ms.")
+    assert found.text == ("It sustains 100 requests per second with p99 under 200 ms (88.0 ms); at 150 p99 was 612 ms.")
 
 
 @pytest.mark.parametrize(("runs", "said"), [
-    ([due(50), due(100)], "carries at least 100 requests a second"),
-    ([due(50, 900)], "Not even the lowest rate tried is answered within 200 ms: at 50 p99 was 900 ms."),
+    ([due(50), due(100)], "sustains at least 100 requests per second"),
+    ([due(50, 900)], "Not even the lowest rate that was tried is answered within 200 ms: at 50 p99 was 900 ms."),
     ([due(50), due(100, n_failed=30)], "at 100 9 % failed"),
     ([due(50), due(100, flags=["behind=61%"])], "at 100 the server did not keep up with the rate"),
-    ([due(50, None), due(100, None, p95_ms=300)], "carries 50 requests a second with p95 under 200 ms (40.0 ms); at "
-                                                  "100 p95 was 300 ms. Too few answers came for a p99."),
-    ([due(50, None, p95_ms=None), due(100)], "carries at least 100 requests a second with p99 under"),
+    ([due(50, None), due(100, None, p95_ms=300)], "sustains 50 requests per second with p95 under 200 ms (40.0 ms); at "
+                                                  "100 p95 was 300 ms. There were too few answers for a p99."),
+    ([due(50, None, p95_ms=None), due(100)], "sustains at least 100 requests per second with p99 under"),
     ([due(50, None, p95_ms=None)], "Nothing can be said"),
     ([], "No arrival rate was tried"),
 ])
@@ -156,10 +156,10 @@ def test_clients_first_then_rates_up_to_where_it_explodes(bench, made):
     assert rates == sorted(rates) and rates[0] < 0.5 * SLOTS / WAIT_S < rates[-1]
     found = sweep_page.swept(bench.session)
     assert found.knee.level.load == SLOTS and found.knee.observed
-    assert found.carried.level.load == 320 and "It carries 320 requests a second" in found.carried.text
+    assert found.carried.level.load == 320 and "It sustains 320 requests per second" in found.carried.text
     assert {level.summary.n_runs for level in (*found.closed, *found.arrivals)} == {2}
     assert found.to_json()["carries_per_s"] == 320 and found.to_json()["knee_clients"] == 16
-    assert any("It carries 320" in line for line in sweep_page.lines(found))
+    assert any("It sustains 320" in line for line in sweep_page.lines(found))
     page = sweep_page.write(bench.session, COURSE)
     text = page.read_text(encoding="utf-8")
     assert found.carried.text in text and "| 16 | 2 | 320/s |" in text

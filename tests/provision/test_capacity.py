@@ -81,7 +81,7 @@ u_str ESTAB 0 0 * 300 * 301 users:(("apache2",pid=7,fd=2))
 
 
 @pytest.mark.parametrize(("slots", "most", "word"), [
-    (3, 999, None), (2, 999, "it holds 3, and has 2"), (3, 60, "is 60, and"),
+    (3, 999, None), (2, 999, "it holds 3, but has only 2"), (3, 60, "is 60, and"),
 ])
 def test_connections_held_and_allowed(slots, most, word):
     said = capacity.database_connections(look({"max_connections'": f"{most}\n", "ss ": CONNECTIONS},

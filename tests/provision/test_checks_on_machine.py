@@ -50,7 +50,7 @@ def test_the_parts_of_a_contrast_are_all_that_differs(standing, contrast):
     if contrast.parts:
         assert sorted(row.name for row in rows) == sorted(contrast.parts), rows
     else:
-        assert len(rows) > 1 and "worth of the step" in stats.differing(contrast, rows)
+        assert len(rows) > 1 and "for the whole step" in stats.differing(contrast, rows)
 
 
 @pytest.mark.machine
@@ -91,7 +91,7 @@ BREAK = [
     ("nginx", "private", "chmod 644 /etc/deploylab/mariadb.env", "every user"),
     ("wsgi", "server", "supervisorctl stop deploylab-wsgi", "nothing listens"),
     ("wsgi", "process_is", "sed -i 's/--name deploylab-wsgi/--name other/'"
-     " /etc/supervisor/conf.d/deploylab-wsgi.conf; supervisorctl update", "none that matches"),
+     " /etc/supervisor/conf.d/deploylab-wsgi.conf; supervisorctl update", "does not match"),
     ("apache", "server", "systemctl stop apache2", "apache2 is inactive"),
     ("apache", "server", f"chmod 600 /etc/deploylab/apache.env; {AGAIN}", "apache.env"),
     ("apache", "server", f"sed -i /^import/d /srv/deploylab/apache/deploylab-apache.wsgi; {AGAIN}", "NameError"),
@@ -116,7 +116,7 @@ BREAK = [
     ("static", "hashed", f"sed -i 's/gzip_vary on;/etag off; if_modified_since off;/' {SITES}-static;"
      " systemctl reload nginx", "etag off"),
     ("static", "compressed", "find /srv/deploylab/static/static -name '*.gz' -delete; systemctl reload nginx",
-     "no file with .gz"),
+     "(.gz) is missing"),
     ("cache", "whoami", f"sed -i s/LEVELS=fragment,/LEVELS=/ {CACHE}", "CACHE_LEVELS=data,view"),
     ("cache", "remembers", "systemctl stop memcached", "memcached is inactive"),
     ("cache", "remembers", "chmod 700 /run/memcached/memcached.sock", "may not write"),

@@ -73,7 +73,7 @@ def test_an_unknown_name_lists_the_references_too(load):
 
 @pytest.mark.parametrize(("change", "word"), [
     (("port = 8110", "port = 8000"), "port 8000"),
-    (('name = "theirs"', 'name = "first"'), "'first' is there twice"),
+    (('name = "theirs"', 'name = "first"'), "'first' is defined twice"),
     (('views = ["hello"]', 'views = ["helo"]'), "helo"),
     (("[[stage]]", "[[stage"), "others.toml is not valid TOML"),
     (('title = "As they do it"', ""), "title"),

@@ -73,24 +73,24 @@ def refused(file: Path) -> HostError:
 def test_the_manifest_comes_first_and_has_the_digest_of_each_part(file):
     with tarfile.open(file) as tar:
         members = tar.getmembers()
-        said = json.load(tar.extractfile(members[0]))
+        manifest = json.load(tar.extractfile(members[0]))
         assert members[0].name == "manifest.json"
-        assert [m.name for m in members[1:]] == [p["path"] for p in said["parts"]]
-        for part in said["parts"]:
+        assert [m.name for m in members[1:]] == [p["path"] for p in manifest["parts"]]
+        for part in manifest["parts"]:
             content = tar.extractfile(part["path"]).read()
             assert part["sha256"] == hashlib.sha256(content).hexdigest() and part["n_bytes"] == len(content)
-    assert {p["path"] for p in said["parts"]} == set(PARTS)
-    assert said["for"] == "lxc/amd64" and said["commit"] == "c0ffee" * 7 and said["inputs"] == bundle.inputs()
+    assert {p["path"] for p in manifest["parts"]} == set(PARTS)
+    assert (manifest["for"], manifest["commit"], manifest["inputs"]) == ("lxc/amd64", "c0ffee" * 7, bundle.inputs())
     assert {m.uid for m in members} == {0} and {m.uname for m in members} == {""}  # nothing of who made it
 
 
 def test_a_whole_one_is_unpacked_and_then_in_use(file):
-    seen = []
+    progress = []
     assert bundle.in_use() is None and bundle.identity() == ""
-    assert bundle.use(file, "./lab run", lambda done, of: seen.append((done, of)))
+    assert bundle.use(file, "./lab run", lambda done, of: progress.append((done, of)))
     for name, content in PARTS.items():
         assert (bundle.folder() / name).read_bytes() == content
-    assert seen[-1][0] == seen[-1][1] == sum(map(len, PARTS.values()))
+    assert progress[-1][0] == progress[-1][1] == sum(map(len, PARTS.values()))
     assert bundle.in_use()["commit"] == "c0ffee" * 7 and len(bundle.identity()) == 12
     assert not bundle.use(file, "./lab run")  # the second time there is nothing to do
 
@@ -130,14 +130,14 @@ def test_no_file(clone):
 def test_cut_short(file, left):
     file.write_bytes(file.read_bytes()[:left])
     error = refused(file)
-    assert "cut short" in error.what and "copy the file once more" in error.next_step
+    assert "incomplete" in error.what and "copy the file again" in error.next_step
 
 
 def test_a_part_that_was_changed(file):
     data = file.read_bytes()
     assert data.count(b"a" * 3000) == 1
     file.write_bytes(data.replace(b"a" * 3000, b"a" * 2999 + b"b"))
-    assert "a_1%3a2_all.deb in it is not what was put there" in refused(file).what
+    assert "a_1%3a2_all.deb in it is damaged" in refused(file).what
 
 
 def test_a_part_that_is_missing(clone, tmp_path):
@@ -146,7 +146,7 @@ def test_a_part_that_is_missing(clone, tmp_path):
         for member in old.getmembers():
             if member.name != "project.tar.gz":
                 less.addfile(member, old.extractfile(member))
-    assert "cut short: it lacks 1 of 6 parts, project.tar.gz" in refused(tmp_path / "less.tar").what
+    assert "incomplete: 1 of 6 parts are missing, project.tar.gz" in refused(tmp_path / "less.tar").what
 
 
 def test_some_other_tar(clone, tmp_path):
@@ -159,7 +159,7 @@ def test_some_other_tar(clone, tmp_path):
     ({"arch": "arm64"}, "another processor: arm64", "./lab bundle"),
     ({"host": "debian 11"}, "another distribution: debian 11", "./lab bundle"),
     ({"python": "3.9"}, "another Python: 3.9", "./lab bundle"),
-    ({"schema": 99}, "another kind: 99", "tar -xOf"),
+    ({"schema": 99}, "has format 99", "tar -xOf"),
     ({"inputs": {}}, "another version of the project, commit c0ffeec0ff", "tar -xOf"),
 ])
 def test_one_for_another_computer_or_version(clone, tmp_path, changed, what, cure):
@@ -170,7 +170,7 @@ def test_one_for_another_computer_or_version(clone, tmp_path, changed, what, cur
 def test_no_room(file, monkeypatch):
     monkeypatch.setattr(bundle.shutil, "disk_usage", lambda where: shutil._ntuple_diskusage(9, 8, 1_000_000_000))
     error = refused(file)
-    assert "2.5 GB, and 1.0 GB are free" in error.what and "df -h" in error.next_step
+    assert "2.5 GB, and only 1.0 GB are free" in error.what and "df -h" in error.next_step
 
 
 def test_a_machine_that_was_made_with_a_network(file, clone):
@@ -185,7 +185,7 @@ def test_a_part_may_not_leave_its_folder(clone, tmp_path):
     (tmp_path / "work").mkdir()
     (tmp_path / "outside").write_bytes(b"x")
     file = written(tmp_path, PARTS, parts=parts)
-    assert "outside of its folder" in refused(file).what and not (clone / ".lab" / "outside").exists()
+    assert "outside its folder" in refused(file).what and not (clone / ".lab" / "outside").exists()
 
 
 @pytest.mark.parametrize(("wanted", "why"), [
@@ -204,7 +204,7 @@ def test_the_command_line_says_it_in_one_message(lab, tmp_path):
     (tmp_path / "bad.tar").write_bytes(b"x" * 100)
     for command in ("run", "up", "open"):
         done = lab(command, "--bundle", str(tmp_path / "bad.tar"))
-        assert done.returncode == 1 and "no bundle, or was cut short" in done.stderr and "Next:" in done.stderr
+        assert done.returncode == 1 and "not a bundle, or it is incomplete" in done.stderr and "Next:" in done.stderr
         assert "Traceback" not in done.stderr
     done = lab("bundle", "--for", "floppy/z80")
     assert done.returncode == 1 and "is no PROVIDER/ARCH" in done.stderr and "Next: ./lab bundle --for" in done.stderr
@@ -280,8 +280,8 @@ def test_every_package_of_the_course_is_in_it():
 def test_every_pinned_version_takes_the_python_of_debian_12():
     """A bundle is made with one 3.11 and used with another: what needs a later one is found where it arrives."""
     pins = dict(line.strip().lower().split("==") for line in (paths.ROOT / "constraints.txt").read_text().splitlines())
-    late = [f"{one.name}: {needed}" for one in distributions()
-            if one.name.lower() in pins and (needed := one.metadata.get("Requires-Python"))
+    late = [f"{package.name}: {needed}" for package in distributions()
+            if package.name.lower() in pins and (needed := package.metadata.get("Requires-Python"))
             and "3.11.2" not in SpecifierSet(needed)]
     assert late == []
 

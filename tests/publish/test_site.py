@@ -74,16 +74,17 @@ def test_every_guide_and_lesson_is_there_in_both_languages(built, soups):
 
 @slow
 def test_nothing_is_asked_from_elsewhere_and_all_that_is_asked_is_there(built, soups):
-    asked = [(file, element[ASKED_FOR[element.name]]) for file, soup in soups.items()
-             for element in soup.find_all(list(ASKED_FOR)) if element.has_attr(ASKED_FOR[element.name])
-             if "canonical" not in element.get("rel", ())]
+    addresses = [(file, element[ASKED_FOR[element.name]]) for file, soup in soups.items()
+                 for element in soup.find_all(list(ASKED_FOR)) if element.has_attr(ASKED_FOR[element.name])
+                 if "canonical" not in element.get("rel", ())]
     sheets = {file: file.read_text(encoding="utf-8") for file in built.rglob("*.css")}
-    sheets |= {file: "\n".join([*(one.text for one in soup.find_all("style")),
-                                *(one["style"] for one in soup.find_all(style=True))]) for file, soup in soups.items()}
-    asked += [(file, next(filter(None, found.groups()), "")) for file, text in sheets.items()
-              for found in IN_CSS.finditer(text)]
-    assert len(asked) > 100
-    for file, address in asked:
+    sheets |= {file: "\n".join([*(element.text for element in soup.find_all("style")),
+                                *(element["style"] for element in soup.find_all(style=True))])
+               for file, soup in soups.items()}
+    addresses += [(file, next(filter(None, match.groups()), "")) for file, text in sheets.items()
+                  for match in IN_CSS.finditer(text)]
+    assert len(addresses) > 100
+    for file, address in addresses:
         parts = urlsplit(address)
         if parts.scheme == "data" or not (parts.path or parts.netloc):
             continue
@@ -120,7 +121,7 @@ def test_what_a_lesson_shows_is_recorded_and_says_so(soups):
     for file, soup in lessons_of(soups).items():
         assert "RECORDED on " in soup.select_one(".cell_output").text, file
         captions = [figure.figcaption.text for figure in soup.select(".cell_output figure")]
-        assert captions and all("RECORDED, not measured here." in one for one in captions), file
+        assert captions and all("RECORDED, not measured here." in caption for caption in captions), file
 
 
 @slow
@@ -158,7 +159,7 @@ def test_no_page_tells_where_it_was_made(built):
 @slow
 def test_a_site_takes_the_place_of_a_site_and_of_nothing_else(built, tmp_path):
     (tmp_path / "mine.txt").write_text("not a site")
-    with pytest.raises(SiteError, match="holds something that is no site"):
+    with pytest.raises(SiteError, match="contains something that is not a site"):
         site.build(tmp_path, courses.load(), None)
     assert (tmp_path / "mine.txt").exists() and (built / site.OURS).exists()
 
@@ -180,9 +181,9 @@ def served(built):
 @slow
 def test_a_browser_shows_it_and_asks_nobody_else(built, served):
     with jupyter.browser() as page:
-        asked = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
+        requests = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
         for root in (served, built.as_uri()):
             for folder in ("", "/es"):
                 for name in LOOKED_AT:
@@ -204,7 +205,7 @@ def test_a_browser_shows_it_and_asks_nobody_else(built, served):
         page.click("#search-results li a")
         assert page.url.startswith(f"{served}/es/") and "gunicorn" in page.inner_text("article")
         assert page.complaints == []
-        assert all(address.startswith((f"{served}/", f"{built.as_uri()}/", "data:")) for address in asked)
+        assert all(address.startswith((f"{served}/", f"{built.as_uri()}/", "data:")) for address in requests)
 
 
 def widget(kind: str, **state) -> dict:

@@ -31,8 +31,8 @@ STAGE = {"width": 1280, "height": 720}
 NUMBERS = {
     "1.06": "1,06", "1,420/s": "1420/s", "12,400/s": "12\u202f400/s", "3.13.5": "3.13.5",
     "26 of 372 failed (7 %): 26 http_5xx": "fallaron 26 de 372 (7 %): 26 http_5xx",
-    "20 % fewer requests a second (15 to 25 %)": "un 20 % menos de peticiones por segundo (del 15 al 25 %)",
-    "2.1 times as many visits a second (1.9 to 2.3)": "2,1 veces las visitas por segundo (de 1,9 a 2,3)",
+    "20 % fewer requests per second (15 to 25 %)": "un 20 % menos de peticiones por segundo (del 15 al 25 %)",
+    "2.1 times as many visits per second (1.9 to 2.3)": "2,1 veces las visitas por segundo (de 1,9 a 2,3)",
     "no difference seen (within 6 %)": "no se ve diferencia (menos de un 6 %)",
 }
 
@@ -132,10 +132,10 @@ def deck(tmp_path):
 
 
 def test_both_decks_have_the_same_slides_and_fill_in_the_same():
-    for one, other in zip(DECKS["en"], DECKS["es"], strict=True):
-        assert (one.key, one.kind, one.points) == (other.key, other.kind, other.points)
-        assert one.placeholders == other.placeholders, one.key
-        assert one.notes.strip() and other.notes.strip(), f"{one.key}: the speaker has nothing to say"
+    for english, spanish in zip(DECKS["en"], DECKS["es"], strict=True):
+        assert (english.key, english.kind, english.points) == (spanish.key, spanish.kind, spanish.points)
+        assert english.placeholders == spanish.placeholders, english.key
+        assert english.notes.strip() and spanish.notes.strip(), f"{english.key}: the speaker has nothing to say"
 
 
 def test_every_point_of_the_talk_is_made():
@@ -177,24 +177,24 @@ def test_what_a_session_has_not_measured_is_said_in_place_of_a_number(own_result
     session = Session.create(kind="run", machine=synthetic.MACHINE)
     for run in synthetic.rounds(two):
         session.append(run)
-    found = SessionResults(session, courses.load())
+    measured = SessionResults(session, courses.load())
     for body in ('{{ rate("apache", "page", 10) }} and {{ rate("nginx", "page", 10) }}', '{{ contrast("threads") }}',
                  '{{ bought("edge") }}', '{{ forest("edge", "varnish") }}', '{{ ladder("many", 10) }}'):
-        page = slides.html("en", found, deck(body))
+        page = slides.html("en", measured, deck(body))
         slide = page[page.index('<section id="one"'):page.index("</section>", page.index('<section id="one"'))]
         assert "Not measured in this session: " in slide and "<footer></footer>" in slide
         assert not re.search(r"\d/s|<figure|<table|class=\"recorded\"", slide), slide
     assert "No se ha medido en esta sesión: apache, page, 10 clientes." in slides.html(
-        "es", found, deck('{{ rate("apache", "page", 10) }}'))
-    shown = slides.html("en", found, deck('{{ rate("nginx", "page", 10) }} {{ order() }}'))
+        "es", measured, deck('{{ rate("apache", "page", 10) }}'))
+    shown = slides.html("en", measured, deck('{{ rate("nginx", "page", 10) }} {{ order() }}'))
     assert f"Session {session.id}." in shown and 'class="recorded"' not in shown, "it is one's own"
 
 
 def test_slides_say_what_the_report_says(pages, measured, course):
-    told = contrasts.collect(measured.session.plan, measured.pairs, course, True)["each"]
+    in_report = contrasts.collect(measured.session.plan, measured.pairs, course, True)["each"]
     placed = set(re.findall(r'\{\{ contrast\("([\w-]+)"', " ".join(one.body for one in DECKS["en"])))
-    assert placed <= {one["name"] for one in told}
-    for one in told:
+    assert placed <= {one["name"] for one in in_report}
+    for one in in_report:
         if one["name"] in placed:
             assert one["verdict"].partition(" (")[0] in pages["en"], one["name"]
             assert all(row.a in pages["en"] and row.b in pages["en"] for row in one["figures"][:1])
@@ -208,8 +208,8 @@ def test_each_language_writes_numbers_its_own_way(pages, measured):
     assert units.rate(rps) in pages["en"]
     assert units.rate(rps).replace(".", ",") in pages["es"] and units.rate(rps) not in pages["es"]
     spanish = language.read("es", slides.FOLDER)
-    for text, said in NUMBERS.items():
-        assert spanish.say(text) == said
+    for text, translation in NUMBERS.items():
+        assert spanish.say(text) == translation
         assert language.ENGLISH.say(text) == text
 
 
@@ -232,9 +232,9 @@ def test_what_another_session_may_say_has_its_spanish_too(course):
 
 def test_a_deck_asks_for_nothing_from_anywhere(pages):
     for page in pages.values():
-        found = Addresses()
-        found.feed(page)
-        assert found.all and all(one.startswith(("data:", "#")) for one in found.all)
+        addresses = Addresses()
+        addresses.feed(page)
+        assert addresses.all and all(address.startswith(("data:", "#")) for address in addresses.all)
         style = " ".join(re.findall(r"<style>(.*?)</style>", page, re.DOTALL))
         assert "@import" not in style and not re.search(r"url\((?!['\"]?data:)", style)
 
@@ -260,14 +260,15 @@ def test_the_recorded_session_is_left_as_it_ships(decks, own_results):
 def test_every_slide_fits_and_shows_in_a_browser(decks):
     with jupyter.browser() as page:
         page.set_viewport_size(STAGE)
-        asked, failed = [], []
-        page.on("request", lambda request: asked.append(request.url))
+        requests, failed = [], []
+        page.on("request", lambda request: requests.append(request.url))
         page.on("console", lambda message: failed.append(message.text) if message.type == "error" else None)
         for code, path in decks["decks"].items():
             page.goto(f"file://{path}")
             page.wait_for_function("window.Reveal && Reveal.isReady()")
-            seen = page.evaluate(WALK)
-            assert [one["key"] for one in seen] == [slide.key for slide in DECKS[code]]
-            assert [one for one in seen if one["out"]] == [], code
+            shown = page.evaluate(WALK)
+            assert [slide["key"] for slide in shown] == [slide.key for slide in DECKS[code]]
+            assert [slide for slide in shown if slide["out"]] == [], code
         assert not page.complaints and not failed
-        assert {url.partition("//")[0] for url in asked} <= {"file:", "data:,"} and len(asked) >= len(decks["decks"])
+        assert {url.partition("//")[0] for url in requests} <= {"file:", "data:,"}
+        assert len(requests) >= len(decks["decks"])

@@ -27,8 +27,8 @@ def templates():
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_translated_as_it_is_now(page, templates):
-    said = translations.faults(page, templates[page])
-    assert not said, "\n".join([f"{translations.file_of(page)}:", *said, f"Next: {translations.REFRESH}"])
+    faults = translations.faults(page, templates[page])
+    assert not faults, "\n".join([f"{translations.file_of(page)}:", *faults, f"Next: {translations.REFRESH}"])
 
 
 @pytest.mark.slow
@@ -39,11 +39,11 @@ def test_every_page_is_asked_for_its_translation(templates):
 
 @pytest.mark.slow
 def test_what_a_program_writes_into_a_page_is_asked_of_no_translator(templates):
-    said = {page: MADE.findall((paths.ROOT / f"{page}.md").read_text(encoding="utf-8")) for page in PAGES
-            if page.startswith("guides/")}
-    assert said["guides/references"]
+    generated = {page: MADE.findall((paths.ROOT / f"{page}.md").read_text(encoding="utf-8")) for page in PAGES
+                 if page.startswith("guides/")}
+    assert generated["guides/references"]
     assert "What was measured" in templates["guides/references"]
-    assert [text for page, found in said.items() for text in found if text in templates[page]] == []
+    assert [text for page, texts in generated.items() for text in texts if text in templates[page]] == []
 
 
 def test_no_translation_is_of_a_page_that_is_gone():
@@ -87,8 +87,8 @@ def test_what_is_missing_and_what_changed_is_named_until_somebody_translates_it(
 
     file = translations.file_of("page")
     text = file.read_text(encoding="utf-8")
-    for said, spanish in [("port 8000.", "La máquina responde en el puerto 8000."), ("gone.", "Ya no está.")]:
-        text = text.replace(f'{said}"\nmsgstr ""', f'{said}"\nmsgstr "{spanish}"')
+    for english, spanish in [("port 8000.", "La máquina responde en el puerto 8000."), ("gone.", "Ya no está.")]:
+        text = text.replace(f'{english}"\nmsgstr ""', f'{english}"\nmsgstr "{spanish}"')
     file.write_text(text, encoding="utf-8")
     assert translations.faults("page", old) == []
 

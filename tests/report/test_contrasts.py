@@ -23,29 +23,29 @@ def undrawn(monkeypatch):
 
 
 def test_a_contrast_says_its_one_thing_and_its_worth():
-    one = synthetic.contrast()
-    text = Page(with_contrasts((one, [PART], synthetic.pairs(one, ratio=2.0)))).text
-    found = stats.contrast_result(one, [PART], synthetic.pairs(one, ratio=2.0)).rps
+    contrast = synthetic.contrast()
+    text = Page(with_contrasts((contrast, [PART], synthetic.pairs(contrast, ratio=2.0)))).text
+    comparison = stats.contrast_result(contrast, [PART], synthetic.pairs(contrast, ratio=2.0)).rps
     for part in ("What worker-class is worth", "nginx:sync → nginx; wait, 32 clients", "They differ in one thing: the",
-                 describe.change(found.ratio, found.ci95), "gunicorn worker_class: sync → gthread",
-                 "5 pairs, half-width", "server CPU a request", "memory (PSS) 120 → 120 MB",
-                 "bytes an answer 900 → 900 B"):
+                 describe.change(comparison.ratio, comparison.ci95), "gunicorn worker_class: sync → gthread",
+                 "5 pairs, half-width", "server CPU per request", "memory (PSS) 120 → 120 MB",
+                 "bytes per answer 900 → 900 B"):
         assert part in text, part
-    assert "not of its parts" not in text
+    assert "not for its parts" not in text
 
 
 def test_a_contrast_in_which_more_differs_is_a_step():
-    one = synthetic.contrast()
-    text = Page(with_contrasts((one, [PART, GZIP], synthetic.pairs(one)))).text
-    assert "they differ in 1 thing more: the number is the worth of the step, not of its parts." in text
+    contrast = synthetic.contrast()
+    text = Page(with_contrasts((contrast, [PART, GZIP], synthetic.pairs(contrast)))).text
+    assert "they differ in 1 thing more: the number is for the whole step, not for its parts." in text
     assert "nginx gzip: off in http → on in http" in text
 
 
 def test_a_contrast_whose_side_failed_says_so():
-    one = synthetic.contrast(slow_clients=40)
+    contrast = synthetic.contrast(slow_clients=40)
     runs = [replace(run, n_ok=0, rps=0.0, n_sent=9, errors={"timeout": 9}, latency_ns={}) if run.variant else run
-            for run in synthetic.pairs(one)]
-    text = Page(with_contrasts((one, [PART], runs))).text
+            for run in synthetic.pairs(contrast)]
+    text = Page(with_contrasts((contrast, [PART], runs))).text
     assert "No ratio: nginx:sync gave no good answer" in text and "nginx:sync: 45 of 45 failed (100 %)" in text
     assert "wait, 32 clients, 40 slow ones" in text
 
@@ -57,18 +57,18 @@ def test_visits_and_caches_show_what_they_are_about():
     cached = {"notes": {"n_cache_hits": 150, "n_cache_misses": 50}}
     text = Page(with_contrasts((visit, [], synthetic.pairs(visit, a_side=a, b_side=b)),
                                (many, [], synthetic.pairs(many, b_side=cached, sd=0.0)))).text
-    assert "server CPU a visit" in text and "requests a visit 14 → 4; bytes a visit 14.0 → 4.00 kB" in text
+    assert "server CPU per visit" in text and "requests per visit 14 → 4; bytes per visit 14.0 → 4.00 kB" in text
     assert "from a cache – → 38 %" in text
-    assert "bytes an answer" not in text.partition("What visit is worth")[2].partition("What many")[0]
+    assert "bytes per answer" not in text.partition("What visit is worth")[2].partition("What many")[0]
 
 
 def test_a_comparison_alone_is_a_report_too():
-    one = synthetic.contrast()
-    page = Page(with_contrasts((one, [PART], synthetic.pairs(one)), rounds=[]))
+    contrast = synthetic.contrast()
+    page = Page(with_contrasts((contrast, [PART], synthetic.pairs(contrast)), rounds=[]))
     assert "They differ in one thing" in page.text and len(page.svgs) == 1
 
 
 def test_contrasts_of_another_version_are_read_all_the_same():
     one = synthetic.contrast()
     page = written(TWO, synthetic.pairs(one), contrasts=[{**compare.as_plan(one), "later": 1}])
-    assert "What one thing is worth" in page
+    assert "What one change does" in page

@@ -65,18 +65,19 @@ def test_its_numbers_are_those_of_stats(ordinary):
 def test_the_first_screen_says_gain_loss_and_nothing():
     slower = [replace(r, rps=0.7 * r.rps) if (r.stage, r.view) == ("nginx", "cpu") else r for r in RUNS]
     first = Page(written(TWO, slower)).text.partition("Changed at once")[0]
-    assert "Most on asset:" in first and "as many requests a second" in first
-    assert re.search(r"A loss on cpu: \d+ % fewer requests a second \(\d+ to \d+ %\)", first)
-    assert re.search(r"p50 [\d.]+ → [\d.]+ ms", first) and "Memory (PSS):" in first and "Server CPU a request:" in first
+    assert "Most on asset:" in first and "as many requests per second" in first
+    assert re.search(r"A loss on cpu: \d+ % fewer requests per second \(\d+ to \d+ %\)", first)
+    assert re.search(r"p50 [\d.]+ → [\d.]+ ms", first)
+    assert "Memory (PSS):" in first and "Server CPU per request:" in first
     assert "Failures: none, before or now" in first
-    assert "the worth of the step, never of one part" in first
+    assert "the number is for the whole step, never for one part" in first
 
 
 def test_a_step_that_bought_nothing_says_so():
     course = synthetic.the_course("nginx", "static")
     hello = [r for r in synthetic.rounds(course) if r.view == "hello"]
     text = Page(written(course, hello)).text
-    assert "It bought no throughput that this session could see. No difference seen on hello (within" in text
+    assert "This session could see no gain in throughput. No difference seen on hello (within" in text
 
 
 def test_it_says_what_a_step_changes_and_what_is_not_proven(ordinary):
@@ -124,8 +125,8 @@ def test_visits_are_counted_as_visits_with_what_they_asked_for():
     runs = [synthetic.run(stage, "visit", 1, n, rps + n / 100, notes=notes)
             for n in range(1, 6) for stage, rps in (("runserver", 10), ("nginx", 30))]
     text = Page(written(TWO, [*RUNS[:24], *runs])).text
-    for part in ("3.0 times as many visits a second", "visits/s", "nginx: 12 requests and 66.8 kB a visit",
-                 "CPU a visit", "30.0 visits/s"):
+    for part in ("3.0 times as many visits per second", "visits/s", "nginx: 12 requests and 66.8 kB per visit",
+                 "CPU per visit", "30.0 visits/s"):
         assert part in text, part
 
 
@@ -135,8 +136,8 @@ def test_doubts_damage_machine_and_checks_are_told():
         {"name": "answers", "ok": True, "seen": "200"}, {"name": "debug off", "ok": False, "seen": "it is on"}]}]
     session = Session.create(n_rounds=5, cells=[{}] * 12, converge=converge, phase_seconds={"load": 702.0},
                              ceiling={"keepalive": 16000.0})
-    for one in runs:
-        session.append(one)
+    for run in runs:
+        session.append(run)
     with session.runs_file.open("a") as file:
         file.write('{"schema"\n')
     text = Page(report.html(session, TWO)).text
@@ -168,15 +169,15 @@ def test_a_recorded_session_is_marked(tmp_path):
     (tmp_path / "results" / "recorded").mkdir()
     session.folder.rename(tmp_path / "results" / "recorded" / session.id)
     session = Session.open(session.id)
-    for one in RUNS:
-        session.append(one)
+    for run in RUNS:
+        session.append(run)
     assert report.html(session, TWO).count("RECORDED") > 10
 
 
 def test_a_session_without_contrasts_does_not_speak_of_them(ordinary):
-    assert "What one thing is worth" not in ordinary
-    one = synthetic.contrast()
-    assert "What one thing is worth" not in with_contrasts((one, [PART], synthetic.pairs(one)[:1]))
+    assert "What one change does" not in ordinary
+    contrast = synthetic.contrast()
+    assert "What one change does" not in with_contrasts((contrast, [PART], synthetic.pairs(contrast)[:1]))
 
 
 def test_a_stage_beside_the_road_is_in_the_numbers_but_not_in_the_picture():
@@ -184,7 +185,7 @@ def test_a_stage_beside_the_road_is_in_the_numbers_but_not_in_the_picture():
     course = replace(TWO, stages=(*TWO.stages, aside))
     runs = [replace(run, stage="aside") for run in RUNS if run.stage == "nginx" and run.view == "hello"]
     page = Page(written(course, [*RUNS, *runs]))
-    assert "aside: not on the road" in page.text and ("data-cell", "aside hello 10") in page.rows
+    assert "aside: not a step of the course" in page.text and ("data-cell", "aside hello 10") in page.rows
     assert not any("aside" in svg["aria-label"] for svg in page.svgs[:-1])
     assert "aside against" not in page.text
     alone = Page(written(course, runs))
@@ -196,6 +197,6 @@ def test_visits_are_counted_as_visits():
                           notes={"requests_per_visit": n, "bytes_per_visit": 1000 * n})
             for number in range(1, 6) for stage, rps, n in (("runserver", 50, 17), ("nginx", 120, 11))]
     text = Page(written(TWO, runs)).text
-    assert "Most on visit: 2.4 times as many visits a second" in text
+    assert "Most on visit: 2.4 times as many visits per second" in text
     assert "17 → 11 requests" in text.partition("Changed at once")[0]
-    assert "17 requests and 17.0 kB a visit" in text
+    assert "17 requests and 17.0 kB per visit" in text

@@ -87,7 +87,7 @@ def test_over_clients_stand_the_ceiling_and_the_knee():
     plot = plots.over_clients(closed_runs(), COURSE)
     dashed = [line for line in plot.figure.axes[0].lines if line.get_linestyle() == "--"]
     assert [list(line.get_ydata()) for line in dashed] == [[20, 80, 320, 320, 320]]
-    assert "Beyond 16 clients more of them bring next to nothing" in plot.alt and "1 client: 21.0/s" in plot.alt
+    assert "Beyond 16 clients, more of them gain almost nothing" in plot.alt and "1 client: 21.0/s" in plot.alt
     assert "Dashed: the most" in plot.caption and "Dotted: the knee" in plot.caption
 
 
@@ -102,21 +102,21 @@ def test_what_is_in_doubt_is_hollow_and_says_why():
     plot = plots.over_clients(closed_runs(flags=["ceiling=88%"]), COURSE)
     fills = {line.get_markerfacecolor() for line in plot.figure.axes[0].lines if line.get_marker() not in ("_", "None")}
     assert fills <= {"none", "white"}
-    assert "near the most this load generator reaches" in plot.caption
-    assert {row[-1] for row in plot.data[1:]} == {"near the most this load generator reaches"}
+    assert "near the most that this load generator reaches" in plot.caption
+    assert {row[-1] for row in plot.data[1:]} == {"near the most that this load generator reaches"}
 
 
 def test_over_rates_the_answer_is_the_course_of_the_numbers():
     plot = plots.over_rates(open_runs(), COURSE, LIMIT_NS)
-    assert "It carries 200 requests a second with p99 under 200 ms (160 ms); at 300 p99 was 240 ms." in plot.alt
+    assert "It sustains 200 requests per second with p99 under 200 ms (160 ms); at 300 p99 was 240 ms." in plot.alt
     dotted = [line.get_xdata()[0] for line in plot.figure.axes[0].lines if line.get_linestyle() == ":"]
     assert dotted == [200]
 
 
 def test_a_freeze_meets_few_in_one_loop_and_a_quarter_in_the_other():
-    said = [ax.get_title(loc="left") for ax in loops().figure.axes]
+    titles = [ax.get_title(loc="left") for ax in loops().figure.axes]
     met = [tuple(int(n.replace(",", "")) for n in re.search(r"([\d,]+) of ([\d,]+) met the freeze", text).groups())
-           for text in said]
+           for text in titles]
     assert met[0][0] <= 4 and met[0][1] == 1500
     assert 500 <= met[1][0] <= 504 and met[1][1] == 2000
 

@@ -18,14 +18,14 @@ def found(ratio, ci95=None):
 def test_right_where_the_whole_interval_lies_in_the_guess_and_there_only(guess, ratio, ci95):
     assert judged(guess, found(ratio, ci95)).found == "right"
     for other in GUESSES.keys() - {guess}:
-        one = judged(other, found(ratio, ci95))
-        assert one.found == "not" and f"You said {other}" in one.text and meaning(other) in one.text
+        verdict = judged(other, found(ratio, ci95))
+        assert verdict.found == "not" and f"You said {other}" in verdict.text and meaning(other) in verdict.text
 
 
 @pytest.mark.parametrize("guess", GUESSES)
 def test_an_interval_that_reaches_in_and_out_says_nothing(guess):
-    one = judged(guess, found(2.1, (0.5, 9)))
-    assert one.found == "cannot say" and "too wide to say" in one.text
+    verdict = judged(guess, found(2.1, (0.5, 9)))
+    assert verdict.found == "cannot say" and "too wide to say" in verdict.text
 
 
 def test_between_two_words_nobody_is_right():

@@ -81,7 +81,7 @@ def test_a_cut_off_last_line_costs_that_run_only():
         assert [r.round for r in session.runs()] == [1]
     session.append(run(round=3))
     assert (session.folder / "runs.jsonl.damaged").read_bytes() == whole[: len(whole) // 2] + b"\n"
-    with pytest.warns(DamagedResults, match="1 cut-off run"):
+    with pytest.warns(DamagedResults, match="1 incomplete run"):
         assert [r.round for r in session.runs()] == [1, 3]
 
 
@@ -146,13 +146,13 @@ def test_a_recorded_session_is_found_but_is_never_the_latest(tmp_path):
 def test_what_ships_is_found_wherever_results_are_kept_and_once(tmp_path):
     """Here they are kept in a folder of the test's own."""
     shipped = sorted(file.parent.name for file in (paths.ROOT / "results" / "recorded").glob("*/session.json"))
-    assert shipped and sorted(one.id for one in results.recorded()) == shipped
+    assert shipped and sorted(session.id for session in results.recorded()) == shipped
     assert all(Session.open(name).recorded for name in shipped)
     copy = tmp_path / "results" / "recorded" / shipped[0]
     shutil.copytree(paths.ROOT / "results" / "recorded" / shipped[0], copy)
     assert Session.open(shipped[0]).folder == copy
-    assert sorted(one.id for one in results.recorded()) == shipped
-    assert [one.folder for one in results.recorded() if one.id == shipped[0]] == [copy]
+    assert sorted(session.id for session in results.recorded()) == shipped
+    assert [session.folder for session in results.recorded() if session.id == shipped[0]] == [copy]
 
 
 def test_a_full_disk_is_one_clear_error(monkeypatch):

@@ -48,8 +48,8 @@ def test_summary_by_hand():
     assert summary.server_cpu_per_request_s == pytest.approx(1.2 / 606)
     assert summary.cv == pytest.approx(152.7525 / (700 / 3), rel=1e-4)
     assert summary.flags == {"client_cpu": 1}
-    said = " ".join(summary.warnings)
-    assert "short of processor (1 of 3 runs)" in said and "6 of 2,106 failed" in said and "differ much" in said
+    warnings = " ".join(summary.warnings)
+    assert "short of CPU (1 of 3 runs)" in warnings and "6 of 2,106 failed" in warnings and "differ much" in warnings
 
 
 def test_summary_warns_of_runs_like_their_neighbours():
@@ -77,69 +77,70 @@ def test_a_percentile_missing_in_most_runs_is_not_shown():
 
 def test_compare_by_hand():
     # ratios 2, 2, 8: logs mean (5/3) log 2
-    found = stats.compare(side("apache", [100, 200, 50]), side("nginx", [200, 400, 400]))
-    assert found.n_pairs == 3 and found.ratio == pytest.approx(2 ** (5 / 3))
-    assert found.ci95 == pytest.approx(stats.log_interval([2, 2, 8])[1])
-    assert found.half_width == pytest.approx(found.ci95[1] / found.ratio - 1)
-    assert (found.a, found.b, found.view, found.metric) == ("apache", "nginx", "page", "rps")
+    comparison = stats.compare(side("apache", [100, 200, 50]), side("nginx", [200, 400, 400]))
+    assert comparison.n_pairs == 3 and comparison.ratio == pytest.approx(2 ** (5 / 3))
+    assert comparison.ci95 == pytest.approx(stats.log_interval([2, 2, 8])[1])
+    assert comparison.half_width == pytest.approx(comparison.ci95[1] / comparison.ratio - 1)
+    assert (comparison.a, comparison.b, comparison.view, comparison.metric) == ("apache", "nginx", "page", "rps")
 
 
 def test_verdict_names_both_and_prints_the_half_width():
-    found = stats.compare(side("apache", [100, 101, 99, 100]), side("nginx", [210, 208, 211, 213]))
-    assert found.verdict.startswith("nginx against apache: 2.1 times as many requests a second (2.1 to 2.2)")
-    assert found.verdict.endswith("; half-width 3 %")
+    comparison = stats.compare(side("apache", [100, 101, 99, 100]), side("nginx", [210, 208, 211, 213]))
+    assert comparison.verdict.startswith("nginx against apache: 2.1 times as many requests per second (2.1 to 2.2)")
+    assert comparison.verdict.endswith("; half-width 3 %")
 
 
 def test_a_loss_is_said_as_one():
-    found = stats.compare(side("apache", [100, 101, 99, 100]), side("nginx", [80, 82, 79, 80]))
-    assert "20 % fewer requests a second" in found.verdict
+    comparison = stats.compare(side("apache", [100, 101, 99, 100]), side("nginx", [80, 82, 79, 80]))
+    assert "20 % fewer requests per second" in comparison.verdict
 
 
 def test_no_difference_is_never_the_same():
-    found = stats.compare(side("apache", [100, 101, 99, 100]), side("nginx", [101, 99, 100, 100]))
-    assert "no difference seen (within 2 %)" in found.verdict and "same" not in found.verdict
+    comparison = stats.compare(side("apache", [100, 101, 99, 100]), side("nginx", [101, 99, 100, 100]))
+    assert "no difference seen (within 2 %)" in comparison.verdict and "same" not in comparison.verdict
 
 
 def test_no_pair():
-    found = stats.compare([run("apache", round=1)], [run("nginx", round=2)])
-    assert (found.ratio, found.ci95, found.n_pairs) == (None, None, 0)
-    assert "no two runs share a round or a pair" in found.verdict
+    comparison = stats.compare([run("apache", round=1)], [run("nginx", round=2)])
+    assert (comparison.ratio, comparison.ci95, comparison.n_pairs) == (None, None, 0)
+    assert "no two runs share a round or a pair" in comparison.verdict
     assert stats.compare([], []).ratio is None
 
 
 def test_one_pair_has_a_ratio_but_no_interval():
-    found = stats.compare([run("apache", rps=100)], [run("nginx", rps=200)])
-    assert found.ratio == pytest.approx(2) and found.ci95 is None and found.half_width is None
-    assert "one pair cannot say how far it would move" in found.verdict
+    comparison = stats.compare([run("apache", rps=100)], [run("nginx", rps=200)])
+    assert comparison.ratio == pytest.approx(2) and comparison.ci95 is None and comparison.half_width is None
+    assert "one pair alone has no interval" in comparison.verdict
 
 
 def test_all_equal_is_suspicious():
-    found = stats.compare(side("apache", [100] * 4), side("nginx", [100] * 4))
-    assert found.ratio == pytest.approx(1) and found.half_width == pytest.approx(0)
-    assert any("not precision" in text for text in found.warnings)
+    comparison = stats.compare(side("apache", [100] * 4), side("nginx", [100] * 4))
+    assert comparison.ratio == pytest.approx(1) and comparison.half_width == pytest.approx(0)
+    assert any("not precision" in text for text in comparison.warnings)
 
 
 def test_all_failed_gives_a_reason_and_no_ratio():
-    found = stats.compare(side("apache", [100, 100]), side("nginx", [0, 0]))
-    assert found.ratio is None and "because nginx gave no good answer" in found.verdict
-    assert any("100 % of its requests failed" in text for text in found.warnings)
+    comparison = stats.compare(side("apache", [100, 100]), side("nginx", [0, 0]))
+    assert comparison.ratio is None and "because nginx gave no good answer" in comparison.verdict
+    assert any("100 % of its requests failed" in text for text in comparison.warnings)
 
 
 def test_a_pair_with_a_failed_side_is_left_out_aloud():
-    found = stats.compare(side("apache", [100, 100, 100]), side("nginx", [200, 0, 210]))
-    assert found.n_pairs == 2 and "in 2 of 3 pairs" in found.verdict
-    assert any("1 of 3 pairs left out" in text for text in found.warnings)
+    comparison = stats.compare(side("apache", [100, 100, 100]), side("nginx", [200, 0, 210]))
+    assert comparison.n_pairs == 2 and "in 2 of 3 pairs" in comparison.verdict
+    assert any("1 of 3 pairs left out" in text for text in comparison.warnings)
 
 
 def test_flagged_runs_stay_in_with_a_warning():
-    found = stats.compare(side("apache", [100, 101], flags=["client_cpu=93%"]), side("nginx", [200, 201]))
-    assert found.n_pairs == 2 and "apache: the load generator was short of processor (2 of 2 runs)" in found.warnings
+    comparison = stats.compare(side("apache", [100, 101], flags=["client_cpu=93%"]), side("nginx", [200, 201]))
+    assert comparison.n_pairs == 2
+    assert "apache: the load generator was short of CPU (2 of 2 runs)" in comparison.warnings
 
 
 def test_a_metric_that_was_not_sampled():
-    found = stats.compare(side("apache", [1, 2], server_cpu_s=None), side("nginx", [1, 2]),
-                          "server_cpu_per_request_s")
-    assert found.ratio is None and "server CPU a request on both sides" in found.verdict
+    comparison = stats.compare(side("apache", [1, 2], server_cpu_s=None), side("nginx", [1, 2]),
+                               "server_cpu_per_request_s")
+    assert comparison.ratio is None and "server CPU per request on both sides" in comparison.verdict
 
 
 def test_pairs_by_pair_id():

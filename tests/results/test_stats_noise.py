@@ -44,16 +44,17 @@ def test_a_against_a_sees_no_difference(n_pairs):
 
 
 def test_the_verdict_is_what_the_interval_says():
-    found = intervals(in_turns, 14, 1.0, 100)
-    assert ["no difference seen" in said for said in verdicts(1.0, 100)] == [low <= 1 <= high for low, high in found]
+    spans = intervals(in_turns, 14, 1.0, 100)
+    found_none = ["no difference seen" in verdict for verdict in verdicts(1.0, 100)]
+    assert found_none == [low <= 1 <= high for low, high in spans]
 
 
 def test_a_true_ratio_of_1_2_is_found_with_14_pairs():
     """In 89 of 100; with 5 pairs in 38 of 100, with 20 in 97."""
-    assert sum("20 % more" in said or "more requests" in said for said in verdicts(1.2, 100)) >= 80
-    found = intervals(in_turns, 14, 1.2, 500)
-    assert holding(found, 1.2) >= 0.92
-    assert exp(np.mean([(log(low) + log(high)) / 2 for low, high in found])) == pytest.approx(1.2, rel=0.02)
+    assert sum("20 % more" in verdict or "more requests" in verdict for verdict in verdicts(1.2, 100)) >= 80
+    spans = intervals(in_turns, 14, 1.2, 500)
+    assert holding(spans, 1.2) >= 0.92
+    assert exp(np.mean([(log(low) + log(high)) / 2 for low, high in spans])) == pytest.approx(1.2, rel=0.02)
 
 
 def test_more_pairs_find_it_more_often():
@@ -70,31 +71,31 @@ def test_the_interval_of_one_series_is_too_narrow_and_says_so():
     """Of 30 runs in a row it holds the truth in 59 of 100, instead of 95; so a series warns, in words."""
     assert 0.51 <= holding(intervals(one_series, 30, 1.0, 500), 1) <= 0.66
     rng = np.random.default_rng(20261124)
-    said = [" ".join(next(iter(stats.summarise(side("nginx", one_series(rng, 30, 100.0))).values())).warnings)
-            for _ in range(20)]
-    assert sum("resembles the one before it (lag-1 autocorrelation 0." in text for text in said) >= 16
-    assert sum("the runs differ much: coefficient of variation 2" in text for text in said) >= 10
+    warnings = [" ".join(next(iter(stats.summarise(side("nginx", one_series(rng, 30, 100.0))).values())).warnings)
+                for _ in range(20)]
+    assert sum("successive runs are similar (lag-1 autocorrelation 0." in text for text in warnings) >= 16
+    assert sum("the runs differ much: coefficient of variation 2" in text for text in warnings) >= 10
 
 
 def test_the_line_of_a_series_says_so_too():
     rng = np.random.default_rng(3)
     said = lines.summed([*side("nginx", one_series(rng, 30, 100.0)), *side("apache", [100])])
     assert re.fullmatch(r"nginx, page: [\d.]+/s \([\d.]+ to [\d.]+\), 30 runs", said[0])
-    assert any(line.startswith("  Beware: a run resembles the one before it") for line in said)
+    assert any(line.startswith("  Beware: successive runs are similar") for line in said)
     assert not any("apache" in line for line in said), "one run has no interval"
 
 
 def test_a_series_without_memory_does_not_warn():
     rng = np.random.default_rng(20261124)
     quiet = [stats.summarise(side("nginx", 100 * np.exp(rng.normal(0, 0.05, 30)))) for _ in range(20)]
-    assert sum(bool(next(iter(one.values())).warnings) for one in quiet) <= 3
+    assert sum(bool(next(iter(summaries.values())).warnings) for summaries in quiet) <= 3
 
 
 def test_how_many_pairs_it_would_take():
     """What is told from 14 pairs is what 56 then reach."""
-    found = intervals(in_turns, 14, 1.0, 200)
-    width = comparing.half_width(found)
-    few = Comparison(a="a", b="b", view="page", metric="rps", n_pairs=14, ratio=1.0, ci95=found[0], half_width=width,
+    spans = intervals(in_turns, 14, 1.0, 200)
+    width = comparing.half_width(spans)
+    few = Comparison(a="a", b="b", view="page", metric="rps", n_pairs=14, ratio=1.0, ci95=spans[0], half_width=width,
                      verdict="")
     reached = comparing.half_width(intervals(in_turns, 56, 1.0, 200))
     assert stats.pairs_needed(few, width) == 14

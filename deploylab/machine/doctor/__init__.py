@@ -1,4 +1,4 @@
-"""Is this computer ready? One finding a thing, each with its cure. It only looks: nothing is installed or changed."""
+"""Is this computer ready? One finding per thing, with a cure. It only looks: nothing is installed or changed."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -9,7 +9,7 @@ from deploylab.machine.doctor.share import text
 __all__ = ["NOTE", "OK", "PROBLEM", "Finding", "examine", "line", "text"]
 
 Probe = Callable[[], Finding]
-# In the order of the screen: what must be there first of all comes first.
+# In the order in which they are shown: what is needed first comes first.
 PROBES: tuple[Probe, ...] = (
     resources.system, resources.python, hypervisors.vagrant, hypervisors.lxc_ability, hypervisors.conflicts,
     resources.processors, resources.memory, resources.disk, resources.power, resources.busy,
@@ -19,20 +19,20 @@ PROBES: tuple[Probe, ...] = (
 
 
 def examine(probes: Iterable[Probe] = PROBES) -> Iterator[Finding]:
-    """Each finding as soon as it is known; a probe that itself breaks is a finding too, and never ends the rest.
+    """Each finding as soon as it is known. A probe that fails is reported as a finding too; the others still run.
 
     Example:
-        problems = [one for one in examine() if one.state == PROBLEM]
+        problems = [finding for finding in examine() if finding.state == PROBLEM]
     """
     for probe in probes:
         try:
             yield probe()
         except (OSError, ValueError) as error:
-            yield Finding(probe.__name__.replace("_", " "), NOTE, f"could not be looked at: {error}")
+            yield Finding(probe.__name__.replace("_", " "), NOTE, f"could not be checked: {error}")
 
 
 def line(finding: Finding) -> str:
-    """A finding for a person: sign, thing, what was seen; below it the cure.
+    """A finding for a person: sign, name, what was found; below it the cure.
 
     >>> print(line(Finding("memory", PROBLEM, "1 GB", "close other programs")))
     ✗ memory         1 GB

@@ -1,4 +1,4 @@
-"""What the doctor says of one thing."""
+"""What the doctor says about one thing."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ SIGNS = {OK: "✓", NOTE: "·", PROBLEM: "✗"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing of this computer.
+    """What was found out about one thing of this computer.
 
     Attributes:
         name: the thing: `memory`.
-        state: "ok"; "note", worth knowing, the course goes on; "problem", the course or a part of it will not work.
+        state: "ok"; "note": worth knowing, but the course works; "problem": the course or a part of it will not work.
         seen: what was found, with figures.
-        cure: what to type or change on this platform; empty where nothing need be done.
+        cure: what to type or change on this platform; empty if there is nothing to do.
     """
 
     name: str

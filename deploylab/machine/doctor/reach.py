@@ -1,4 +1,4 @@
-"""What this computer reaches: package indexes, and what stands between: proxies, certificates, a VPN."""
+"""What this computer can reach: package indexes, and what may be in between: proxies, certificates, a VPN."""
 
 import http.client
 import re
@@ -20,18 +20,18 @@ from deploylab.machine.doctor.finding import NOTE, OK, PROBLEM, Finding
 
 WAIT_S = 8
 TUNNELS = re.compile(r"^(tun|tap|wg|ppp|utun|tailscale|nordlynx|ipsec)\d*")
-OFFLINE = "join another network; without any, a bundle from somebody who has one: ./lab up --bundle FILE"
+OFFLINE = "join another network; without any, get a bundle from somebody who has one: ./lab up --bundle FILE"
 FROM_BUNDLE = "from the bundle in use; no network needed"
 
 
 def index() -> Finding:
-    """The package index that pip uses. pip itself asks it, for pip: with its own proxy, certificates and passwords."""
+    """Whether pip reaches its package index; pip itself tries it, with its own proxy, certificates and passwords."""
     if bundle.in_use():
         return Finding("Python index", OK, FROM_BUNDLE)
     began_s = time.monotonic()
     done = subprocess.run([sys.executable, "-P", "-m", "pip", "index", "versions", "pip", "-vv", "--retries", "0",
                            "--timeout", str(WAIT_S)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    urls = re.findall(r"^\* (https?://\S+)$", done.stdout, re.MULTILINE)  # its index first, extra ones after it
+    urls = re.findall(r"^\* (https?://\S+)$", done.stdout, re.MULTILINE)  # its index first, then the extra ones
     host = urlsplit(urls[0]).hostname if urls else "pip"
     if urls and (failed := re.search(rf"Could not fetch URL {re.escape(urls[0])}: (.*)", done.stdout)):
         return _unreached("Python index", host, failed[1])
@@ -42,7 +42,7 @@ def index() -> Finding:
 
 
 def distribution() -> Finding:
-    """The first mirror of the distribution's packages."""
+    """Whether the first mirror of the distribution's packages answers."""
     if bundle.in_use():
         return Finding("packages", OK, FROM_BUNDLE)
     if not shutil.which("apt-get"):
@@ -51,38 +51,38 @@ def distribution() -> Finding:
                             text=True, stdin=subprocess.DEVNULL).stdout.split()
     mirrors = [line for line in listed if line.startswith("http")]
     if not mirrors:
-        return Finding("packages", NOTE, "apt knows no mirror on the network", "look into /etc/apt/sources.list.d/")
+        return Finding("packages", NOTE, "apt has no mirror on the network", "look into /etc/apt/sources.list.d/")
     base = mirrors[0].split("://", 1)[1].split("/")
     address = f"{mirrors[0].split('://')[0]}://{base[0]}/"
     return _reached("packages", address)
 
 
 def certificates() -> Finding:
-    """Authorities beside the usual ones: a network that looks into encrypted traffic has one."""
+    """Certificate authorities besides the usual ones: a network that inspects encrypted traffic has one."""
     authorities = network.certificates()
     if authorities:
-        return Finding("certificates", OK, f"{len(authorities)} of this computer's own; the machine gets them too")
+        return Finding("certificates", OK, f"{len(authorities)} added on this computer; the machine gets them too")
     return Finding("certificates", OK, f"the usual ones ({ssl.get_default_verify_paths().openssl_cafile})")
 
 
 def proxy() -> Finding:
-    """A web proxy. The machine is given it too, unless only this computer can reach it."""
+    """The web proxy. The machine uses it too, unless only this computer can reach it."""
     proxies = {scheme: redact(url) for scheme, url in urllib.request.getproxies().items() if scheme != "no"}
     if not proxies:
         return Finding("proxy", OK, "none")
     text = ", ".join(f"{scheme}: {url}" for scheme, url in sorted(proxies.items()))
     if any(not network.elsewhere(url) for url in proxies.values()):
-        return Finding("proxy", NOTE, text, "the machine does not reach a proxy on this computer itself: "
+        return Finding("proxy", NOTE, text, "the machine cannot reach a proxy on this computer itself: "
                                             "let it listen on the bridge too, or use another")
     return Finding("proxy", OK, text)
 
 
 def vpn(interfaces: list[str] | None = None, routes: str | None = None) -> Finding:
-    """A VPN may take the guest's addresses for its own, or forbid local networks.
+    """A VPN may use the guest's addresses itself, or block local networks.
 
     Args:
-        interfaces: names of network interfaces; the kernel's if None.
-        routes: what `ip route` prints; asked for if None.
+        interfaces: names of network interfaces; read from the kernel if None.
+        routes: the output of `ip route`; it is run if None.
     """
     if interfaces is None:
         interfaces = [path.name for path in Path("/sys/class/net").glob("*")]
@@ -92,15 +92,15 @@ def vpn(interfaces: list[str] | None = None, routes: str | None = None) -> Findi
     taken = [line for line in routes.splitlines() if line.startswith("10.0.3.") and f"dev {lxc.BRIDGE}" not in line]
     if taken:
         return Finding("VPN", PROBLEM, f"the guest's network 10.0.3.0/24 is taken: {taken[0].strip()}",
-                       "leave the VPN while you take the course, or set LXC_ADDR in /etc/default/lxc-net")
+                       "disconnect the VPN while you take the course, or set LXC_ADDR in /etc/default/lxc-net")
     if tunnels:
         return Finding("VPN", NOTE, f"{', '.join(tunnels)} is up",
-                       "if the machine does not answer or finds no packages, leave the VPN and try again")
-    return Finding("VPN", OK, "none seen")
+                       "if the machine does not answer or finds no packages, disconnect the VPN and try again")
+    return Finding("VPN", OK, "none found")
 
 
 def _reached(name: str, address: str) -> Finding:
-    """Whether something answers there: what it says does not matter, a mirror's root may be empty."""
+    """Whether a server answers at that address; its response does not matter, because a mirror's root may be empty."""
     host = urlsplit(address).hostname or address
     began_s = time.monotonic()
     try:
@@ -117,10 +117,10 @@ def _answers(name: str, host: str, began_s: float) -> Finding:
 
 
 def _unreached(name: str, host: str, reason: str) -> Finding:
-    """Why nothing answers there, in the words of whoever asked."""
+    """A finding with the reason why nothing answers, taken from the error message."""
     if distrusted := re.search(r"certificate verify failed: ([^(]+)", reason):
         return Finding(name, PROBLEM, f"{host}: its certificate is not trusted ({distrusted[1].strip()})",
-                       "this network looks into encrypted traffic: put its certificate into "
+                       "this network inspects encrypted traffic: put its certificate into "
                        f"{network.CERTIFICATES}/ and run `sudo update-ca-certificates`, or join another network")
     plain = re.search(r"\[Errno -?\d+\] [^'\")]+|timed out", reason)
     return Finding(name, PROBLEM, f"{host}: {plain[0] if plain else redact(reason)}", OFFLINE)

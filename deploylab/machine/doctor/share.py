@@ -1,4 +1,4 @@
-"""The findings as a text that an attendee can send to the instructor, with nothing in it that is theirs alone."""
+"""The findings as a text that an attendee can send to the instructor, without anything personal."""
 
 import getpass
 import re
@@ -13,7 +13,7 @@ ADDRESS = re.compile(r"\b(\d{1,3}\.){3}\d{1,3}\b")
 
 
 def text(findings: Iterable[Finding]) -> str:
-    """What the doctor found, to be sent: names of persons, computers and networks are left out."""
+    """What the doctor found, to be sent; names of persons, computers and networks are left out."""
     every = list(findings)
     counted = ", ".join(f"{sum(finding.state == state for finding in every)} {word}"
                         for state, word in ((PROBLEM, "to solve"), (NOTE, "worth knowing"), (OK, "in order")))
@@ -25,7 +25,7 @@ def text(findings: Iterable[Finding]) -> str:
 
 
 def without_names(text: str) -> str:
-    """The text without this person's name, this computer's, the folder's, addresses, and the hosts of networks."""
+    """The text without the names of this person, computer and folder, without addresses and network hosts."""
     text = text.replace(str(paths.ROOT), "<this folder>").replace(str(Path.home()), "~")
     text = ADDRESS.sub("<address>", text)
     text = re.sub(r"(://)[^\s,/]+", r"\1<host>", text)

@@ -1,4 +1,4 @@
-"""Small programs that run on the guest: standard library only, sent over ssh, answering in JSON."""
+"""Small programs that run on the guest: standard library only, sent over ssh; they print JSON."""
 
 import json
 from pathlib import Path
@@ -9,15 +9,15 @@ from deploylab.core.errors import MachineError
 
 
 def ask(machine, program: ModuleType, call: str, timeout_s: float = 60) -> Any:
-    """What a function of a guest's program gives back there, run as root. Nothing is left on the guest.
+    """The return value of a function of a guest program, run on the guest as root. Nothing is left there.
 
     Args:
         machine: a `deploylab.machine.Machine`.
         program: a module of this package.
-        call: a call of one of its functions, as text: `look()`. Its arguments stand on no command line.
+        call: a call of one of its functions, as text: `look()`. Its arguments appear on no command line.
 
     Raises:
-        MachineError: it failed there, or the machine did not answer.
+        MachineError: it failed on the guest, or the machine did not answer.
     """
     text = Path(str(program.__file__)).read_text(encoding="utf-8")
     done = machine.run("python3 -", sudo=True, timeout_s=timeout_s,

@@ -1,7 +1,7 @@
-"""Reads how a server on this machine is configured, as it is now. Runs on the guest, as root.
+"""Reads how a server on this machine is configured now. Runs on the guest, as root.
 
-What the sender appends to this text calls `read` and prints what comes back. So no command line
-holds the patterns that are looked for.
+The sender appends a line to this text that calls `read` and prints the result. So the patterns that are
+looked for appear on no command line.
 """
 
 import os
@@ -10,14 +10,14 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-SECRET = re.compile("SECRET|PASSWORD|KEY")  # in a variable's name: its value never leaves this machine
+SECRET = re.compile("SECRET|PASSWORD|KEY")  # in a variable's name: the value never leaves this machine
 
 
 def read(paths, patterns, app):
-    """What the files say, what the processes were started with, and which code lies there.
+    """The files' content, the processes' command lines, and the revision of the code.
 
     Args:
-        paths: files; one that ends in `.env` is evaluated, the text of any other is given.
+        paths: files; those that end in `.env` are evaluated, of the others the text is returned.
         patterns: regular expressions on command lines.
         app: the folder with the application's code.
     """
@@ -30,7 +30,7 @@ def read(paths, patterns, app):
 
 
 def text(path):
-    """The file's text, or None if it is not there."""
+    """The file's text, or None if there is no such file."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -38,7 +38,7 @@ def text(path):
 
 
 def environment(path):
-    """The application's variables that a shell has after this file, the secret ones left out; None if it fails."""
+    """The application's variables after a shell has read this file, without secret ones; None if that fails."""
     done = subprocess.run(["sh", "-c", 'set -a; . "$1"; env -0', "sh", path], capture_output=True, text=True,
                           env={"PATH": os.defpath}, timeout=10)
     pairs = (line.partition("=") for line in done.stdout.split("\0"))
@@ -53,18 +53,18 @@ def commands(patterns):
 
 @cache
 def running():
-    """The command line of every process, read once: one that ends between two targets is no difference of theirs."""
+    """The command line of every process, read once: a process that ends between two targets is no difference."""
     lines = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip())
-        except OSError:  # it ended meanwhile
+        except OSError:  # it has ended
             continue
     return lines
 
 
 def revision(app):
-    """The commit of the code in a folder, and the files that were changed by hand; None without any."""
+    """The commit of the code in a folder, and the files that were changed by hand; None if it is no git clone."""
     git = ["git", "-c", f"safe.directory={app}", "-C", app]
     head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
     if head.returncode:

@@ -10,7 +10,7 @@ MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limi
 
 
 def version(command):
-    """The first figure with a dot in what the program prints, or None if it is not there."""
+    """The first number with a dot in what the program prints, or None if it is not installed."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
@@ -20,7 +20,7 @@ def version(command):
 
 
 def memory_bytes():
-    """The memory this machine may use: its limit where it has one, else all there is."""
+    """The memory that this machine may use: its limit, if it has one, else everything."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in MEMORY_LIMITS:
         try:
@@ -31,7 +31,7 @@ def memory_bytes():
 
 
 def cpu_model():
-    """The processor's name, as the kernel gives it."""
+    """The processor's name, as the kernel reports it."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith(("model name", "Model")):
             return line.partition(":")[2].strip()

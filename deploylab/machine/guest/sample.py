@@ -3,9 +3,9 @@
     sample.py [--memory] [--counters] PATTERN …
 
 Two samples, before and after a load, give its cost. Each PATTERN is a regular
-expression searched in command lines; a process that matches one is the server's,
-and so are its children. With --counters the database and the cache server among
-them are asked what they have counted.
+expression that is searched in command lines; a process that matches one belongs to
+the server, and so do its children. With --counters the database and the cache server
+among them are asked for their counters.
 """
 
 import json
@@ -21,25 +21,25 @@ NS_PER_S = 1_000_000_000
 
 
 def stat_fields(pid):
-    """The fields of /proc/PID/stat after the name, which may hold spaces: state first."""
+    """The fields of /proc/PID/stat after the name (it may contain spaces); the state is the first."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def processes():
-    """{pid: (parent, command line)} of all that runs."""
+    """{pid: (parent, command line)} of every process."""
     table = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
                 words = Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ")
                 table[int(entry)] = (int(stat_fields(entry)[1]), words.decode(errors="replace"))
-            except OSError:  # it ended meanwhile
+            except OSError:  # it has ended
                 continue
     return table
 
 
 def ancestors(everything):
-    """This process and those that started it: their command lines hold the patterns too."""
+    """This process and those that started it: their command lines contain the patterns too."""
     line, pid = set(), os.getpid()
     while pid in everything:
         line.add(pid)
@@ -68,7 +68,7 @@ def cpu_s(pid):
 
 
 def runq_wait_s(pid):
-    """Seconds the living threads of a process were ready to run but had no processor."""
+    """Seconds that the threads of a process were ready to run but had no processor; ended threads are not counted."""
     total = 0
     for task in os.listdir(f"/proc/{pid}/task"):
         total += int(Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()[1])
@@ -76,7 +76,7 @@ def runq_wait_s(pid):
 
 
 def memory_bytes(pid):
-    """(RSS, PSS) of a process. PSS divides a shared page among those who share it."""
+    """(RSS, PSS) of a process, in bytes. PSS divides a shared page among the processes that share it."""
     rss = pss = 0
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Rss:"):
@@ -87,7 +87,7 @@ def memory_bytes(pid):
 
 
 def sample(patterns, memory):
-    """Sums over the server's processes. A process that ends while we look is left out."""
+    """Sums over the server's processes. A process that ends meanwhile is left out."""
     total = {"n_processes": 0, "cpu_s": 0.0, "runq_wait_s": 0.0, "rss_bytes": 0, "pss_bytes": 0}
     for pid in server_pids(patterns):
         try:
@@ -100,11 +100,11 @@ def sample(patterns, memory):
     return total
 
 
-STATEMENTS = ("Com_select", "Com_insert", "Com_update", "Com_delete")  # our own question is none of these
+STATEMENTS = ("Com_select", "Com_insert", "Com_update", "Com_delete")  # our own query is none of these
 
 
 def database(command):
-    """What MariaDB has carried out so far."""
+    """How many statements MariaDB has executed so far."""
     names = ", ".join(f"'{name}'" for name in STATEMENTS)
     out = subprocess.run(["mariadb", "-N", "-e", f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})"],
                          capture_output=True, text=True, timeout=5, check=True).stdout
@@ -112,27 +112,31 @@ def database(command):
 
 
 def memcached(command):
-    """How often memcached has found what it was asked for, and how often not."""
+    """How many hits and misses memcached has counted."""
     at = re.search(r" -s (\S+)", command)
     reply = ask(at[1] if at else ("127.0.0.1", 11211), b"stats\r\n", rb"END\r\n$")
     return lookups(reply, "get_hits", "get_misses")
 
 
 def redis(command):
-    """The same of Redis. What it prints of itself in the list of processes says where it listens."""
+    """How many hits and misses Redis has counted. Its command line says where it listens."""
     at = re.search(r" (?:unixsocket:(\S+)|(\S+):(\d+))", command)
     reply = ask(at[1] or (at[2].replace("*", "127.0.0.1"), int(at[3])), b"INFO stats\r\n", rb"\r\n\r\n$|^-")
     return lookups(reply, "keyspace_hits", "keyspace_misses")
 
 
 def lookups(reply, hits, misses):
-    """The two figures, from lines such as `STAT get_hits 12` or `keyspace_hits:12`."""
+    """The two counters, from lines such as `STAT get_hits 12` or `keyspace_hits:12`."""
     counts = {name: int(re.search(rf"\b{name}[ :](\d+)", reply)[1]) for name in (hits, misses)}
     return {"cache_hits": counts[hits], "cache_misses": counts[misses]}
 
 
 def ask(address, question, end):
-    """What a server answers, up to where the answer ends."""
+    """A server's reply, up to its end.
+
+    Args:
+        end: a regular expression that matches the end of a reply.
+    """
     with socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET) as connection:
         connection.settimeout(2)
         connection.connect(address)
@@ -147,20 +151,21 @@ COUNTING = {"mariadbd": database, "mysqld": database, "memcached": memcached, "r
 
 
 def counters(patterns):
-    """What the servers among the processes have counted, by name; one that does not answer is left out."""
+    """The counters of the servers among the processes, by name; a server that does not answer is left out."""
     everything, counts = processes(), {}
     for pid in server_pids(patterns):
         line = everything.get(pid, (0, ""))[1]
         counting = COUNTING.get(line.partition(" ")[0].rpartition("/")[2])
         try:
             counts |= counting(line) if counting else {}
-        except (OSError, subprocess.SubprocessError, ValueError, TypeError):  # TypeError: another answer than that
+        except (OSError, subprocess.SubprocessError, ValueError, TypeError):  # TypeError: an unexpected reply
             continue
     return counts
 
 
 def look(patterns, memory, counting):
-    """A whole sample. Asking costs the servers a little: before a load it comes first, after it last (`memory`)."""
+    """A complete sample. Reading the counters costs the servers a little, so it is done first before a load, and last
+    after it (`memory`)."""
     first = counters(patterns) if counting and not memory else {}
     total = sample(patterns, memory)
     return {**total, **(counters(patterns) if counting and memory else first)}

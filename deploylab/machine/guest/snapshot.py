@@ -12,8 +12,8 @@ from grp import getgrgid
 from pathlib import Path
 
 ROOTS = ("/etc", "/srv", "/usr/local", "/var/www")
-SKIPPED = {".git", "__pycache__", "venv"}  # what is in the environment, its list of packages says
-SHOWN = 40                                 # characters that name a process: servers are told apart by them
+SKIPPED = {".git", "__pycache__", "venv"}  # the list of packages covers the environment
+SHOWN = 40                                 # characters of a command line: enough to distinguish the servers
 
 
 def look():
@@ -23,7 +23,7 @@ def look():
 
 
 def files():
-    """Mode, owner and what is in it: of every file, folder and link where a person puts them."""
+    """Mode, owner and digest of every file, folder and link in ROOTS."""
     entries = {}
     for root in ROOTS:
         for folder, folders, names in os.walk(root):
@@ -32,7 +32,7 @@ def files():
                 path = os.path.join(folder, name)
                 try:
                     entries[path] = one_file(path)
-                except OSError:  # it went meanwhile
+                except OSError:  # it was removed
                     continue
     return entries
 
@@ -63,12 +63,12 @@ def python_packages():
 
 
 def users():
-    """The home and shell of every user; numbers depend on who came first, and say nothing."""
+    """The home and shell of every user. User numbers depend on the order of creation, so they are left out."""
     return {user.pw_name: f"{user.pw_dir} {user.pw_shell}" for user in pwd.getpwall()}
 
 
 def services():
-    """Which services run, and which are started at boot."""
+    """Which services are running, and which are started at boot."""
     units = {line.split()[0] for line in output("systemctl", "list-units", "--type=service", "--state=running", *PLAIN)}
     files = {line.split()[0] for line in output("systemctl", "list-unit-files", "--state=enabled", *PLAIN)}
     return {name: " and ".join(word for word, names in (("running", units), ("enabled", files)) if name in names)
@@ -82,11 +82,11 @@ def sockets():
 
 
 def listening(lines):
-    """The same, from the lines of `ss` and the column of each that holds the address."""
+    """The same, from lines of `ss`, each with the number of the column that holds the address."""
     programs = {}
     for line, column in lines:
         address = line.split()[column]
-        if not address.startswith("@"):  # names without a file are drawn by lot
+        if not address.startswith("@"):  # names without a file are random
             for number in re.findall(r"pid=(\d+)", line):  # supervisord makes its socket as NAME.PID, then renames it
                 address = address.removesuffix(f".{number}")
             programs[address] = " ".join(sorted(set(re.findall(r'\("([^"]+)"', line))))
@@ -94,13 +94,13 @@ def listening(lines):
 
 
 def processes():
-    """How many processes run such a command as such a user."""
+    """How many processes there are of each user and command."""
     counted = Counter()
     for path in Path("/proc").glob("[0-9]*"):
         try:
             line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
             user = pwd.getpwuid(path.stat().st_uid).pw_name
-        except (OSError, KeyError):  # it ended meanwhile
+        except (OSError, KeyError):  # it has ended
             continue
         if line:
             counted[f"{user} {line[:SHOWN]}"] += 1
@@ -111,7 +111,7 @@ PLAIN = ("--no-legend", "--plain", "--no-pager")
 
 
 def output(*command):
-    """The lines of what a program prints; none if it is not there."""
+    """The lines that a program prints; none if it is not installed."""
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     except OSError:

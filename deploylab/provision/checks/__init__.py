@@ -1,7 +1,7 @@
-"""Is the stage really what it claims to be? What it does is asked, not what its files say.
+"""Verifies that a stage is set up as it should be, by its behaviour, not by its files.
 
-Each key of `[stage.expect]` in course.toml is one check, one function in `web`, `capacity`, `delivery` or `system`.
-A 'no' comes with its cause and the command that mends it.
+Each key of `[stage.expect]` in course.toml is one check: one function in `web`, `capacity`, `delivery` or `system`.
+A 'no' comes with its cause and the command that repairs it.
 """
 
 from collections.abc import Callable, Iterable
@@ -44,7 +44,7 @@ def verify(machine: Machine, course: Course, target: Target) -> list[Check]:
     """What each check of a stage or variant saw, in the order of CHECKS: first what visitors meet.
 
     Raises:
-        CourseError: `[stage.expect]` has a key that is no check.
+        CourseError: `[stage.expect]` has a key for which there is no check.
         MachineError: the machine does not answer.
 
     Example:
@@ -52,7 +52,7 @@ def verify(machine: Machine, course: Course, target: Target) -> list[Check]:
     """
     if unknown := [key for key in target.expect if key not in CHECKS]:
         raise CourseError(f"Stage {target.name} expects '{unknown[0]}', and there is no such check. "
-                          f"There are: {', '.join(CHECKS)}.", "mend [stage.expect] in provisioning/course.toml")
+                          f"There are: {', '.join(CHECKS)}.", "correct [stage.expect] in provisioning/course.toml")
     look = Look(machine, course, target)
     return [check(look) for key, check in CHECKS.items() if key in target.expect]
 
@@ -61,7 +61,7 @@ def require(checks: Iterable[Check]) -> None:
     """Do nothing if every check says yes.
 
     Raises:
-        CheckError: one says no; the message has each no with its cause, and the first one's cure.
+        CheckError: a check says no; the message has every 'no' with its cause, and the cure of the first.
     """
     if no := [check for check in checks if not check.ok]:
         raise CheckError("The stage is not ready:\n" + "\n".join(line(check) for check in no), no[0].cure)

@@ -1,4 +1,4 @@
-"""What all checks share: the answer they give, and the eyes they look with."""
+"""What all checks share: their result, and the ways to look at a target."""
 
 import itertools
 import re
@@ -17,10 +17,10 @@ from deploylab.course import Course, Target, View
 from deploylab.machine import Completed, Machine
 
 TIMEOUT_S = 5.0
-PATIENCE_S = 10.0  # with a server that was just started, by a boot or by a person
-NOT_YET = (0, 502, 503, 504)  # what a server that still loads its application gives, or the one before it
-ROUNDS = 20  # of concurrent requests, until every thread has answered one; then it is enough
-LOOK_S = 15.0  # but who has not been seen may have lain waiting for a processor: so long is looked at least
+PATIENCE_S = 10.0  # how long a server that was just started may take, after a boot or by hand
+NOT_YET = (0, 502, 503, 504)  # the status while a server loads its application, or from the server in front
+ROUNDS = 20  # of concurrent requests, at most, once every expected thread has answered
+LOOK_S = 15.0  # but a missing thread may just have waited for a processor: look for at least this long
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Check:
     """One question about a stage, and its answer.
 
     Attributes:
-        name: what was asked, for a person.
+        name: the question, for a person.
         ok: yes or no.
-        seen: what was seen.
-        cause: for a no, the likely reason; what was found on the machine, not a guess.
-        cure: for a no, the command to type.
+        seen: what was observed.
+        cause: for a 'no', the likely reason, as found on the machine; not a guess.
+        cure: for a 'no', the command to type.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Response:
-    """One HTTP answer. Status 0: there was none, and `text` says why."""
+    """One HTTP response. Status 0: there was none, and `text` says why."""
 
     status: int
     headers: requests.structures.CaseInsensitiveDict
@@ -53,12 +53,12 @@ class Response:
 
 @dataclass
 class Look:
-    """One look at one target: what was asked once is not asked again."""
+    """Looks at one target for its checks. What was requested once is remembered."""
 
     machine: Machine
     course: Course
     target: Target
-    reason: tuple[str, str] | None = None  # (cause, cure) of a page that does not come, once `trouble` has found it
+    reason: tuple[str, str] | None = None  # (cause, cure) of a failing page, once `trouble` has found it
 
     @property
     def expect(self) -> dict[str, Any]:
@@ -66,32 +66,32 @@ class Look:
 
     @property
     def slug(self) -> str:
-        """The target's name as files on the machine bear it."""
+        """The target's name in the names of files on the machine."""
         return self.target.slug
 
     @property
     def goto(self) -> str:
-        """The cure that always works."""
+        """The command that always repairs it."""
         return f"./lab goto {self.target.stage}"
 
     def cure(self, command: str = "") -> str:
-        """The cure, and what a person would type on the machine instead."""
+        """The command that repairs it, and what a person could type on the machine instead."""
         return f"{self.goto}   (or, on the machine: {command})" if command else self.goto
 
     def sh(self, command: str) -> Completed:
-        """How a command ended, as root on the machine."""
+        """Run a command as root on the machine."""
         return self.machine.run(command, sudo=True, timeout_s=60)
 
     def last(self, command: str) -> str:
-        """The last line that a command on the machine prints, "" if none."""
+        """The last line that a command on the machine prints; "" if it prints nothing."""
         lines = [text.strip() for text in self.sh(command).out.splitlines() if text.strip()]
         return lines[-1] if lines else ""
 
     def configured(self, directives: str) -> str:
-        """The lines of the target's configuration files that set one of these, for a cause.
+        """The lines of the target's configuration files that set one of these directives, for a cause.
 
         Args:
-            directives: a regular expression, searched before a line's comment.
+            directives: a regular expression, searched in a line up to its comment.
         """
         output = self.sh(f"grep -HnE '^[^#;]*({directives})' {words(self.target.configuration)} /dev/null").out
         lines = [re.sub(r"^/\S*/(\S+?:\d+:)\s*", r"\1 ", line) for line in output.splitlines() if ":" in line]
@@ -104,14 +104,14 @@ class Look:
         return next(view for view in self.course.app.views.values() if matches(view))
 
     def get(self, path: str, **headers: str) -> Response:
-        """The target's answer, as a browser on the host gets it.
+        """The target's response, as a browser on the host gets it.
 
         Args:
-            headers: sent too; `_` in a name stands for `-`.
+            headers: more request headers; `_` in a name stands for `-`.
         """
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         with requests.Session() as session:
-            session.trust_env = False  # no proxy stands between the host and its own machine
+            session.trust_env = False  # there is no proxy between the host and its own machine
             try:
                 response = session.get(self.machine.url(self.target, path), timeout=TIMEOUT_S, allow_redirects=False,
                                        headers=sent)
@@ -122,20 +122,20 @@ class Look:
 
     @cached_property
     def page(self) -> Response:
-        """The first page from Django. A server whose processes are all there may still load it, and is asked again."""
+        """The first page from Django. A server whose processes run may still be loading, so it is asked again."""
         path, end_s = self.view("page").path, time.monotonic() + PATIENCE_S
         while (page := self.get(path)).status in NOT_YET and time.monotonic() < end_s and self._is_up():
             cancel.sleep(0.3)
         return page
 
     def _is_up(self) -> bool:
-        """Whether each of the target's processes runs; the brackets keep pgrep from finding the shell that asks."""
+        """Whether all of the target's processes run; the brackets keep pgrep from finding its own shell."""
         patterns = (re.sub("[a-z]", r"[\g<0>]", pattern, count=1) for pattern in self.target.processes)
         return self.sh(" && ".join(f"pgrep -f {shlex.quote(pattern)} >/dev/null" for pattern in patterns)).ok
 
     @cached_property
     def workers(self) -> dict[int, set[int]]:
-        """Threads by process id, as seen in the answers to many requests at the same time."""
+        """The thread ids by process id, from the responses to many requests at the same time."""
         by_pid: dict[int, set[int]] = {}
         at_once = min(64, 3 * self.expect.get("processes", 1) * self.expect.get("threads", 8))
         expected = self.expect.get("processes", 1) * self.expect.get("threads", 1)
@@ -147,11 +147,11 @@ class Look:
                     if pid.isdigit():
                         by_pid.setdefault(int(pid), set()).add(int(thread or 0))
                 if not by_pid:
-                    break  # nobody answers, and each further round would wait as long
+                    break  # nothing answers, and each further round would wait as long
                 now = sum(len(threads) for threads in by_pid.values())
                 same = same + 1 if now == before else 0
                 if same == 2 and now >= expected:
-                    break  # two more rounds brought nobody new
+                    break  # two more rounds brought no new thread
                 if number >= ROUNDS and (now >= expected or time.monotonic() > until_s):
                     break
                 before = now

@@ -1,4 +1,4 @@
-"""Checks of who works on requests: which processes, and how many requests and connections at most."""
+"""Checks of capacity: which processes answer requests, and how many requests and connections they can handle."""
 
 import re
 
@@ -6,25 +6,25 @@ from deploylab.provision.checks import trouble
 from deploylab.provision.checks.base import Check, Look
 
 DATABASE_SOCKET = "mysqld.sock"
-AWAKE = 2     # sleepers that a comparison needs at one time, at most
+AWAKE = 2     # targets that run on demand and that a comparison needs at one time, at most
 RESERVE = 16  # connections for manage.py, checks, a person looking
 
 
 def process_is(look: Look) -> Check:
-    """Each process that answers has the command line of the application server it should be."""
+    """Each process that answers has the expected command line."""
     name, expected = "the right processes answer", look.expect["process_is"]
     lines = {pid: look.sh(f"tr '\\0' ' ' < /proc/{pid}/cmdline").out.strip() for pid in sorted(look.workers)}
     if not lines:
         return Check(name, False, "no answer names its process", *trouble.explain(look))
     for pid, line in lines.items():
         if not re.search(expected, line):
-            cause = f"it is none that matches {expected}; {look.configured('WSGI|bind|proxy_pass|ProxyPass')}"
+            cause = f"it does not match {expected}; {look.configured('WSGI|bind|proxy_pass|ProxyPass')}"
             return Check(name, False, f"process {pid} answers, and it is `{line}`", cause, look.cure())
     return Check(name, True, f"`{next(iter(lines.values()))}`")
 
 
 def max_request_workers(look: Look) -> Check:
-    """Apache has so many threads for requests, in all its processes together; mod_status counts them."""
+    """Apache has the expected number of threads in all its processes; mod_status counts them."""
     expected = look.expect["max_request_workers"]
     name = f"Apache can work on {expected} requests at one time"
     status = look.sh(f"curl -s -m 5 'http://127.0.0.1:{look.target.port}/server-status?auto'").out
@@ -35,13 +35,13 @@ def max_request_workers(look: Look) -> Check:
     text = f"{observed} threads in {counts['Processes']} process{'es' if counts['Processes'] > 1 else ''}"
     if observed == expected:
         return Check(name, True, text)
-    cause = f"{look.configured('MaxRequestWorkers|ThreadsPerChild|StartServers|ServerLimit')}; not all of it is " \
-            "taken up by a reload"
+    cause = f"{look.configured('MaxRequestWorkers|ThreadsPerChild|StartServers|ServerLimit')}; a reload does not " \
+            "apply all of it"
     return Check(name, False, text, cause, look.cure(f"sudo systemctl restart {look.expect['services'][-1]}"))
 
 
 def database_connections(look: Look) -> Check:
-    """The target holds no more connections than it has slots, and all that may ask at one time find one."""
+    """The target holds no more connections than it has slots, and there are enough for all targets together."""
     expected, name = look.expect["database_connections"], "there are database connections for everybody"
     output = look.last("echo 'SELECT @@max_connections' | mariadb -N")
     if not output.isdigit():
@@ -51,7 +51,7 @@ def database_connections(look: Look) -> Check:
     total = sum(may_be.values())
     if held > expected:
         cause = f"each thread may keep one (CONN_MAX_AGE); {look.configured('(workers|threads|processes) *=')}"
-        return Check(name, False, f"it holds {held}, and has {expected} slots", cause, look.cure())
+        return Check(name, False, f"it holds {held}, but has only {expected} slots", cause, look.cure())
     if expected and total > most:
         parts = ", ".join(f"{who} {n}" for who, n in may_be.items())
         return Check(name, False, f"max_connections is {most}, and {total} may be held at one time",
@@ -69,11 +69,11 @@ def _connections(look: Look) -> int:
 
 
 def _budget(look: Look) -> dict[str, int]:
-    """The most connections that everything may hold at one time: by target, the sleepers and a reserve at the end."""
+    """The most connections that may be held at one time: by target, then those that run on demand, and a reserve."""
     using = [target for target in look.course.all_targets if target.slots and target.expect.get("database") == "mysql"]
     standing: dict[str, tuple[str, int]] = {}
     for target in sorted(using, key=lambda target: bool(target.upon)):
-        if not target.start:  # those in front of one application server share its slots
+        if not target.start:  # targets with the same application server share its slots
             standing.setdefault(target.expect.get("app_socket", target.name), (target.name, target.slots or 0))
     asleep = sorted((target.slots or 0 for target in using if target.start), reverse=True)[:AWAKE]
     return {**dict(standing.values()), f"{AWAKE} that sleep": sum(asleep), "manage.py and people": RESERVE}

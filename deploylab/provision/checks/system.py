@@ -1,4 +1,4 @@
-"""Checks on the machine itself: services, sockets, files, data."""
+"""Checks of the machine itself: services, sockets, files, data."""
 
 import fnmatch
 import re
@@ -11,18 +11,18 @@ from deploylab.provision.checks.base import Check, Look, words
 
 
 def services(look: Look) -> Check:
-    """Each service runs, and will run again after a reboot, unless it is one that sleeps."""
+    """Each service is running and enabled at boot, unless it runs on demand."""
     units = look.expect["services"]
     name = f"services {', '.join(units)}"
     for unit in units:
         state = " ".join(look.sh(f"systemctl is-active {unit}; systemctl is-enabled {unit}").out.split()[:2])
-        sleeper = unit in look.target.start.split()  # it is woken when it is needed, and not by a reboot
+        sleeper = unit in look.target.start.split()  # it is started on demand, not at boot
         if state != ("active disabled" if sleeper else "active enabled"):
             log = look.last(f"journalctl -q --no-pager -o cat -n 3 -u {unit}")
             return Check(name, False, f"{unit} is {state.replace(' ', ' and ') or 'not installed'}",
                          f"its log ends: {log}" if log else "its log is empty",
                          look.cure(f"sudo systemctl enable --now {unit}"))
-    sleepers = [f"{unit} sleeps until it is needed" for unit in units if unit in look.target.start.split()]
+    sleepers = [f"{unit} runs only on demand" for unit in units if unit in look.target.start.split()]
     return Check(name, True, f"running; {', '.join(sleepers)}" if sleepers else "running, and enabled at boot")
 
 
@@ -34,13 +34,13 @@ def config_test(look: Look) -> Check:
     if done.ok:
         return Check(f"`{command}`", True, lines[-1] if lines and re.search(r"\w", lines[-1]) else "no complaint")
     first = next((i for i, line in enumerate(lines) if re.search("emerg|error|Syntax|Symbol|Expected", line)), 0)
-    # Where Apache names a line, the reason follows in the next one.
+    # If Apache names a line, the reason follows on the next one.
     reason = " ".join(lines[first:first + 2] if lines and lines[first].endswith(":") else lines[first:first + 1])
-    return Check(f"`{command}`", False, f"status {done.status}", reason or "no word", look.cure(f"sudo {command}"))
+    return Check(f"`{command}`", False, f"status {done.status}", reason or "no message", look.cure(f"sudo {command}"))
 
 
 def listens(look: Look) -> Check:
-    """The stage's processes listen where they should, and nowhere else; `*` stands for what changes at each start."""
+    """The stage's processes listen where they should, and nowhere else; `*` matches what changes at each start."""
     expected = [with_address(look.machine, where) for where in look.expect["listens"]]
     name = "listens only where it should"
     observed = _listening(look)
@@ -55,38 +55,38 @@ def listens(look: Look) -> Check:
 
 
 def migrated(look: Look) -> Check:
-    """No migration is pending, seen with the stage's own environment."""
+    """No migration is pending, checked with the stage's own environment."""
     return _manage(look, "migrations are applied", "migrate --check", look.expect["migrated"], "migrate")
 
 
 def data(look: Look) -> Check:
-    """The database has the rows of the course."""
+    """The database contains the data of the course."""
     app = look.course.app
     return _manage(look, "the data are those of the course", f"{app.data_digest_command} --check", look.expect["data"],
                    app.data_command)
 
 
 def remembers(look: Look) -> Check:
-    """What the application puts into its cache it finds again. A cache that cannot be reached is no error to it."""
+    """The application finds again what it puts into its cache. To the application, an unreachable cache is no error."""
     expected, stage = look.expect["remembers"], look.target.stage
-    name = "the cache keeps what it is given" if expected else "no cache keeps anything"
+    name = "the cache stores what it is given" if expected else "no cache stores anything"
     own = words(f"{key}={value}" for key, value in look.target.environment.items())
     code = "from django.core.cache import cache; cache.set('deploylab', 'kept', 60); print(cache.get('deploylab'))"
     output = look.last(f"deploylab-manage {stage} {own} shell --no-imports -c {shlex.quote(code)}")
     if (output == "kept") == expected:
-        return Check(name, True, "put in, and found again" if expected else "put in, and not found again")
-    return Check(name, False, f"put in, and then: {output or 'nothing'}", *_cache_server(look))
+        return Check(name, True, "stored, and found again" if expected else "stored, and not found again")
+    return Check(name, False, f"stored, and then found: {output or 'nothing'}", *_cache_server(look))
 
 
 def private(look: Look) -> Check:
-    """Secrets are for root and the application, not for every user of the machine."""
+    """Only root and the application can read secrets, not every user of the machine."""
     name = "secrets are private"
     for path in look.expect["private"]:
         rights = look.last(f"stat -c '%a %U:%G' {shlex.quote(path)}")
         if not re.fullmatch(r"[0-7]*[0-7][04]0 root:\w+", rights):
             everybody = re.match(r"\d*[4-7] ", rights)
             cause = "every user of the machine can read it" if everybody else "root does not own it"
-            cause = cause if re.match(r"\d+ ", rights) else "it is not there"
+            cause = cause if re.match(r"\d+ ", rights) else "it does not exist"
             return Check(name, False, f"{path}: {rights}", cause, look.cure(f"sudo chmod 640 {path}"))
     return Check(name, True, f"{len(look.expect['private'])} files, readable by root and the application")
 
@@ -103,11 +103,11 @@ def _cache_server(look: Look) -> tuple[str, str]:
     if path.startswith("/") and not look.sh(f"{application} test -w {path}").ok:
         rights = look.last(f"stat -c '%A %U:%G' {path}")
         return f"the application runs as deploylab and may not write to {path} ({rights})", look.cure()
-    return f"nobody answers at {server or 'an address that is not set'}", look.cure()
+    return f"nothing answers at {server or 'an address that is not set'}", look.cure()
 
 
 def _manage(look: Look, name: str, command: str, expected: bool, mend: str) -> Check:
-    """A check by a management command that ends with status 0 when all is well."""
+    """A check by a management command that exits with status 0 if all is well."""
     own = (f"{key}={value}" for key, value in look.target.environment.items())
     manage = f"deploylab-manage {words([look.target.stage, *own])}"
     done = look.sh(f"{manage} {command}")
@@ -115,12 +115,12 @@ def _manage(look: Look, name: str, command: str, expected: bool, mend: str) -> C
     last = lines[-1] if lines else ""
     if done.ok == expected:
         return Check(name, True, "yes" if expected else "no, as it should be")
-    return Check(name, False, f"`{command}` ended with status {done.status}", last[-300:] or "it said nothing",
+    return Check(name, False, f"`{command}` ended with status {done.status}", last[-300:] or "it printed nothing",
                  look.cure(f"sudo {manage} {mend}"))
 
 
 def _listening(look: Look) -> set[str]:
-    """Addresses and socket files that the stage's processes hold, without the ports of other stages."""
+    """The addresses and socket files that the stage's processes listen on, without the ports of other stages."""
     patterns = "; ".join(f"pgrep -f {shlex.quote(pattern)}" for pattern in look.target.processes)
     pids = set(look.sh(patterns).out.split())
     others = [t.port for t in look.course.all_targets if t.port != look.target.port]
@@ -134,5 +134,6 @@ def _listening(look: Look) -> set[str]:
 
 
 def _holder(look: Look, where: str) -> str:
-    """Which program listens there."""
-    return look.last(f"ss -Hltnxp | grep -F {shlex.quote(f' {where} ')} | grep -o '(\".*' | tr -d '(\")'") or "somebody"
+    """The program that listens there."""
+    rows = f"ss -Hltnxp | grep -F {shlex.quote(f' {where} ')}"
+    return look.last(f"{rows} | grep -o '(\".*' | tr -d '(\")'") or "another program"

@@ -1,4 +1,4 @@
-"""Why does the page not come? Looks from the outside in: port, services, socket, log."""
+"""Finds out why a page fails, from the outside in: services, port, program, socket, database, log."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ Found = tuple[str, str]  # cause, cure
 
 
 def explain(look: Look) -> Found:
-    """The cause and the cure of a page that does not come as it should; in full only the first time."""
+    """The cause and the cure of a page that fails; in full only the first time."""
     if look.reason is None:
         look.reason = look_for(look)
         return look.reason
@@ -19,7 +19,7 @@ def explain(look: Look) -> Found:
 
 
 def look_for(look: Look) -> Found:
-    """The cause that was found on the machine, and the command that mends it."""
+    """The cause that was found on the machine, and the command that repairs it."""
     for question in (_services, _port, _program, _socket, _queue, _database):
         if reason := question(look):
             return reason
@@ -27,7 +27,7 @@ def look_for(look: Look) -> Found:
 
 
 def _services(look: Look) -> Found | None:
-    """A service that should run does not."""
+    """A service that should be running is not."""
     for unit in look.expect.get("services", ()):
         if (state := look.last(f"systemctl is-active {unit}")) != "active":
             log = look.last(f"journalctl -q --no-pager -o cat -n 3 -u {unit}")
@@ -36,7 +36,7 @@ def _services(look: Look) -> Found | None:
 
 
 def _port(look: Look) -> Found | None:
-    """Nobody listens on the port, or somebody else does."""
+    """Nothing listens on the port, or another program does."""
     port = look.target.port
     holder = look.last(f"ss -Hltnp 'sport = :{port}'")
     if not holder:
@@ -51,7 +51,7 @@ def _port(look: Look) -> Found | None:
 
 
 def ended(look: Look) -> str:
-    """What the application server said in the last minute of workers that did not end by themselves; "" if nothing."""
+    """What the application server logged in the last minute about workers that were killed or crashed, or ""."""
     logs = " ".join(f"/var/log/deploylab/{name}.log" for name in _programs(look))
     lately = "awk -v since=\"[$(date -d '-1 minute' '+%F %T')\" '$0 >= since'"  # each line begins with its time
     ill = "WORKER TIMEOUT|was sent SIG|exited with code"
@@ -59,12 +59,12 @@ def ended(look: Look) -> str:
 
 
 def _programs(look: Look) -> list[str]:
-    """supervisord's programs that serve this target, without `deploylab-`."""
+    """The names of supervisord's programs that serve this target, without `deploylab-`."""
     return re.findall(r"deploylab-([\w-]+)", " ".join(look.target.processes)) or [look.slug]
 
 
 def _program(look: Look) -> Found | None:
-    """supervisord has a program that serves this target and does not run."""
+    """A program of supervisord that serves this target is not running."""
     names = "|".join(_programs(look))
     state = look.last(f"supervisorctl status 2>/dev/null | grep -E '^deploylab-({names}) ' | grep -v RUNNING")
     if not state:
@@ -75,7 +75,7 @@ def _program(look: Look) -> Found | None:
 
 
 def _socket(look: Look) -> Found | None:
-    """The socket of the application server is not there, or the server in front may not use it."""
+    """The application server's socket does not exist, or the server in front may not use it."""
     path = look.expect.get("app_socket", "")
     if not path.startswith("/"):
         return None
@@ -89,21 +89,21 @@ def _socket(look: Look) -> Found | None:
 
 
 def _queue(look: Look) -> Found | None:
-    """Nobody takes connections from the application server's socket: every slot is held, and by whom."""
+    """Nothing accepts connections on the application server's socket: every slot is held, and by which program."""
     path = look.expect.get("app_socket", "")
     n_waiting = int((look.last(f"ss -Hxl src {path}").split() or ["", "", "0"])[2]) if path.startswith("/") else 0
     if not n_waiting:
         return None
     holders = Counter(re.findall(r'\("([^"]+)",pid=(\d+)', "\n".join(_callers(look, path))))
     if not holders:
-        return f"{n_waiting} connections wait at {path}, and nobody takes them", look.cure()
+        return f"{n_waiting} connections wait at {path}, and nothing accepts them", look.cure()
     (program, pid), n_held = holders.most_common(1)[0]
-    return (f"{n_waiting} connections wait at {path}, and nobody takes them; most connections to it, {n_held}, are "
+    return (f"{n_waiting} connections wait at {path}, and nothing accepts them; most connections to it, {n_held}, are "
             f"of process {pid}, {program}", look.cure(f"sudo kill {pid}"))
 
 
 def _callers(look: Look, path: str) -> list[str]:
-    """Of each connection to a socket file, the row of whoever called."""
+    """For each connection to a socket file, the program that connected."""
     ends = [line.split(None, 8) for line in look.sh("ss -Hxap").out.splitlines()]
     # A row: type, state, two queues, here with its number, there with its number, who.
     theirs = {end[7] for end in ends if len(end) > 7 and end[4] == path}
@@ -119,7 +119,7 @@ def _database(look: Look) -> Found | None:
 
 
 def _log(look: Look) -> Found:
-    """The last word of the logs, where nothing else was found: those that the target's processes hold open."""
+    """If nothing else was found: the last line of the newest error log that the target's processes have open."""
     patterns = "; ".join(f"pgrep -f {shlex.quote(pattern)}" for pattern in look.target.processes)
     held = f"for pid in $({patterns}); do readlink /proc/$pid/fd/* | grep '^/var/log/.*error'; done"
     files = f"$({held}; echo /var/log/deploylab/{look.slug}.log)"

@@ -1,4 +1,4 @@
-"""Checks by behaviour: what the target answers."""
+"""Checks of behaviour: what the target answers."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ STATIC_BY = {"front": "the server in front", "app": "the application server", "v
 
 
 def server(look: Look) -> Check:
-    """The right server answers on the port, and with the whole page."""
+    """The right server answers on the port, with the complete page."""
     name, expected, view = f"{look.expect['server']} serves port {look.target.port}", look.expect["server"], "page"
     page, marker = look.page, look.view(view).marker
     header = page.headers.get("Server", "")
@@ -23,13 +23,13 @@ def server(look: Look) -> Check:
         return Check(name, False, f"{observed} from {header or 'a server without a name'}",
                      *trouble.explain(look))
     if not page.text.rstrip().endswith(marker):
-        return Check(name, False, f"{observed}, but it does not end in {marker}", "the page is not the lab's",
+        return Check(name, False, f"{observed}, but it does not end in {marker}", "the page is not the course's",
                      look.cure())
     return Check(name, True, f"{observed} from {header}")
 
 
 def debug(look: Look) -> Check:
-    """Django shows its debug page for an unknown address, or does not."""
+    """Django shows its debug page for an unknown address, or not, as expected."""
     expected = look.expect["debug"]
     name = f"DEBUG is {_on(expected)}"
     answer = look.get(NOWHERE)
@@ -46,31 +46,31 @@ def debug(look: Look) -> Check:
 
 
 def database(look: Look) -> Check:
-    """The serving process says which kind of database it talks to."""
+    """The serving process says which kind of database it uses."""
     return _own_word(look, f"the database is {look.expect['database']}", {"database": look.expect["database"]})
 
 
 def whoami(look: Look) -> Check:
-    """The serving process says what it was set to: caches, connections, whatever course.toml lists."""
+    """The serving process reports its settings: caches, connections, whatever course.toml lists."""
     expected = look.expect["whoami"]
     return _own_word(look, ", ".join(f"{key} is {_shown(value)}" for key, value in expected.items()), expected)
 
 
 def processes(look: Look) -> Check:
-    """So many processes answer: each answer carries its process's id."""
+    """The expected number of processes answers: each response has its process id in a header."""
     expected = look.expect["processes"]
     return _count(look, f"{expected} process{'es' if expected > 1 else ''}", expected, len(look.workers), "process ids")
 
 
 def threads(look: Look) -> Check:
-    """So many threads answer in each process."""
+    """The expected number of threads answers in each process."""
     each, expected = look.expect["threads"], look.expect["threads"] * look.expect.get("processes", 1)
     observed = sum(len(ids) for ids in look.workers.values())
     return _count(look, f"{each} thread{'s' if each > 1 else ''} in each process", expected, observed, "threads")
 
 
 def static_by(look: Look) -> Check:
-    """Static files come from the server in front, the application server, a view of the application, or nobody."""
+    """Static files come from the expected place: the server in front, the application server, a view, or nowhere."""
     by, view = look.expect["static_by"], look.view("file")
     name = f"static files by {STATIC_BY[by]}"
     answer = look.get(view.path)
@@ -79,7 +79,7 @@ def static_by(look: Look) -> Check:
         return Check(name, answer.status == 404, observed, "the application server serves static files", look.cure())
     if answer.status != 200 or not answer.text.rstrip().endswith(view.marker):
         return Check(name, False, observed, *trouble.explain(look))
-    # Every answer that a view makes names its process.
+    # Every response of a view names its process.
     of_a_view = "X-Process" in answer.headers
     observed += f" from {'a view of the application' if of_a_view else answer.headers.get('Server', '')}"
     if of_a_view != (by == "view") and by in ("front", "view"):
@@ -99,7 +99,7 @@ def app_socket(look: Look) -> Check:
 
 
 def _without_front(look: Look, name: str, observed: str, socket: str) -> Check:
-    """A check that the application server itself has no static files."""
+    """Check that the application server itself has no static files."""
     status = look.last(_ask(socket, look.view("file").path))
     if status == "404":
         return Check(name, True, f"{observed}; the application server itself says 404")
@@ -109,14 +109,14 @@ def _without_front(look: Look, name: str, observed: str, socket: str) -> Check:
 
 
 def _own_word(look: Look, name: str, expected: dict[str, Any]) -> Check:
-    """A check on the JSON in which the application tells of itself."""
+    """Check the JSON in which the application reports its settings."""
     answer = look.get(look.course.app.whoami)
     try:
         reply = json.loads(answer.text)
         observed = {key: reply[key] for key in expected}
     except (ValueError, KeyError, TypeError):
         return Check(name, False, _page_status(look, look.course.app.whoami), *trouble.explain(look))
-    text = f"the server's own word: {', '.join(_shown(value) for value in observed.values())}"
+    text = f"the server says: {', '.join(_shown(value) for value in observed.values())}"
     if observed == expected:
         return Check(name, True, text)
     words = "|".join(key.upper() for key in expected if observed[key] != expected[key])
@@ -130,7 +130,7 @@ def _shown(value: Any) -> str:
 
 
 def _count(look: Look, name: str, expected: int, observed: int, what: str) -> Check:
-    """A check that so many of something answered, and neither fewer nor more."""
+    """Check that exactly the expected number of processes or threads answered."""
     text = f"different {what} that answered: {observed}"
     if observed == expected:
         return Check(name, True, text)
@@ -143,9 +143,9 @@ def _count(look: Look, name: str, expected: int, observed: int, what: str) -> Ch
 
 
 def _ask(socket: str, path: str) -> str:
-    """A command on the machine that prints the status of the application server's own answer.
+    """A command on the machine that prints the status of the application server's own response.
 
-    As the user of the servers in front: what root may do says nothing.
+    It runs as the user of the servers in front: whether root may connect proves nothing.
     """
     where = f"--unix-socket {socket} http://localhost" if socket.startswith("/") else f"http://{socket}"
     front = "setpriv --reuid www-data --regid www-data --clear-groups"
@@ -158,7 +158,7 @@ def _page_status(look: Look, path: str) -> str:
 
 
 def _environment(look: Look) -> str:
-    """The file that course.toml lists; its stage's, if it lists none."""
+    """The environment file that course.toml lists for the target, or that of its stage if it lists none."""
     listed = [path for path in look.target.configuration if path.endswith(".env")]
     return listed[0] if listed else f"/etc/deploylab/{look.target.stage}.env"
 

@@ -1,4 +1,4 @@
-"""Debian packages with all that they need, in a folder that apt can install from."""
+"""Debian packages with all their dependencies, in a folder that apt can install from."""
 
 import hashlib
 import os
@@ -17,14 +17,14 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 def fetch(folder: Path, suite: str, packages: Sequence[str], progress: Progress,
           sources: Sequence[str] = ()) -> None:
-    """Every package that a system with nothing on it needs for these, and an index of them.
+    """Download these packages with everything that an empty system needs for them, and write an index.
 
-    apt is asked with an empty list of what is installed, so that it names the essential packages too.
+    apt gets an empty list of installed packages, so that it includes the essential packages too.
 
     Args:
-        folder: made, with the packages in it.
+        folder: created, with the packages in it.
         suite: "trixie".
-        sources: lines of a sources.list; this computer's own sources if none.
+        sources: lines of a sources.list; by default this computer's own sources.
 
     Raises:
         HostError: apt failed.
@@ -43,7 +43,7 @@ def fetch(folder: Path, suite: str, packages: Sequence[str], progress: Progress,
 
 
 def index(folder: Path, suite: str) -> None:
-    """`Packages` and `Release`, which make an apt repository of a folder."""
+    """Write `Packages` and `Release`, which make a folder an apt repository."""
     tables = []
     for deb in sorted(folder.glob("*.deb")):
         cancel.check()
@@ -57,7 +57,7 @@ def index(folder: Path, suite: str) -> None:
 
 
 def _options(work: Path, folder: Path, sources: Sequence[str]) -> list[str]:
-    """Options that keep apt off this computer's own state."""
+    """Options that keep apt away from this computer's own state."""
     for path in (work / "lists" / "partial", folder / "partial"):
         path.mkdir(parents=True)
     (work / "status").touch()

@@ -1,4 +1,4 @@
-"""Making a bundle: its parts one after the other in a folder, then all of them in one file."""
+"""Makes a bundle: first its parts in a folder, then one file."""
 
 import hashlib
 import io
@@ -23,14 +23,14 @@ from deploylab.machine import box, lxc
 from deploylab.provision import converge
 from deploylab.publish.bundle import debs, wheels
 
-WORK_BYTES = 2_500_000_000  # parts, file, and the throw-away system, for a moment
+WORK_BYTES = 2_500_000_000  # parts, file, and the temporary system
 PYTHON = ("python3", "python3-venv")  # what `./lab` itself begins with
 BEGIN = paths.PROVISIONING / "bundle" / "begin.sh"
 
 
 @dataclass(frozen=True)
 class Nowhere:
-    """A machine that is not there, for deploys that are only read."""
+    """A machine that does not exist, for deploys that are only read."""
 
     host: str = "localhost"
 
@@ -39,7 +39,7 @@ class Nowhere:
 
 
 def make(course: Course, target: str, out: Path, progress: Progress) -> dict[str, Any]:
-    """Write a bundle for computers like this one. A file of that name is replaced, when the new one is whole.
+    """Write a bundle for computers like this one. An existing file is replaced once the new one is complete.
 
     Args:
         target: PROVIDER/ARCH, see `bundle.target`.
@@ -49,7 +49,7 @@ def make(course: Course, target: str, out: Path, progress: Progress) -> dict[str
         Its manifest.
 
     Raises:
-        HostError: no room, or a part could not be fetched.
+        HostError: the disk is full, or a part could not be downloaded.
     """
     commit = _commit()
     work = paths.state_dir() / "bundle.work"
@@ -87,16 +87,16 @@ def guest_packages(course: Course) -> list[str]:
 
 
 def _mirror() -> list[str]:
-    """Where the guest's packages come from: the Debian mirror that this computer uses itself."""
+    """The source of the guest's packages: the Debian mirror that this computer uses itself."""
     lines = box.mirror()
     if not lines:
-        raise HostError("apt on this computer names no mirror of Debian, and the guest is one.",
+        raise HostError("apt on this computer has no Debian mirror, and the guest runs Debian.",
                         "make the bundle on Debian 12: ./lab bundle")
     return lines
 
 
 def _collect(course: Course, work: Path, progress: Progress) -> None:
-    """The parts, each in its place below `work`."""
+    """Put the parts into `work`."""
     suite = box.settings()["suite"]
     with progress.phase("project", "the project at its last commit"):
         _git("archive", "--format=tar.gz", "--prefix=deploylab/", "-o", str(work / "project.tar.gz"), "HEAD")
@@ -115,7 +115,7 @@ def _collect(course: Course, work: Path, progress: Progress) -> None:
 
 
 def _manifest(target: str, commit: str, work: Path) -> dict[str, Any]:
-    """What is in it, for whom, and the digest of each part."""
+    """What is in the bundle, for which computers, and the digest of each part."""
     files = sorted(path for name in (BEGIN.name, "project.tar.gz", bundle.HOST_PACKAGES, bundle.GUEST_PACKAGES,
                                      bundle.HOST_WHEELS, bundle.GUEST_WHEELS)
                    for path in ([work / name] if (work / name).is_file() else (work / name).iterdir()))
@@ -133,7 +133,7 @@ def _part(path: Path, work: Path) -> dict[str, Any]:
 
 
 def _write(manifest: dict[str, Any], work: Path, out: Path, progress: Progress) -> None:
-    """The file, whole or not at all: written aside, then renamed."""
+    """Write the file, completely or not at all: under a temporary name that is then changed."""
     part, done = out.with_name(f"{out.name}.part"), 0
     n_bytes = sum(entry["n_bytes"] for entry in manifest["parts"])
     try:
@@ -153,7 +153,7 @@ def _write(manifest: dict[str, Any], work: Path, out: Path, progress: Progress) 
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Nothing about who made it on which computer."""
+    """Remove everything about who made it on which computer."""
     member.uid = member.gid = member.mtime = 0
     member.uname, member.gname, member.mode = "", "", 0o644
     return member
@@ -163,13 +163,13 @@ def _commit() -> str:
     """The commit that goes into the bundle.
 
     Raises:
-        HostError: this folder is no git clone, or a file of it differs from its last commit.
+        HostError: this folder is not a git clone, or one of its files differs from the last commit.
     """
     commit = _git("rev-parse", "HEAD")
     changed = _git("status", "--porcelain", "--untracked-files=no").splitlines()
     if changed:
-        raise HostError(f"{units.count(len(changed), 'file')} here differ from the last commit, and a bundle has what "
-                        f"is committed: {changed[0][3:]}{' …' if len(changed) > 1 else ''}",
+        raise HostError(f"{units.count(len(changed), 'file')} here differ from the last commit, and a bundle contains "
+                        f"only what is committed: {changed[0][3:]}{' …' if len(changed) > 1 else ''}",
                         "git stash, or git commit -a; then ./lab bundle")
     return commit
 
@@ -188,11 +188,11 @@ def _git(*arguments: str) -> str:
 def _need_room(where: Path) -> None:
     free = shutil.disk_usage(where).free
     if free < WORK_BYTES:
-        raise HostError(f"Making a bundle takes {units.size(WORK_BYTES)} for a moment, and {units.size(free)} are free "
-                        f"in {where}.", "df -h   make room; then ./lab bundle")
+        raise HostError(f"Making a bundle needs {units.size(WORK_BYTES)}, and only {units.size(free)} are free "
+                        f"in {where}.", "df -h   free some space; then ./lab bundle")
 
 
 def _clear(work: Path) -> None:
     shutil.rmtree(work, ignore_errors=True)
-    if work.exists():  # of an installation as root
+    if work.exists():  # files of an installation as root
         subprocess.run([*lxc.root(), "rm", "-rf", str(work)], check=False)

@@ -1,4 +1,4 @@
-"""Which Debian packages the stages install: `python -m deploylab.publish.bundle.planned`, a process of its own.
+"""Lists the Debian packages that the stages install: `python -m deploylab.publish.bundle.planned`.
 
 Standard input: a JSON list of specs for `deploylab.provision.worker`. Standard output: a JSON list of names. The
 deploys are run as for a converge, and what they ask of `apt.packages` is noted instead of done: no second list to keep.
@@ -16,7 +16,7 @@ from pyinfra.operations import apt
 
 
 def packages(spec: dict[str, Any]) -> set[str]:
-    """The packages that a converge by this spec would have installed."""
+    """The packages that a converge with this spec would install."""
     from provisioning.lab import Lab
 
     asked: set[str] = set()

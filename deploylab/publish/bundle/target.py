@@ -23,10 +23,10 @@ def possible() -> str:
 
 
 def checked(requested: str | None) -> str:
-    """The wanted PROVIDER/ARCH, if a bundle for it can be made here.
+    """The requested PROVIDER/ARCH, if a bundle for it can be made here.
 
     Raises:
-        HostError: it cannot, or there is no such thing; the message says what is possible.
+        HostError: it cannot be made, or does not exist; the message says what is possible.
     """
     ours = possible()
     if requested in (None, ours):

@@ -22,7 +22,7 @@ AUTHORITIES = "usr/local/share/ca-certificates"
 
 
 def for_host(folder: Path, progress: Progress) -> None:
-    """Every wheel of `.venv`, in the versions of constraints.txt; pip's own is the first of them.
+    """Every wheel of `.venv`, in the versions of constraints.txt, and pip's own.
 
     Raises:
         HostError: pip failed.
@@ -34,14 +34,14 @@ def for_host(folder: Path, progress: Progress) -> None:
 
 def for_guest(folder: Path, repository: Path, packages: Sequence[str], requirements: Sequence[Path],
               progress: Progress) -> None:
-    """What a guest's pip installs, chosen by a guest's pip: in a throw-away system made of the guest's packages.
+    """What a guest's pip installs, chosen by a guest's pip, in a temporary system made of the guest's packages.
 
-    That every package can be installed from the repository alone is tried by the way.
+    This also tests that every package can be installed from the repository alone.
 
     Args:
-        folder: made, with the packages in it.
+        folder: created, with the packages in it.
         repository: the folder of the guest's Debian packages.
-        packages: those that are installed.
+        packages: the Debian packages to install.
         requirements: files with pinned names.
 
     Raises:
@@ -68,7 +68,7 @@ def for_guest(folder: Path, repository: Path, packages: Sequence[str], requireme
         subprocess.run([*lxc.root(), "rm", "-rf", str(work)], check=False)
 
 
-# Runs on the host, with the system's root folder and the folder of what it is given.
+# Runs on the host; its arguments are the system's root folder and the work folder.
 HOOK = """\
 set -euo pipefail
 root=$1 work=$2

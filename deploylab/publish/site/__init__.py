@@ -1,4 +1,4 @@
-"""The site: guides and lessons as pages to read, in English and Spanish, searchable, with nothing from elsewhere.
+"""The website: guides and lessons as pages, in English and Spanish, searchable, loading nothing from elsewhere.
 
     notebooks ─▶ executed (from their recordings) ─▶ still ─┐
     guides, index, translations ────────────────────────────┴─▶ sphinx_folder ─▶ pages (once per language) ─▶ the folder
@@ -19,18 +19,18 @@ NOT_READ = (".doctrees", "objects.inv")
 
 
 def work() -> Path:
-    """Where the site is made, and the lessons' outputs, for the next time."""
+    """The folder where the site is built; the lessons' outputs are kept there for the next time."""
     return paths.state_dir() / "site"
 
 
 def build(out: Path, course: Course, progress: Progress) -> Path:
-    """Make the site in a folder and give back its first page. What stood there before, if it was a site, goes.
+    """Build the site in a folder and return its first page. An old site there is replaced.
 
     Args:
-        out: the folder; the English pages begin there, the Spanish ones in `es/`.
+        out: the folder; English pages are directly in it, Spanish ones in `es/`.
 
     Raises:
-        SiteError: the folder holds something else, or a page has a fault; the message names it.
+        SiteError: the folder contains something else, or a page has an error; the message names it.
 
     Example:
         >>> build(Path("site/build"), course.load(), Progress("site"))          # doctest: +SKIP
@@ -50,7 +50,7 @@ def build(out: Path, course: Course, progress: Progress) -> Path:
 
 
 def _refuse_others(out: Path) -> None:
-    """Only what is empty or was a site may be replaced."""
+    """Raise SiteError unless the folder is empty or contains a site."""
     if out.exists() and not (out / OURS).exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SiteError(f"{out} holds something that is no site, and it would be replaced.",
+        raise SiteError(f"{out} contains something that is not a site, and it would be replaced.",
                         "./lab site --out FOLDER, with a new folder")

@@ -1,4 +1,4 @@
-"""The lessons with their outputs, as their recordings give them. Executed once for all languages, and kept."""
+"""The lessons with their outputs, from their recordings. They are executed once for all languages, and kept."""
 
 import hashlib
 import shutil
@@ -13,20 +13,20 @@ from deploylab.course import Course, Lesson
 from deploylab.lessons import notebooks
 from deploylab.publish.site.still import stilled
 
-# Beside the notebooks' own code: all that can change what a cell shows.
+# In addition to the notebooks' own code: everything that can change what a cell shows.
 SHOWN_BY = ("deploylab/**/*.py", "notebooks/*/*", "provisioning/*.toml", "results/recorded/**/*.jsonl",
             "constraints.txt")
-NOT_BY = ("deploylab/cli", "deploylab/site")
+NOT_BY = ("deploylab/cli", "deploylab/publish/site")
 
 
 def lessons(course: Course, folder: Path, progress: Progress) -> list[nbformat.NotebookNode]:
     """Each lesson as it is now, with the outputs of its cells, in the order of the course.
 
-    A folder below `folder` holds what was executed; its name says of what. The lessons share one state in it, because a
-    lesson looks back at the guesses of those before. Text may change and nothing is executed again.
+    The executed lessons are in a folder below `folder`, which is named after everything that they depend on. They share
+    one state, because a lesson uses the guesses of earlier ones. If only text changes, nothing is executed again.
 
     Args:
-        progress: told of each cell.
+        progress: updated for each cell.
     """
     kept = folder / _key(course)
     for older in set(folder.glob("*")) - {kept}:
@@ -43,7 +43,7 @@ def lessons(course: Course, folder: Path, progress: Progress) -> list[nbformat.N
 
 
 def _environment(kept: Path) -> dict[str, str]:
-    """No machine, and nobody's own results or guesses: those of the recordings."""
+    """Environment variables for lessons without a machine: with the recorded results, and no guesses of a person."""
     results = kept / "results"
     results.mkdir(parents=True, exist_ok=True)
     if not (results / "recorded").is_symlink():
@@ -52,7 +52,7 @@ def _environment(kept: Path) -> dict[str, str]:
 
 
 def _execute(lesson: Lesson, path: Path, environment: dict[str, str], on_cell) -> None:
-    """Run a lesson, and keep it once it is whole."""
+    """Run a lesson, and keep it once it is complete."""
     done = notebooks.execute(notebooks.path_of(lesson), environment=environment, on_cell=on_cell)
     aside = path.with_suffix(".part")
     nbformat.write(done.notebook, aside)
@@ -60,7 +60,7 @@ def _execute(lesson: Lesson, path: Path, environment: dict[str, str], on_cell) -
 
 
 def _with_outputs(lesson: Lesson, path: Path) -> nbformat.NotebookNode:
-    """The lesson as it is written now; its code cells with what they answered."""
+    """The lesson as it is written now, its code cells with their outputs."""
     notebook, ran = nbformat.read(notebooks.path_of(lesson), 4), stilled(nbformat.read(path, 4))
     notebook.metadata.language_info = ran.metadata.language_info
     for cell, done in zip(_code(notebook), _code(ran), strict=True):
@@ -73,7 +73,7 @@ def _code(notebook: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNode]:
 
 
 def _key(course: Course) -> str:
-    """Twelve letters that change where an output could."""
+    """Twelve hexadecimal digits that change whenever an output could change."""
     content = hashlib.sha256()
     for file in sorted(file for pattern in SHOWN_BY for file in paths.ROOT.glob(pattern) if file.is_file()):
         name = str(file.relative_to(paths.ROOT))

@@ -1,4 +1,4 @@
-"""Sphinx, in a process of its own: every warning is a fault, and all of them are named at once."""
+"""Runs Sphinx in a process of its own: every warning is an error, and all of them are listed at once."""
 
 import os
 import re
@@ -17,16 +17,16 @@ MOST_FAULTS = 20  # in a message; the log has them all
 
 
 def build(builder: str, source: Path, out: Path, language: str, progress: Progress) -> None:
-    """Have Sphinx make a folder of pages, or of messages to translate; always all of them. A page that was read once
-    would not be complained of again, and one that is gone would stay.
+    """Let Sphinx make a folder of pages, or of messages to translate; always all of them. Otherwise the warnings of
+    unchanged pages would not be repeated, and deleted pages would remain.
 
     Args:
-        builder: Sphinx's name for what comes out: "html", "gettext".
+        builder: Sphinx's name for the kind of output: "html", "gettext".
         source: the folder with conf.py.
         language: of the pages: "en", "es".
 
     Raises:
-        SiteError: a page has a fault; the message names the first of them.
+        SiteError: pages have errors; the message lists the first ones.
     """
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "sphinx", "-b", builder, "-E", "-n", "-W", "--keep-going",
@@ -45,8 +45,8 @@ def build(builder: str, source: Path, out: Path, language: str, progress: Progre
 
 
 def _fault(lines: list[str], source: Path, progress: Progress) -> SiteError:
-    """What was wrong, file by file, as far as a screen holds it."""
+    """The errors, as many as fit on a screen."""
     faults = [line.replace(f"{source}/", "") for line in lines if FAULT.search(line)] or lines[-MOST_FAULTS:]
     more = [f"… and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
-    return SiteError("\n".join(["The site has faults:", *faults[:MOST_FAULTS], *more]),
-                     f"mend them, then ./lab site; the full log is {progress.log_path}")
+    return SiteError("\n".join(["The site has errors:", *faults[:MOST_FAULTS], *more]),
+                     f"correct them, then ./lab site; the full log is {progress.log_path}")

@@ -1,4 +1,4 @@
-"""The folder that Sphinx reads: laid out as the project itself, so that paths in guides and lessons hold."""
+"""The folder that Sphinx reads. It has the project's own layout, so that paths in guides and lessons are right."""
 
 import shutil
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from deploylab.core import paths
 from deploylab.lessons import notebooks
 
 OWN = paths.ROOT / "site"
-BUILD = "build"  # below OWN: where the site goes unless told otherwise
+BUILD = "build"  # below OWN: the default output folder of the site
 # What guides include, show and link to: whole configuration files, programs, plots.
 BESIDE = ("provisioning", "sample_app", "tests", "results", "slides", "deploylab")
 
 
 def assemble(folder: Path, lessons: Sequence[nbformat.NotebookNode] | None = None) -> Path:
-    """A folder with all that the site is made of; what was in it before goes.
+    """Put everything that the site is made of into a folder; its old content is removed.
 
     Args:
         lessons: with their outputs, in the order of their files; without outputs if None.

@@ -1,4 +1,4 @@
-"""Widgets as they stood at the end, as plain HTML: a page that nobody executes has no kernel behind them."""
+"""Replaces widgets by plain HTML with their final state, because a web page has no kernel."""
 
 import html
 from typing import Any
@@ -7,13 +7,13 @@ import nbformat
 
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
-OF_WORK = {"ButtonModel", "FloatProgressModel"}  # what shows and stops work; here it has ended
+OF_WORK = {"ButtonModel", "FloatProgressModel"}  # they show or stop running work, and here the work has ended
 
 States = dict[str, dict[str, Any]]
 
 
 def stilled(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook, each widget in it replaced by what it showed last; none of their state is left."""
+    """The notebook, with each widget replaced by what it showed last, and without widget state."""
     states = notebook.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -23,7 +23,7 @@ def stilled(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def picture(model: str, states: States) -> str:
-    """What a widget shows, as HTML; "" for what is hidden, and for what belongs to work that has ended.
+    """What a widget shows, as HTML; "" if it is hidden, or is a control of work that has ended.
 
     Args:
         model: its identifier.
@@ -40,7 +40,7 @@ def picture(model: str, states: States) -> str:
 
 
 def _is_of_work(model: str, states: States, deep: int = 2) -> bool:
-    """Whether it is a control of running work, or a box that begins with a row of them."""
+    """Whether it is a control of running work, or a box that begins with a row of such controls."""
     if states[model]["model_name"] in OF_WORK:
         return True
     children = states[model]["state"].get("children", ())
@@ -52,5 +52,5 @@ def _reference(name: str, states: States) -> dict[str, Any]:
 
 
 def _data(model: dict[str, Any]) -> str:
-    """The picture's bytes in base64, as they are saved beside the state."""
+    """The picture's bytes in base64; they are saved beside the state."""
     return next((buffer["data"] for buffer in model.get("buffers", ()) if buffer["path"] == ["value"]), "")

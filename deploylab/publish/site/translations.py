@@ -1,4 +1,4 @@
-"""The Spanish of the pages: a catalogue for each, its messages those that Sphinx takes out of the page's text."""
+"""The Spanish translation of the pages: a catalogue for each page, with the messages that Sphinx finds in its text."""
 
 import io
 import re
@@ -30,12 +30,12 @@ NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
 
 
 def file_of(page: str) -> Path:
-    """A page's catalogue. Args: page: "guides/guide_I", as Sphinx calls it."""
+    """A page's catalogue. Args: page: Sphinx's name for it, "guides/guide_I"."""
     return translations.catalogue(LANGUAGE, page)
 
 
 def templates(work: Path, progress: Progress) -> dict[str, Catalog]:
-    """The messages of every page as they are now, without a translation: {page: messages}.
+    """The current messages of every page, without translations: {page: messages}.
 
     Args:
         work: a folder to work in.
@@ -43,19 +43,19 @@ def templates(work: Path, progress: Progress) -> dict[str, Catalog]:
     out = work / "gettext"
     pages.build("gettext", sphinx_folder.assemble(work / "gettext-source"), out, "en", progress)
     return {str(file.relative_to(out).with_suffix("")): _read(file) for file in sorted(out.rglob("*.pot"))
-            if file.stem != "sphinx"}  # the theme's own words come translated
+            if file.stem != "sphinx"}  # the theme brings its own translations
 
 
 def update(catalogs: dict[str, Catalog]) -> dict[str, int]:
-    """Bring every catalogue up to its page; gives back how many messages of each want a translator.
+    """Update every catalogue; returns how many messages of each have to be translated.
 
-    A message that changed keeps its old translation, marked as fuzzy, with the text that it was made for.
+    A message that changed keeps its old translation, marked as fuzzy, with the old text.
     """
     return {page: _update(file_of(page), template) for page, template in catalogs.items()}
 
 
 def faults(page: str, template: Catalog) -> list[str]:
-    """What is wrong with a page's translation, message by message; [] where nothing is."""
+    """What is wrong with a page's translation, message by message; [] if nothing is."""
     file = file_of(page)
     if not file.exists():
         return [f"there is no {file.name}"]
@@ -73,8 +73,8 @@ def faults(page: str, template: Catalog) -> list[str]:
 
 
 def differing(text: str, other: str) -> Iterator[str]:
-    """Where code, links or numbers of a translation are not those of its text; a comma or a point within a number is
-    a matter of the language.
+    """Code, links or numbers that differ between a text and its translation; commas and points within a number may
+    differ.
 
     Example:
         >>> list(differing("`./lab up` takes 1,000 s", "`./lab up` tarda 1.000 s"))
@@ -100,7 +100,7 @@ def _numbers(text: str) -> set[str]:
 
 
 def _update(file: Path, template: Catalog) -> int:
-    """One catalogue; left alone where its page did not change: written once more it would lose what messages were."""
+    """Update one catalogue, unless its page is unchanged: writing it would lose the old texts of fuzzy messages."""
     mine = _read(file) if file.exists() else Catalog(locale=LANGUAGE)
     if _ids(mine) != _ids(template):
         mine.update(template)

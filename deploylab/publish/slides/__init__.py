@@ -25,13 +25,13 @@ LANGUAGES = ("en", "es")
 FOLDER = paths.ROOT / "slides"
 REVEAL = FOLDER / "reveal"
 TEMPLATES = Path(__file__).parent
-COLUMN = "\n+++\n"  # in a slide's body: what follows stands beside it
+COLUMN = "\n+++\n"  # in a slide's body: begins the next column
 
 
 def write(session: Session, course: Course) -> dict[str, Path]:
-    """Write the decks of a session and give back their paths, by language.
+    """Write the decks of a session and return their paths, by language.
 
-    One's own session gets them beside its report. What ships is left as it is: its decks go to `results/slides/`.
+    They are written into one's own session; those of a recorded session go to `results/slides/`.
 
     Raises:
         DeckError: a source is wrong; the message names its line.
@@ -74,12 +74,12 @@ def html(code: str, measured: SessionResults, text: Path | None = None) -> str:
 
 
 def own_words(course: Course) -> list[str]:
-    """The names that a person types, which are the same in every language: of stages, variants and views."""
+    """Names of stages, variants and views, which are the same in every language."""
     return [*course.app.views, *(part for target in course.all_targets for part in target.name.split(":"))]
 
 
 def _laid_out(slide: Slide, filler: Placeholders, spoken: Language, markdown: MarkdownIt) -> dict[str, Any]:
-    """What the template shows of a slide. Where the session lacks its figures, it says so in place of all of them."""
+    """What the template shows of a slide. If the session has not measured its figures, the slide only says so."""
     kind, missing = slide.kind, ""
     try:
         body, notes = (deck.fill(text, filler.names, slide.file, line)
@@ -100,7 +100,7 @@ def _environment(spoken: Language) -> Environment:
 
 
 def _draw(environment: Environment) -> Callable[[str, dict[str, Any]], str]:
-    """How a part of a slide is laid out: one line, because a blank one would end the HTML in Markdown."""
+    """A function that renders a part of a slide, without blank lines: one would end HTML in Markdown."""
     def draw(part: str, shown: dict[str, Any]) -> str:
         text = environment.get_template("deck_parts.html.j2").render(part=part, **shown)
         return "\n".join(line.strip() for line in text.splitlines() if line.strip())
@@ -109,11 +109,11 @@ def _draw(environment: Environment) -> Callable[[str, dict[str, Any]], str]:
 
 
 def _style(path: Path) -> str:
-    """A style sheet without what it would fetch: the theme's web fonts."""
+    """A style sheet without the web fonts that it would load."""
     return re.sub(r"@import[^;]+;", "", path.read_text(encoding="utf-8"))
 
 
 def _script(path: Path) -> str:
-    """A program fit for the middle of a page: it may not hold the end of its own element."""
+    """A script that can be put into a page: it must not contain the end of its own element."""
     text = re.sub(r"//# sourceMappingURL=\S+", "", path.read_text(encoding="utf-8"))
     return text.replace("</script", r"<\/script").replace("<!--", r"<\!--")

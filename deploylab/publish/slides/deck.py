@@ -1,6 +1,6 @@
-"""A deck's source: Markdown, slides parted by a line of three dashes, what the speaker says after `Note:`.
+"""A deck's source: Markdown, with slides separated by a line of three dashes, and speaker notes after `Note:`.
 
-    <!-- threads .contrast: one-at-a-time -->     its key, its kind, the points of the talk that it makes
+    <!-- threads .contrast: one-at-a-time -->     the key, the kind, and which points of the talk it makes
     ## One at a time?
 
     {{ contrast("threads") }}                     a figure or a number, filled in from a session
@@ -20,11 +20,11 @@ from deploylab.core.errors import DeckError, DeployLabError
 
 HEAD = re.compile(r"<!-- (?P<key>[\w-]+)(?: \.(?P<kind>\w+))?(?:: (?P<points>[\w, -]+))? -->")
 PLACEHOLDER = re.compile(r"\{\{ ?(\w+)\((.*?)\) ?\}\}")
-HALF_DONE = re.compile(r"\{\{.*")  # looks like one, and is none: {{ name }}, {{ name("a" }}
+HALF_DONE = re.compile(r"\{\{.*")  # looks like a placeholder, but is none: {{ name }}, {{ name("a" }}
 
 
 class NotMeasured(DeployLabError):
-    """The session has no such runs. A slide says so; it never shows another number instead."""
+    """The session has no such runs. The slide says so, and never shows another number instead."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Slide:
 
     Attributes:
         key: the same in every language.
-        kind: how it is laid out, a class of deck.css; "" for the plain one.
-        points: what it says of the talk; see slides/points.toml.
+        kind: its layout, a class of deck.css; "" for the normal one.
+        points: which points of the talk it makes; see slides/points.toml.
         title: its first line.
         body: Markdown with placeholders, without the title.
         notes: Markdown, for the speaker.
@@ -60,7 +60,7 @@ def read(path: Path) -> list[Slide]:
     """The slides of a deck.
 
     Raises:
-        DeckError: a slide has no key or no title, or its key stands twice.
+        DeckError: a slide has no key or no title, or its key is used twice.
     """
     slides: list[Slide] = []
     line = 1
@@ -74,15 +74,15 @@ def read(path: Path) -> list[Slide]:
 
 
 def fill(text: str, names: Mapping[str, Callable[..., str]], file: str, line: int) -> str:
-    """The text with every placeholder replaced by what its function says.
+    """The text with every placeholder replaced by the result of its function.
 
     Args:
-        names: the functions that may stand there.
-        line: of the text's beginning in its file, from 1; for the messages.
+        names: the functions that may be used, by name.
+        line: the line in the file where the text begins, from 1; for messages.
 
     Raises:
-        DeckError: a placeholder names nothing that is there, or with other arguments.
-        NotMeasured: what it names is not in the session.
+        DeckError: a placeholder names an unknown function, or has wrong arguments.
+        NotMeasured: what it shows is not in the session.
     """
     def at(match: re.Match) -> str:
         return f"{file}, line {line + text.count(chr(10), 0, match.start())}"
@@ -105,7 +105,7 @@ def fill(text: str, names: Mapping[str, Callable[..., str]], file: str, line: in
 
 
 def _values(arguments: str) -> tuple[Any, ...]:
-    """Plain values, as they stand between the brackets."""
+    """The values of literals between the brackets."""
     return ast.literal_eval(f"({arguments},)") if arguments.strip() else ()
 
 

@@ -1,4 +1,4 @@
-"""How a deck's language says what plots, pictures and figures say in English."""
+"""Translates what plots, pictures and figures say in English into a deck's language."""
 
 import re
 import tomllib
@@ -11,17 +11,17 @@ TEXT = re.compile(r"(<text[^>]*>)([^<]*)(</text>)")
 WORD = re.compile(r"\b[^\W\d_]{3,}\b")
 LABEL = re.compile(r'(aria-label=")([^"]*)(")')
 THIN = "\u202f"  # a narrow space that does not break a line
-GROUPED_FROM = 5  # figures before the comma; four stand together
+GROUPED_FROM = 5  # digits before the comma; four digits are not grouped
 
 
 @dataclass(frozen=True)
 class Language:
-    """A language by its two letters. English says everything as it comes.
+    """A language, by its two letters. In English everything stays as it is.
 
     Attributes:
-        texts: what stands for a whole text.
-        phrases: (pattern, replacement) of parts, one after the other.
-        pictures: the alternative of a drawing, by its path; a plot's is made of its numbers.
+        texts: translations of whole texts.
+        phrases: (pattern, replacement) for parts of texts, applied one after the other.
+        pictures: the alternative text of a drawing, by its path; that of a plot is made from its numbers.
         names: words that are the same in every language.
     """
 
@@ -32,7 +32,7 @@ class Language:
     names: frozenset[str] = frozenset()
 
     def say(self, text: str) -> str:
-        """The text in this language, numbers as it writes them.
+        """The text in this language, with numbers in its format.
 
         >>> comma = Language("es", {"stage": "etapa"}, [(re.compile(r"times$"), "veces")])
         >>> comma.say("stage"), comma.say("1.06 times"), comma.say("12,400/s"), comma.say("1,089/s")
@@ -47,7 +47,7 @@ class Language:
         return NUMBER.sub(_with_comma, text)
 
     def drawn(self, svg: str, path: str = "") -> str:
-        """A drawing with its texts and its alternative in this language.
+        """A drawing with its texts and its alternative text in this language.
 
         Args:
             path: of a picture's file, from the project's root.
@@ -58,7 +58,7 @@ class Language:
         return LABEL.sub(lambda match: f"{match[1]}{self.pictures.get(path) or self.say(match[2])}{match[3]}", svg)
 
     def unsaid(self, text: str) -> list[str]:
-        """The words of a text that stay as they are, and are no names: for tests."""
+        """The words of a text that are not translated and are not names; for tests."""
         return [word for word in WORD.findall(self.say(text)) if word in WORD.findall(text) and word not in self.names]
 
 
@@ -66,10 +66,10 @@ ENGLISH = Language("en", {}, ())
 
 
 def read(code: str, folder: Path, names: Sequence[str] = ()) -> Language:
-    """The language of these two letters, from `CODE.toml` in a folder.
+    """The language with these two letters, from `CODE.toml` in a folder.
 
     Args:
-        names: more words that are the same in every language: those of the course.
+        names: more words that are the same in every language, such as names of the course.
     """
     if code == "en":
         return ENGLISH

@@ -1,4 +1,4 @@
-"""What a session and the lessons' recordings measured, as slides want it. A drawing is made once for all languages."""
+"""What a session and the lessons' recordings measured, for slides. Each drawing is made once for all languages."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from deploylab.results import Session, stats
 from deploylab.results.record import Run
 from deploylab.results.stats import Cell, ContrastResult, Step, Summary
 
-PANEL_IN = (7.8, 3.0)          # as wide for its height as the room that a slide leaves, and small: so are letters large
+PANEL_IN = (7.8, 3.0)          # the proportions of the space on a slide; small, so that the letters are large
 THREE_PANELS_IN = (9.8, 3.5)
 
 
@@ -45,7 +45,7 @@ class SessionResults:
         """One stage under one load, from the rounds.
 
         Raises:
-            NotMeasured: this session has no round of it.
+            NotMeasured: this session has no such round.
             CourseError: there is no such stage or view.
         """
         name, shown = self.course.stage(stage).name, self.course.view(view).name
@@ -55,7 +55,7 @@ class SessionResults:
         return summary
 
     def step(self, stage: str) -> list[Step]:
-        """What a stage did against the one before it, view by view. Raises: as `cell`."""
+        """A stage compared to the one before it, view by view. Raises: as `cell`."""
         name = self.course.stage(stage).name
         steps = [step for step in self.steps if step.stage.stage == name]
         if not steps:
@@ -63,11 +63,11 @@ class SessionResults:
         return steps
 
     def contrast(self, name: str) -> ContrastResult:
-        """A contrast as it came out.
+        """The result of a contrast.
 
         Raises:
             NotMeasured: this session has no pair of it.
-            DeckError: neither the course nor the session knows it.
+            DeckError: neither the course nor the session has it.
         """
         if name in self._raced:
             return self._raced[name]
@@ -84,7 +84,7 @@ class SessionResults:
         """The rounds of one view under one load."""
         return [run for run in self.rounds if (run.view, run.concurrency) == (view, concurrency)]
 
-    @cache  # noqa: B019  one object for a deck; it ends with it
+    @cache  # noqa: B019  one object per deck, which is short-lived
     def ladder(self, view: str, concurrency: int) -> Plot:
         """Throughput of every stage in one view. Raises: NotMeasured, CourseError."""
         runs = self.runs_in(self.course.view(view).name, concurrency)
@@ -95,7 +95,7 @@ class SessionResults:
 
     @cache  # noqa: B019
     def forest(self, *names: str) -> Plot:
-        """Those of these contrasts that were run, one below the other. Raises: as `contrast`, where none was."""
+        """The contrasts among these that were measured, one below the other. Raises: as `contrast`, if none was."""
         results, missing = [], []
         for name in names:
             try:
@@ -108,7 +108,7 @@ class SessionResults:
 
     @cache  # noqa: B019
     def order(self) -> Plot:
-        """Every run of the rounds in order of time. Raises: NotMeasured."""
+        """Every run of the rounds, in order of time. Raises: NotMeasured."""
         if not self.rounds:
             raise NotMeasured("rounds")
         return wide(plots.run_order(self.rounds, self.course, recorded=self.session.recorded))
@@ -119,10 +119,10 @@ def during(lesson: str, command: str) -> tuple[MeasuredDuring, Run, Plot]:
     """A load with a command in the middle of it, as a lesson's recording has it: answer, run and plot.
 
     Args:
-        command: a part of it that no other command of the lesson has.
+        command: a part of the command that no other command of the lesson contains.
 
     Raises:
-        DeckError: none of its answers is about this command, or several are.
+        DeckError: no result of the recording is about this command, or several are.
         NotRecorded: the lesson has no recording.
     """
     answers = [answer for answer in recording.read(lesson).all_of("measure_during") if command in answer.command]
@@ -143,7 +143,7 @@ def race(lesson: str) -> Race:
 
 
 def wide(plot: Plot, size_in: tuple[float, float] = PANEL_IN) -> Plot:
-    """The plot in the shape of a slide, before it is first drawn."""
+    """The plot with the proportions of a slide, set before it is first rendered."""
     plot.figure.set_size_inches(*size_in)
     return plot
 

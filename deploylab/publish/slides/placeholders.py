@@ -1,4 +1,4 @@
-"""What may stand between {{ and }} in a deck: each function fills in a figure, a drawing or a text, in its language."""
+"""The functions that may be used between {{ and }} in a deck: each returns a figure, a drawing or a text."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -18,14 +18,14 @@ from deploylab.results.record import Run
 from deploylab.results.stats import ContrastResult, Step
 
 Draw = Callable[[str, dict[str, Any]], str]
-SECONDS_AN_HOUR = 3600
+SECONDS_PER_HOUR = 3600
 
 
 class Placeholders:
     """The functions of one slide.
 
     Args:
-        draw: lays out a part of a slide: the name of its template and what that shows.
+        draw: renders a part of a slide, from the name of the part and its values.
 
     Attributes:
         conditions: under which the figures of the slide were measured.
@@ -39,7 +39,7 @@ class Placeholders:
 
     @property
     def names(self) -> dict[str, Callable[..., str]]:
-        """By the name that stands in a source."""
+        """The functions, by the name used in a deck."""
         return {name: getattr(self, name) for name in vars(type(self)) if not name.startswith("_") and name != "names"}
 
     def road(self) -> str:
@@ -47,21 +47,21 @@ class Placeholders:
         return self._draw("road", {"stages": stats.on_ladder(self._course)})
 
     def rate(self, stage: str, view: str, concurrency: int) -> str:
-        """Requests a second of a stage: '74.7/s'."""
+        """Requests per second of a stage: '74.7/s'."""
         summary = self._measured.cell(stage, view, concurrency)
         self._measured_as([run for run in self._measured.runs_in(view, concurrency) if run.stage == stage])
         return self._language.say(units.rate(summary.rps))
 
     def per_hour(self, stage: str, view: str, concurrency: int) -> str:
-        """The same for an hour, without a unit."""
+        """The same per hour, without a unit."""
         summary = self._measured.cell(stage, view, concurrency)
-        return self._language.say(units.three_figures(summary.rps * SECONDS_AN_HOUR))
+        return self._language.say(units.three_figures(summary.rps * SECONDS_PER_HOUR))
 
     def contrast(self, name: str, *rows: str) -> str:
-        """How a contrast came out: its verdict, and some figures of both sides.
+        """The result of a contrast: its verdict, and some figures of both sides.
 
         Args:
-            rows: more figures than throughput, by their names in the report.
+            rows: figures in addition to throughput, by their names in the report.
         """
         result = self._measured.contrast(name)
         words = contrasts.in_words(result, self._course)
@@ -83,7 +83,7 @@ class Placeholders:
         return self._plotted(self._measured.order())
 
     def bought(self, stage: str) -> str:
-        """What a stage did against the one before it: a box for each view."""
+        """A stage compared to the one before it: a box for each view."""
         steps = self._measured.step(stage)
         self._of_steps(steps)
         boxes = [{"kind": sentences.outcome(step), "where": sentences.where(step),
@@ -94,7 +94,7 @@ class Placeholders:
                                      "before": " / ".join(dict.fromkeys(step.before.stage for step in steps))})
 
     def matrix(self) -> str:
-        """Every step in every view: a gain, a loss or nothing."""
+        """Every step in every view: a gain, a loss or no difference."""
         steps = self._measured.steps
         if not steps:
             raise NotMeasured("rounds")
@@ -110,7 +110,7 @@ class Placeholders:
         })
 
     def servers(self, lesson: str) -> str:
-        """The race of small servers, from a lesson's recording."""
+        """The comparison of small servers, from a lesson's recording."""
         return self._plotted(found_in.wide(found_in.race(lesson).plot, found_in.THREE_PANELS_IN), lesson)
 
     def during(self, lesson: str, command: str) -> str:
@@ -118,12 +118,12 @@ class Placeholders:
         return self._plotted(found_in.during(lesson, command)[2], lesson)
 
     def failed_during(self, lesson: str, command: str) -> str:
-        """What failed meanwhile, by name."""
+        """What failed while the command ran, by kind."""
         run = self._run(lesson, command)
         return self._language.say(describe.failures(run.errors, run.n_sent))
 
     def sent_during(self, lesson: str, command: str) -> str:
-        """How many requests were sent meanwhile."""
+        """How many requests were sent in that load."""
         return self._language.say(f"{self._run(lesson, command).n_sent:,}")
 
     def errors_during(self, lesson: str, command: str) -> str:
@@ -131,12 +131,12 @@ class Placeholders:
         return self._language.say(f"{self._run(lesson, command).n_errors:,}")
 
     def longest_during(self, lesson: str, command: str) -> str:
-        """The longest wait for a good answer meanwhile."""
+        """The longest wait for a good answer in that load."""
         run = self._run(lesson, command)
         return self._language.say(units.ms(run.latency_ns["max"]))
 
     def picture(self, path: str) -> str:
-        """A drawing of the project, its words in the deck's language.
+        """A drawing of the project, with its texts in the deck's language.
 
         Args:
             path: from the project's root.
@@ -148,7 +148,7 @@ class Placeholders:
         """Lines of a file, without their comments.
 
         Args:
-            first, last: parts of the first and the last line; to the end of the file without a last one.
+            first, last: parts of the first and the last line; without a last one, to the end of the file.
         """
         lines = _file(path).splitlines()
         begin = _line(lines, first, 0, path)
@@ -176,7 +176,7 @@ class Placeholders:
         self._say_once(plots.measured_as(runs, self._measured.session.recorded))
 
     def _say_once(self, text: str, lesson: str = "") -> None:
-        """Keep the conditions of a figure, with where it comes from."""
+        """Add the conditions of a figure and its origin to the slide's conditions, unless they are there."""
         source = f"Lesson {lesson}, {found_in.when(lesson)}." if lesson else f"Session {self._measured.session.id}."
         self.recorded |= bool(lesson) or self._measured.session.recorded
         condition = self._language.say(f"{text} {source}")
@@ -186,14 +186,14 @@ class Placeholders:
 
 def _differing(result: ContrastResult) -> str:
     if not result.differences:
-        return "They do not differ in anything that is configured."
+        return "Their configuration does not differ."
     if result.one_thing:
         return "They differ in one thing."
-    return "More than one thing differs: the number is the worth of the step, not of its parts."
+    return "More than one thing differs: the number is for the whole step, not for its parts."
 
 
 def _chosen(figures: Sequence[contrasts.Figure], more: Sequence[str], result: ContrastResult) -> list[contrasts.Figure]:
-    """Throughput, those asked for, else latency and processor time; and failures, where there are any."""
+    """Throughput, the requested figures (by default latency and processor time), and failures, if there are any."""
     if missing := set(more) - {row.name for row in figures}:
         raise DeckError(f"there is no figure {missing}. There are: {', '.join(row.name for row in figures)}")
     usual = figures[0].name, *(more or [row.name for row in figures if row.name.startswith(("p50", "server CPU"))])

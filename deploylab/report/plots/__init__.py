@@ -1,4 +1,4 @@
-"""Plots of runs, and the only importer of matplotlib. Each comes back as a `Plot`: SVG, PNG, caption, alternative."""
+"""Plots of runs; nothing else imports matplotlib. Each function returns a `Plot`: SVG, PNG, caption and alternative."""
 
 from deploylab.report.plots.base import Plot, measured_as, style
 from deploylab.report.plots.during import during

@@ -1,4 +1,4 @@
-"""What every plot shares: one look, one colour and marker a stage, and a small object that comes out."""
+"""What all plots share: their look, one colour and marker per stage, and the class `Plot`."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ from deploylab.results.record import Run
 INK = "#1b1b1f"    # in the SVG it becomes the colour of the text around it, light or dark
 GRID = "#c9c9cf"   # in the SVG it becomes --grid, where the page sets one
 PANEL_WIDTH_IN = 4.7
-DOTS = 110         # of a page for an inch of a figure: ten-point letters come out a little over its own
+DOTS = 110         # pixels on a page per inch of a figure: ten-point letters become a little larger than the page's own
 LOOK = {
     "font.size": 10, "axes.titlesize": 11,
     "axes.edgecolor": GRID, "axes.labelcolor": INK, "axes.spines.top": False, "axes.spines.right": False,
@@ -42,15 +42,15 @@ UNKNOWN = (COLOURS[-1], ".")                          # a stage that this course
 
 @dataclass(frozen=True)
 class Plot:
-    """A drawn plot. `svg` and `png` are made when they are first asked for.
+    """A plot. `svg` and `png` are rendered on first use.
 
     Args:
         name: a word for file names and identifiers.
-        title: what it shows, without the numbers.
+        title: what it shows, without numbers.
         how_to_read: what the marks mean.
         measured: the load, the number of runs, the machine, and what is in doubt.
-        alt: what it shows with the numbers, for who does not see it.
-        data: the same numbers as a table, its first row the heads of the columns; () for none.
+        alt: what it shows, with numbers, for people who cannot see it.
+        data: the same numbers as a table; the first row has the column heads; () for none.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Plot:
 
     @property
     def table(self) -> str:
-        """The data as an HTML table, folded; empty where there are none."""
+        """The data as a folded HTML table; empty if there are none."""
         if not self.data:
             return ""
         rows = ["".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
@@ -76,7 +76,7 @@ class Plot:
 
     @property
     def markdown_table(self) -> str:
-        """The data as a Markdown table; empty where there are none."""
+        """The data as a Markdown table; empty if there are none."""
         if not self.data:
             return ""
         head, *rows = (f"| {' | '.join(row)} |" for row in self.data)
@@ -84,23 +84,23 @@ class Plot:
 
     @cached_property
     def svg(self) -> str:
-        """An `<svg>` element for an HTML page; several of them on one page do not clash."""
+        """An `<svg>` element for an HTML page; several of them on one page do not conflict."""
         return _inline(_render(self.figure, "svg").decode(), self.name, self.alt)
 
     @cached_property
     def png(self) -> bytes:
-        """The same as PNG on white, 200 dots an inch."""
+        """The same as PNG on white, 200 dots per inch."""
         return _render(self.figure, "png")
 
     @cached_property
     def sketch(self) -> bytes:
-        """A coarse PNG, made in a third of the time: for a plot that the next one will replace."""
+        """A coarse PNG, made in a third of the time, for a plot that is soon replaced."""
         return _render(self.figure, "png", dpi=90)
 
     def _repr_html_(self) -> str:
-        """How a notebook shows it: the picture with its alternative and its caption."""
+        """How a notebook shows it: the picture with its alternative text and its caption."""
         data = base64.b64encode(self.png).decode()
-        wide = round(self.figure.get_figwidth() * DOTS)  # its letters then are as large as those around it
+        wide = round(self.figure.get_figwidth() * DOTS)  # so that its letters are as large as the text around it
         return (f'<figure><img style="width:{wide}px;max-width:100%" alt="{html.escape(self.alt, quote=True)}" '
                 f'src="data:image/png;base64,{data}"><figcaption>{html.escape(self.caption)}</figcaption></figure>{self.table}')
 
@@ -121,7 +121,7 @@ def panels(n: int, n_rows: Sequence[int], columns: int, extra_in: float = 0.95) 
     """A figure of n panels, side by side in columns, each as tall as its rows need.
 
     Args:
-        n_rows: how many rows each panel holds, shape (n,).
+        n_rows: how many rows each panel has, shape (n,).
         extra_in: height of title and axis in inches.
     """
     columns = max(1, min(columns, n))
@@ -137,7 +137,7 @@ def panels(n: int, n_rows: Sequence[int], columns: int, extra_in: float = 0.95) 
 
 
 def rows(ax: Axes, left: Sequence[str], right: Sequence[str]) -> None:
-    """Name the rows of a panel, top down: what it is on the left, its figure on the right."""
+    """Label the rows of a panel, from the top: the name on the left, the figure on the right."""
     ax.set_ylim(len(left) - 0.5, -0.5)
     ax.set_yticks(range(len(left)), left)
     ax.tick_params(axis="y", length=0, pad=9)
@@ -148,19 +148,19 @@ def rows(ax: Axes, left: Sequence[str], right: Sequence[str]) -> None:
 
 
 def label(ax: Axes, title: str, x: str) -> None:
-    """The panel's title and what its axis shows, with its unit."""
+    """Set the panel's title and the label of its axis, with the unit."""
     ax.set_title(title, loc="left", weight="bold", pad=8)
     ax.set_xlabel(f"{x} (log scale)" if ax.get_xscale() == "log" else x)
 
 
 def plain_ticks(ax: Axes) -> None:
-    """Whole figures along the axis, never in scientific notation."""
+    """Plain numbers along the axis, never in scientific notation."""
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def plain_log_y(ax: Axes) -> None:
-    """A logarithmic upright axis with whole figures; in between, 2 and 5, so that a short one has figures too."""
+    """A logarithmic y axis with plain numbers; also at 2 and 5, so that a short axis has numbers too."""
     ax.set_yscale("log")
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_minor_locator(NullLocator())
@@ -168,7 +168,7 @@ def plain_log_y(ax: Axes) -> None:
 
 
 def dots(ax: Axes, x: Sequence[float], y: Sequence[float], runs: Sequence[Run], colour: str, marker: str) -> None:
-    """One small mark a run; hollow where the load generator put the run in doubt."""
+    """One small mark per run; hollow if the load generator put the run in doubt."""
     for hollow in (False, True):
         mine = [(a, b) for a, b, run in zip(x, y, runs, strict=True) if in_doubt(run.flags) == hollow]
         if mine:
@@ -178,7 +178,7 @@ def dots(ax: Axes, x: Sequence[float], y: Sequence[float], runs: Sequence[Run], 
 
 def mean(ax: Axes, x: float, ci95: tuple[float, float] | None, y: float, colour: str, marker: str,
          hollow: bool = False) -> None:
-    """One large mark for all runs, with the interval of their mean; hollow where they are mostly in doubt."""
+    """One large mark for all runs, with the interval of their mean; hollow if most runs are in doubt."""
     if ci95:
         ax.plot(ci95, (y, y), color=INK, lw=1.6, solid_capstyle="butt", marker="|", ms=7, zorder=3)
     ax.plot(x, y, marker, ms=8, mfc="none" if hollow else colour, mec=colour if hollow else INK, mew=0.8, ls="none",
@@ -186,12 +186,12 @@ def mean(ax: Axes, x: float, ci95: tuple[float, float] | None, y: float, colour:
 
 
 def mostly_doubtful(runs: Sequence[Run]) -> bool:
-    """Whether half of the runs or more are in doubt; then their mean is drawn hollow too."""
+    """Whether at least half of the runs are in doubt; then their mean is drawn hollow too."""
     return 2 * sum(in_doubt(run.flags) for run in runs) >= len(runs) > 0
 
 
 def hollow_note(runs: Sequence[Run]) -> str:
-    """Why runs are drawn hollow, in words; empty if none is."""
+    """Why some runs are drawn hollow, in words; empty if none is."""
     by_target: dict[str, list[Run]] = {}
     for run in runs:
         if in_doubt(run.flags):
@@ -214,7 +214,7 @@ def measured_as(runs: Sequence[Run], recorded: bool = False) -> str:
 
 
 def mark_recorded(figure: Figure) -> None:
-    """Write on the figure itself that it was not measured here: it may be seen without its caption."""
+    """Write on the figure itself that it was not measured here, because it may be shown without its caption."""
     figure.text(0.985, 0.975, "RECORDED", ha="right", va="top", fontsize=9, weight="bold", color=INK,
                 bbox={"facecolor": "none", "edgecolor": INK, "lw": 0.8, "pad": 2.5})
 
@@ -236,7 +236,7 @@ def _render(figure: Figure, kind: str, dpi: int = 200) -> bytes:
 
 
 def _inline(svg: str, name: str, alt: str) -> str:
-    """A matplotlib SVG made fit for the middle of a page: small, in the page's colours, its ids its own."""
+    """A matplotlib SVG prepared for an HTML page: small, in the page's colours, with unique ids."""
     svg = svg[svg.index("<svg"):]
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.S)
     svg = svg.replace("xlink:href=", "href=")
@@ -245,7 +245,7 @@ def _inline(svg: str, name: str, alt: str) -> str:
     own = f"{name}-{hashlib.sha256((svg + alt).encode()).hexdigest()[:6]}-"
     svg = re.sub(r' id="', f' id="{own}', svg)
     svg = re.sub(r'(href="|url\()#', rf"\1#{own}", svg)
-    svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d+\.\d\d)\d+", r"\1", tag[0]), svg)  # places, never the text
+    svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d+\.\d\d)\d+", r"\1", tag[0]), svg)  # coordinates, never the text
     svg = re.sub(r"(\d+(?:\.\d+)?px) (?:'[^']*',? ?)+[^;\"]*", r"\1 system-ui, sans-serif", svg)
     svg = svg.replace(INK, "currentColor").replace(GRID, f"var(--grid, {GRID})")
     svg = re.sub(r"\s*\n\s*", "\n", svg).replace("<defs/>\n", "").strip()

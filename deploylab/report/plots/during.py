@@ -1,4 +1,4 @@
-"""A load while something was done on the machine: who got an answer, who did not, and how long they waited."""
+"""A load during a command on the machine: how many requests were answered, how many failed, and how long they took."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,8 +27,8 @@ def during(run: Run, bins: Sequence[Bin], began_s: float, ended_s: float, *, rec
     _steps(left, edges, [bucket.ok / width_s for bucket in bins], STYLES[0][0], "-", "answered")
     if any(failed):
         _steps(left, edges, [n / width_s for n in failed], STYLES[1][0], (0, (3, 1)), "failed")
-    base.label(left, "Who asked at that moment", "seconds of load")
-    left.set_ylabel("requests a second")
+    base.label(left, "By the time of the request", "seconds of load")
+    left.set_ylabel("requests per second")
     there = [(edge + width_s / 2, bucket.longest_ms) for edge, bucket in zip(edges, bins, strict=False)
              if bucket.longest_ms is not None]
     if there:
@@ -42,7 +42,7 @@ def during(run: Run, bins: Sequence[Bin], began_s: float, ended_s: float, *, rec
     name = describe.target(run.stage, run.variant)
     return Plot(
         name="during", title=f"{name}, {run.view}, while something was done", figure=figure,
-        how_to_read="The grey band is the command. Each point is of those who asked at that moment, whenever their "
+        how_to_read="The grey band is the command. Each point is for the requests of that moment, whenever their "
                     "answer came.",
         measured=base.measured_as([run], recorded),
         alt=f"{name}, {run.view}: {describe.failures(run.errors, run.n_sent)}. The command ran from "
@@ -57,6 +57,6 @@ def _steps(ax: Axes, edges: Sequence[float], values: Sequence[float], colour: st
 
 
 def _band(ax: Axes, began_s: float, ended_s: float, seconds: float) -> None:
-    """The act, at least as wide as can be seen."""
+    """The command as a band, wide enough to be visible."""
     ax.axvspan(began_s, min(max(ended_s, began_s + seconds / 200), seconds), color=INK, alpha=0.12, lw=0)
     ax.set_xlim(0, seconds)

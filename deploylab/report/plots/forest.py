@@ -1,4 +1,4 @@
-"""Contrasts, one below the other: what one thing is worth, each as a ratio with its interval."""
+"""Contrasts, one below the other, each as a ratio with its interval."""
 
 from collections.abc import Sequence
 
@@ -13,16 +13,16 @@ from deploylab.report.plots.ratios import ratio_axis
 from deploylab.results.record import Run
 from deploylab.results.stats import ContrastResult
 
-ROW_IN = 0.46  # of a contrast: its words above, its interval below
-FITS = 70      # letters in a row
+ROW_IN = 0.46  # the height of a contrast: its text above, its interval below
+FITS = 70      # letters per row
 
 
 def forest(contrasts: Sequence[ContrastResult], runs: Sequence[Run], course: Course, *, recorded: bool = False) -> Plot:
-    """Each contrast's throughput, side B over side A; 1 is no difference.
+    """The throughput of each contrast, side B over side A; 1 is no difference.
 
     Args:
-        contrasts: at least one; where a side gave no good answer, that is said in place of a mark.
-        runs: those they were made of, for the caption.
+        contrasts: at least one; if a side gave no good answer, a text says so instead of a mark.
+        runs: the runs of these contrasts, for the caption.
 
     Example:
         >>> forest(found, session.runs("pair"), course)             # doctest: +SKIP
@@ -32,17 +32,17 @@ def forest(contrasts: Sequence[ContrastResult], runs: Sequence[Run], course: Cou
         _row(ax, y, result, course)
     ax.set_ylim(len(contrasts) - 0.45, -0.8)
     ax.set_yticks([])
-    ratio_axis(ax, [result.rps for result in contrasts], line=False)  # it would cross the words
+    ratio_axis(ax, [result.rps for result in contrasts], line=False)  # it would cross the text
     for y in range(len(contrasts)):
         ax.plot((1, 1), (y - 0.13, y + 0.4), color=INK, lw=1)
     ax.tick_params(axis="x", labeltop=True)
-    ax.set_title("What one thing is worth", loc="left", weight="bold", pad=8)
+    ax.set_title("What one change does", loc="left", weight="bold", pad=8)
     hollow = any(map(_in_doubt, contrasts))
     return Plot(
-        name="forest", title="What one thing is worth", figure=figure,
+        name="forest", title="What one change does", figure=figure,
         how_to_read="Each row is a contrast, A → B: throughput of B as a ratio to A, with its 95 % interval, from "
-                    "pairs of runs next to each other in time. Right of 1: B answers more requests a second; an "
-                    "interval that holds 1: no difference seen. A star: more than one thing differs.",
+                    "pairs of runs next to each other in time. Right of 1: B answers more requests per second; an "
+                    "interval that contains 1: no difference seen. A star: more than one thing differs.",
         measured=base.sentence(base.hollow_note(runs) if hollow else "", base.measured_as(runs, recorded)),
         alt="Throughput of B as a ratio to A. " + " ".join(
             f"{label(result)}: {_ratio_text(result)}." for result in contrasts),
@@ -55,7 +55,7 @@ def label(result: ContrastResult) -> str:
 
 
 def sides_of(contrast: Contrast) -> str:
-    """The same of a contrast that has not been run."""
+    """The same for a contrast without a result."""
     slow = f" + {contrast.slow_clients} slow" if contrast.slow_clients else ""
     sides = f"{contrast.a} → {contrast.b}, {contrast.view}" if not contrast.b_view \
         else f"{contrast.a} {contrast.view} → {contrast.b if contrast.b != contrast.a else ''} {contrast.b_view}"
@@ -65,7 +65,7 @@ def sides_of(contrast: Contrast) -> str:
 def _row(ax: Axes, y: int, result: ContrastResult, course: Course) -> None:
     beside = ax.get_yaxis_transform()
     sides, ratio = label(result), _ratio_text(result)
-    size = 9 if len(sides) + len(ratio) <= FITS else 8  # else one would run into the other
+    size = 9 if len(sides) + len(ratio) <= FITS else 8  # otherwise the texts would overlap
     ax.text(0, y - 0.4, sides, transform=beside, ha="left", va="center", fontsize=size)
     ax.text(1, y - 0.4, ratio, transform=beside, ha="right", va="center", fontsize=size)
     if result.rps.ratio is None:
@@ -86,6 +86,6 @@ def _ratio_text(result: ContrastResult) -> str:
 
 
 def _in_doubt(result: ContrastResult) -> bool:
-    """Whether half of the runs of one side carry the same doubt."""
+    """Whether at least half of the runs of one side have the same flag that puts them in doubt."""
     return any(in_doubt([flag]) and 2 * n >= side.n_runs
                for side in (result.a, result.b) for flag, n in side.flags.items())

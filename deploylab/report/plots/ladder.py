@@ -13,20 +13,20 @@ from deploylab.results.record import Run
 from deploylab.results.stats import Summary, cells_of, on_ladder, summarise
 from deploylab.results.stats.basics import Cell
 
-LOG_FROM = 12  # largest over smallest; beyond it a linear axis hides the small ones
+LOG_FROM = 12  # largest over smallest; beyond it, small values would be invisible on a linear axis
 Column = tuple[str, int]
 
 
 def ladder(runs: Sequence[Run], course: Course, *, cells: Sequence[Column] | None = None, columns: int = 1,
            recorded: bool = False) -> Plot:
-    """Throughput of every stage: each run a dot, their mean with its interval, failures beside it.
+    """Throughput of every stage: a dot for each run, their mean with its interval, failures beside it.
 
     Args:
-        runs: in order of time; variants are passed over.
-        course: gives order, colours and the ceiling of the waiting page.
-        cells: (view, concurrency) of each panel; all that the runs have if None.
+        runs: in order of time; variants are ignored.
+        course: gives the order, the colours and the ceiling of the waiting page.
+        cells: (view, concurrency) of each panel; all of the runs' cells if None.
         columns: panels side by side.
-        recorded: whether the runs ship with the course; the caption says so.
+        recorded: whether the runs come with the course; the caption says so.
 
     Raises:
         DeployLabError: runs of one stage and view differ in load or machine.
@@ -55,7 +55,7 @@ def latency(runs: Sequence[Run], course: Course, *, cells: Sequence[Column] | No
             recorded: bool = False) -> Plot:
     """The 50th, 95th and 99th percentile of every stage's latency, failures beside them.
 
-    Args and Raises: as `ladder`. A percentile that the runs cannot carry is left out.
+    Args and Raises: as `ladder`. A percentile with too few answers is left out.
 
     Example:
         >>> latency(session.runs("round"), course, cells=[("wait", 32)])   # doctest: +SKIP
@@ -106,7 +106,7 @@ def _throughput_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequenc
     # An interval that is much wider than the runs may run off the axis.
     ends = [min(summary.rps_ci95[1], 1.6 * max(rates)) for summary in rows if summary.rps_ci95]
     _scale(ax, [*rates, *ends, *(c for c in ceilings if c)])
-    base.label(ax, _cell_title(cell), f"{course.view(cell[0]).unit} a second")
+    base.label(ax, _cell_title(cell), f"{course.view(cell[0]).unit} per second")
 
 
 def _latency_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequence[Run], course: Course) -> None:
@@ -126,7 +126,7 @@ def _latency_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequence[R
 
 
 def _scale(ax: Axes, values: Sequence[float]) -> None:
-    """Linear from 0, or logarithmic where the large would hide the small."""
+    """Linear from 0, or logarithmic if small values would be invisible."""
     positive = [value for value in values if value > 0]
     if positive and max(positive) / min(positive) > LOG_FROM:
         ax.set_xscale("log")

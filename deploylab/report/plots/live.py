@@ -18,18 +18,18 @@ MOST_POINTS = 60  # along the axis; more would be noise, and cost time that the 
 
 def growing(title: str, events: Sequence[LoadProgress], seconds: float, *, result: LoadResult | None = None,
             machine: dict | None = None, unit: str = "requests") -> Plot:
-    """Answers a second and median latency of one load test, as far as it is.
+    """Answers per second and median latency of one load test so far.
 
     Args:
         title: what is loaded.
-        seen: its events so far; none yet is fine.
-        seconds: how long it shall last: the axis is that long from the beginning.
-        result: what it gave, once it has ended; then the caption states the load.
-        machine: its facts, for the caption.
+        events: its progress so far; may be empty.
+        seconds: how long it will take; the axis has this length from the beginning.
+        result: its result, once it has ended; then the caption states the load.
+        machine: facts about the machine, for the caption.
         unit: what is counted, "requests" or "visits".
 
     Example:
-        >>> growing("nginx wait c=32", seen, 5.0).png               # doctest: +SKIP
+        >>> growing("nginx wait c=32", events, 5.0).png               # doctest: +SKIP
     """
     points = _binned(events, max(0.2, seconds / MOST_POINTS))
     figure, (left, right) = base.panels(2, [4, 4], 2)
@@ -43,7 +43,7 @@ def growing(title: str, events: Sequence[LoadProgress], seconds: float, *, resul
         ax.grid(axis="y")
     return Plot(
         name="growing", title=title, figure=figure,
-        how_to_read="Left: good answers a second, and failures where there were any. Right: the median latency of the "
+        how_to_read="Left: good answers per second, and failures, if there were any. Right: the median latency of the "
                     "latest good answers.",
         measured=_measured(result, machine or {}),
         alt=f"{title}: {_in_figures(events, result, unit)}.",
@@ -51,7 +51,7 @@ def growing(title: str, events: Sequence[LoadProgress], seconds: float, *, resul
 
 
 def _binned(events: Sequence[LoadProgress], width_s: float) -> list[LoadProgress]:
-    """The events, one for each so many seconds; the warm-up is left out."""
+    """The events, at most one per `width_s`; the warm-up is left out."""
     points, n_ok, began_s = [], 0, 0.0
     for event in events:
         if event.t_s - began_s >= width_s * 0.9:  # events come a little early or late
@@ -73,7 +73,7 @@ def _throughput(ax: Axes, points: Sequence[LoadProgress], title: str, unit: str,
                 label=f"failures, {points[-1].n_errors if n_failed is None else n_failed:,} in all")
         ax.legend(loc="best", frameon=False, labelcolor=INK)
     base.label(ax, title, "seconds since the load began")
-    ax.set_ylabel(f"{unit} a second")
+    ax.set_ylabel(f"{unit} per second")
 
 
 def _latency(ax: Axes, points: Sequence[LoadProgress]) -> None:
@@ -95,12 +95,12 @@ def _measured(result: LoadResult | None, machine: dict) -> str:
 
 
 def _in_figures(events: Sequence[LoadProgress], result: LoadResult | None, unit: str) -> str:
-    """What it shows, in figures: of the whole load once it has ended."""
+    """What it shows, in figures; of the whole load once it has ended."""
     if result:
         return (f"{units.rate(result.rps, result.unit)}, p50 {units.ms(result.latency_ns.get('p50'))}, "
                 f"{describe.failures(result.errors, result.n_sent)}")
     if not events:
-        return "not one answer yet"
+        return "no answer yet"
     last = events[-1]
     return (f"{units.rate(last.rps, unit)} after {units.seconds(max(0.0, last.t_s))}, p50 {units.ms(last.p50_ns)}, "
             f"{last.n_errors:,} failed")

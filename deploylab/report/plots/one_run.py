@@ -1,4 +1,4 @@
-"""One load test: what came back while it ran, and how long the answers took."""
+"""One load test: throughput over time, and how long the answers took."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,12 +17,12 @@ N_BINS = 30
 
 
 def one_run(run: LoadResult, attempts: Mapping[str, Sequence[int]] | None = None) -> Plot:
-    """Throughput over time and the spread of latency of one load test.
+    """Throughput over time and the distribution of latency of one load test.
 
     Args:
-        run: a Run, or what the engine gave back.
+        run: a Run, or the engine's LoadResult.
         attempts: the columns `end_ns`, `start_ns`, `due_ns` and `outcome` (0 is ok) of every attempt, as
-            `load.attempts.read(path)[1]` gives them. Without them only the percentiles are drawn.
+            `load.attempts.read(path)[1]` returns them. Without them only the percentiles are drawn.
 
     Example:
         >>> one_run(run, load.attempts.read(path)[1])                # doctest: +SKIP
@@ -58,7 +58,7 @@ def _doubts(run: LoadResult) -> str:
 
 def _over_time(ax: Axes, columns: dict[str, np.ndarray]) -> None:
     end_s, ok = columns["end_ns"] / units.NS_PER_S, columns["outcome"] == 0
-    n_bins = int(np.clip(len(end_s) / 20, 5, N_BINS))  # some 20 attempts a bin, or its height is chance
+    n_bins = int(np.clip(len(end_s) / 20, 5, N_BINS))  # some 20 attempts per bin, otherwise its height is chance
     edges = np.linspace(min(0.0, end_s.min()), end_s.max(), n_bins + 1)
     width_s = edges[1] - edges[0] or 1.0
     for mask, (colour, _), label in ((ok, STYLES[0], "good answers"), (~ok, STYLES[1], "failures")):
@@ -66,7 +66,7 @@ def _over_time(ax: Axes, columns: dict[str, np.ndarray]) -> None:
             ax.stairs(np.histogram(end_s[mask], edges)[0] / width_s, edges, color=colour, lw=1.8, label=label,
                       ls="-" if label == "good answers" else (0, (3, 1)))
     base.label(ax, "Throughput over time", "seconds since the load began")
-    ax.set_ylabel("attempts ended a second")
+    ax.set_ylabel("attempts ended per second")
     ax.set_ylim(bottom=0)
     ax.grid(axis="y")
     ax.legend(loc="lower left", frameon=False, labelcolor=INK)

@@ -1,4 +1,4 @@
-"""What a load test can see: both loops across a freeze, and the percentiles that so many answers carry."""
+"""What a load test can show: both loops during a freeze, and all percentiles of a load test."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,12 +20,12 @@ SHARES = (0.5, 0.9, 0.99, 0.999, 0.9999)
 
 def two_loops(closed: LoadResult, closed_attempts: Columns, open_: LoadResult, open_attempts: Columns, *,
               frozen_s: tuple[float, float] | None = None) -> Plot:
-    """One server under a closed loop and under an open one: each answer at the moment it should have been asked for.
+    """One server under a closed loop and under an open one: each answer at the moment its request was due.
 
     Args:
         closed, open_: the two load tests.
-        closed_attempts, open_attempts: their columns, as `load.attempts.read(path)[1]` gives them.
-        frozen_s: when the server stood still, from the beginning of each load; drawn as a band.
+        closed_attempts, open_attempts: their columns, as `load.attempts.read(path)[1]` returns them.
+        frozen_s: when the server was frozen, from the beginning of each load; drawn as a band.
     """
     figure, axes = base.panels(2, [TALL] * 2, 2)
     sides = ((closed, closed_attempts, "Closed loop: clients wait"),
@@ -33,12 +33,13 @@ def two_loops(closed: LoadResult, closed_attempts: Columns, open_: LoadResult, o
     lows, highs = zip(*(_answers(ax, *side, frozen_s) for ax, side in zip(axes, sides, strict=True)), strict=True)
     for ax in axes:
         ax.set_ylim(min(lows) / 1.5, max(highs) * 2)
-    band = "Grey: the server stood still." if frozen_s else ""
+    band = "Grey: the server was frozen." if frozen_s else ""
     return Plot(
         name="loops", title="What a frozen server looks like to two load tests", figure=figure,
         how_to_read=base.sentence("Each dot is a good answer, at the moment when its request was begun (closed) or due "
-                                  "(open). In the closed loop the clients stop asking while they wait, so few requests "
-                                  "meet the freeze. In the open one, all that were due then show their wait.", band),
+                                  "(open). In the closed loop the clients send nothing while they wait, so few "
+                                  "requests meet the freeze. In the open one, all that were due then had to wait.",
+                                  band),
         measured=f"Load: {describe.load(closed)}; {describe.load(open_)}. 1 run each.",
         alt="; ".join(f"{run.mode} loop: {run.n_ok:,} answers{_met(run, columns, frozen_s)}, p50 {_ms(run, 'p50')}, "
                       f"p99 {_ms(run, 'p99')}, longest {_ms(run, 'max')}" for run, columns, _ in sides) + ".",
@@ -49,10 +50,10 @@ def two_loops(closed: LoadResult, closed_attempts: Columns, open_: LoadResult, o
 
 
 def spectrum(run: LoadResult, attempts: Columns) -> Plot:
-    """Every percentile of one load test, grey from where too few answers lie beyond it.
+    """Every percentile of one load test, grey where too few answers are beyond it.
 
     Args:
-        attempts: its columns, as `load.attempts.read(path)[1]` gives them.
+        attempts: its columns, as `load.attempts.read(path)[1]` returns them.
     """
     ordered = np.sort(_latency_ms(run, attempts)[1])
     n = len(ordered)
@@ -66,7 +67,7 @@ def spectrum(run: LoadResult, attempts: Columns) -> Plot:
             ax.step(1 / (1 - shares[mask]), ordered[rank][mask], color=colour, lw=width, where="post")
     last = 10 ** np.ceil(np.log10(max(n, 100)))
     ax.axvspan(1 / (1 - carried), last, color=INK, alpha=0.08, lw=0)
-    ax.annotate(f"fewer than {BEYOND} answers\nlie beyond", (1 / (1 - carried), 0), xycoords=("data", "axes fraction"),
+    ax.annotate(f"fewer than {BEYOND} answers\nare beyond", (1 / (1 - carried), 0), xycoords=("data", "axes fraction"),
                 xytext=(8, 8), textcoords="offset points", color=INK)
     ticks = [share for share in SHARES if 1 / (1 - share) <= last * 1.01]
     ax.set_xscale("log")
@@ -76,26 +77,27 @@ def spectrum(run: LoadResult, attempts: Columns) -> Plot:
     ax.set_xlim(1, last)
     base.plain_log_y(ax)
     ax.set_title("How long the answers took", loc="left", weight="bold", pad=8)
-    ax.set_xlabel("share of the good answers that took at most so long (log scale)")
+    ax.set_xlabel("share of the good answers that took at most this long (log scale)")
     ax.set_ylabel("ms (log scale)")
     ax.grid(axis="both")
     at = [-(-int(share * 10_000) * n // 10_000) - 1 for share in ticks]  # by nearest rank, in whole numbers
     figures = [(f"{100 * share:.6g} %", f"{units.three_figures(float(ordered[place]))} ms",
-                "yes" if share <= carried else "no, too few answers lie beyond it")
+                "yes" if share <= carried else "no, too few answers are beyond it")
                for share, place in zip(ticks, at, strict=True) if n]
     return Plot(
         name="spectrum", title="The percentiles of one load test", figure=figure,
-        how_to_read=f"Read: so many of all good answers took at most so long, since the request's {run.latency_from}. "
-                    f"Grey: fewer than {BEYOND} of the {n:,} answers lie beyond, so there the line is mostly chance.",
+        how_to_read=f"The line shows which share of the good answers took at most how long, since the request's "
+                    f"{run.latency_from}. Grey: fewer than {BEYOND} of the {n:,} answers are beyond, so there the line "
+                    "is mostly chance.",
         measured=f"Load: {describe.load(run)}. 1 run.",
-        alt=f"{n:,} good answers. " + "; ".join(f"{share}: {ms}" + ("" if verdict == "yes" else " (not carried)")
+        alt=f"{n:,} good answers. " + "; ".join(f"{share}: {ms}" + ("" if verdict == "yes" else " (too few answers)")
                                                for share, ms, verdict in figures) + ".",
-        data=(("share", "took at most", "carried by so many answers"), *figures),
+        data=(("share", "took at most", "enough answers for it"), *figures),
     )
 
 
 def met(run: LoadResult, columns: Columns, frozen_s: tuple[float, float]) -> int:
-    """How many good answers were waited for while the server stood still."""
+    """How many requests with a good answer were waiting while the server was frozen."""
     at_s, ms = _latency_ms(run, columns)
     return int(np.sum((at_s < frozen_s[1]) & (at_s + ms / 1000 > frozen_s[0])))
 
@@ -109,7 +111,7 @@ def _latency_ms(run: LoadResult, columns: Columns) -> tuple[np.ndarray, np.ndarr
 
 def _answers(ax: Axes, run: LoadResult, columns: Columns, title: str,
              frozen_s: tuple[float, float] | None) -> tuple[float, float]:
-    """The dots of one loop, its p99 as a line; the least and the greatest latency."""
+    """Draw the dots of one loop and its p99 as a line; returns the smallest and the largest latency."""
     at_s, ms = _latency_ms(run, columns)
     colour, marker = STYLES[0] if run.mode == "closed" else STYLES[1]
     if frozen_s:

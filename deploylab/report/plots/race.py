@@ -1,4 +1,4 @@
-"""A race while it runs: the ratio of every pair as it comes in, their mean so far, and what was guessed."""
+"""A comparison while it runs: the ratio of every pair, their mean so far, and the guess."""
 
 from collections.abc import Sequence
 from math import inf, sqrt
@@ -26,10 +26,10 @@ def race(contrast: Contrast, runs: Sequence[Run], course: Course, *, guess: str 
     """Throughput of B over A, pair by pair, with the mean of the pairs so far and its interval.
 
     Args:
-        runs: those of the contrast so far, in order of time; none yet is fine.
-        guess: what the attendee said before, a key of `stats.GUESSES`; drawn as a band.
-        n_pairs: how many there will be: the axis is that long from the beginning.
-        recorded: whether the runs ship with the course; figure and caption say so.
+        runs: the runs of the contrast so far, in order of time; may be empty.
+        guess: the attendee's guess, a key of `stats.GUESSES`; drawn as a band.
+        n_pairs: how many pairs there will be; the axis has this length from the beginning.
+        recorded: whether the runs come with the course; figure and caption say so.
 
     Raises:
         DeployLabError: two sides differ in load or machine.
@@ -56,7 +56,7 @@ def race(contrast: Contrast, runs: Sequence[Run], course: Course, *, guess: str 
         name="race", title=_title(contrast), figure=figure,
         how_to_read="Each mark is one pair of runs next to each other in time: throughput of B as a ratio to A. The "
                     "line is the geometric mean of the pairs so far, the grey band its 95 % interval. Above 1, B "
-                    "answers more requests a second; a band that holds 1: no difference seen."
+                    "answers more requests per second; a band that contains 1: no difference seen."
                     + (f" The coloured band is your guess, {guess}." if guess else ""),
         measured=base.sentence(verdict, base.hollow_note([*a, *b]), base.measured_as([*a, *b], recorded) if a else ""),
         alt=f"{_title(contrast)}. " + (f"{units.count(last.n_pairs, 'pair')} so far: {last.verdict}." if last
@@ -70,7 +70,7 @@ def _so_far(a: Sequence[Run], b: Sequence[Run], contrast: Contrast) -> list[Comp
 
 
 def _paired(contrast: Contrast, runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
-    """Side A and side B of the pairs that are whole, in order of time."""
+    """Side A and side B of the complete pairs, in order of time."""
     a, b = ({run.pair_id: run for run in side} for side in sides(contrast, runs))
     whole = [name for name in a if name in b]
     return [a[name] for name in whole], [b[name] for name in whole]
@@ -91,7 +91,7 @@ def _mean(ax: Axes, so_far: Sequence[Comparison]) -> None:
 
 
 def _pairs(ax: Axes, a: Sequence[Run], b: Sequence[Run], colour: str, marker: str) -> None:
-    """Each pair by itself; hollow where one of its runs is in doubt."""
+    """A mark for each pair; hollow if one of its runs is in doubt."""
     for n, (a_run, b_run) in enumerate(zip(a, b, strict=True), start=1):
         if a_run.rps and b_run.rps:
             hollow = in_doubt([*a_run.flags, *b_run.flags])
@@ -100,7 +100,7 @@ def _pairs(ax: Axes, a: Sequence[Run], b: Sequence[Run], colour: str, marker: st
 
 
 def _band(ax: Axes, guess: str, limits: tuple[float, float]) -> None:
-    """What the guess means, as far as the axis goes."""
+    """The range of the guess as a band, clipped to the axis."""
     low, high = (min(max(end, limits[0]), limits[1]) for end in range_of(guess))
     ax.axhspan(low, high, color=GUESS, alpha=0.2, lw=0)
     ax.text(1.01, sqrt(low * high), f"your guess:\n{guess}", transform=ax.get_yaxis_transform(), va="center",
@@ -108,7 +108,7 @@ def _band(ax: Axes, guess: str, limits: tuple[float, float]) -> None:
 
 
 def _limits(so_far: Sequence[Comparison], guess: str | None) -> tuple[float, float]:
-    """Both ends of the axis: they hold the means and what was guessed, and the interval unless it is huge."""
+    """Both ends of the axis: the means, the guess, and the interval unless it is huge."""
     ratios = [comparison.ratio for comparison in so_far if comparison.ratio]
     ends = [0.5, 2.0, *ratios, *(end for end in range_of(guess) if 0 < end < inf)] if guess else [0.5, 2.0, *ratios]
     low, high = min(ends), max(ends)
@@ -123,7 +123,7 @@ def _axes(ax: Axes, contrast: Contrast, limits: tuple[float, float], n_pairs: in
     ax.yaxis.set_major_locator(FixedLocator([tick for tick in TICKS if limits[0] <= tick <= limits[1]]))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     ax.yaxis.set_minor_locator(NullLocator())
-    ax.set_xlim(0.4, n_pairs * 1.18 + 0.6)  # room for the figure beside the last one
+    ax.set_xlim(0.4, n_pairs * 1.18 + 0.6)  # room for the figure beside the last pair
     ax.set_xticks([n for n in MaxNLocator(integer=True).tick_values(1, n_pairs) if 1 <= n <= n_pairs])
     ax.grid(axis="y")
     ax.grid(axis="x", visible=False)

@@ -1,4 +1,4 @@
-"""What a step changed, as a ratio with its interval; and how steady the machine was meanwhile."""
+"""What a step changed, as a ratio with its interval; and how steady the machine was."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -16,17 +16,17 @@ from deploylab.results.record import Comparison, Run
 from deploylab.results.stats import Step, cell_of, summarise
 
 TICKS = tuple(round(n * 10.0 ** power, 4) for power in range(-4, 5) for n in (1, 2, 5))
-CROWDED = 1000  # largest over smallest: from here on an axis has figures at powers of ten alone
+CROWDED = 1000  # largest over smallest: from here on, an axis has numbers only at powers of ten
 
 
 def ratios(steps: Sequence[Step], runs: Sequence[Run], course: Course, *, columns: int = 1,
            recorded: bool = False) -> Plot:
-    """Each stage's throughput against the stage before, one row a view; 1 is no change.
+    """Each stage's throughput compared to the stage before, one row per view; 1 is no change.
 
     Args:
-        steps: what `stats.steps` gave.
-        runs: those the steps were made of, for the caption.
-        columns: panels side by side; a panel is a stage.
+        steps: from `stats.steps`.
+        runs: the runs of these steps, for the caption.
+        columns: panels side by side; each stage is a panel.
 
     Example:
         >>> ratios(stats.steps(runs, course), runs, course)          # doctest: +SKIP
@@ -42,8 +42,8 @@ def ratios(steps: Sequence[Step], runs: Sequence[Run], course: Course, *, column
         name="ratios", figure=figure,
         title=f"What {groups[0][0]} changed{before}" if len(groups) == 1 else "What each step changed",
         how_to_read="Throughput as a ratio to the stage before, with its 95 % interval, from pairs of runs of the same "
-                    "round. Right of 1: more answers a second; an interval that holds 1: no difference seen. "
-                    "The ratio is the worth of the whole step, not of one part.",
+                    "round. Right of 1: more answers per second; an interval that contains 1: no difference seen. "
+                    "The ratio is for the whole step, not for one part.",
         measured=base.sentence(
             base.hollow_note(runs) if any(map(_in_doubt, steps)) else "", base.measured_as(runs, recorded)),
         alt="Throughput against the stage before. " + " ".join(f"{step.cell.view}, "
@@ -66,7 +66,7 @@ def _panel(ax: Axes, steps: list[Step], course: Course) -> None:
 
 
 def _in_doubt(step: Step) -> bool:
-    """Whether half of the runs of one side carry the same doubt."""
+    """Whether at least half of the runs of one side have the same flag that puts them in doubt."""
     return step.rps.ratio is not None and any(
         in_doubt([flag]) and 2 * n >= side.n_runs for side in (step.a, step.b) for flag, n in side.flags.items())
 
@@ -79,10 +79,10 @@ def _short(step: Step) -> str:
 
 
 def ratio_axis(ax: Axes, comparisons: Sequence[Comparison], line: bool = True) -> None:
-    """A logarithmic axis that holds these ratios with their intervals, and a line at 1."""
+    """A logarithmic axis for these ratios with their intervals, and a line at 1."""
     ends = [x for comparison in comparisons if comparison.ratio for x in (comparison.ratio, *(comparison.ci95 or ()))]
     low, high = min([*ends, 0.5]) / 1.15, max([*ends, 2]) * 1.15
-    ax.set_xlim(low, high)  # first: a logarithmic axis complains of the limits that one single mark gave it
+    ax.set_xlim(low, high)  # first, because a logarithmic axis warns about the limits of a single mark
     ax.set_xscale("log")
     ticks = TICKS[::3] if high / low > CROWDED else TICKS
     ax.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
@@ -94,7 +94,7 @@ def ratio_axis(ax: Axes, comparisons: Sequence[Comparison], line: bool = True) -
 
 
 def run_order(runs: Sequence[Run], course: Course, *, recorded: bool = False) -> Plot:
-    """Every run in the order it was made, against the mean of its own stage and view: drift shows as a slope.
+    """Every run in order of time, relative to the mean of its own stage and view: drift is visible as a slope.
 
     Args:
         runs: in order of time.
@@ -123,10 +123,10 @@ def run_order(runs: Sequence[Run], course: Course, *, recorded: bool = False) ->
     ax.set_ylim(min(0.6, low / 1.1), max(1.4, high * 1.1))
     return Plot(
         name="order", title="How steady the machine was", figure=figure,
-        how_to_read="Each mark is one run, against the mean of its own stage and view; 1 is that mean. A slope or "
-                    "waves mean that the machine drifted; pairs within a round take most of that out.",
+        how_to_read="Each mark is one run, relative to the mean of its own stage and view; 1 is that mean. A slope or "
+                    "waves mean that the machine drifted; pairs within a round remove most of that.",
         measured=base.sentence(base.hollow_note(runs), base.measured_as(runs, recorded)),
-        alt=f"{len(shown)} runs in order of time, each against the mean of its own stage and view: from "
+        alt=f"{len(shown)} runs in order of time, each relative to the mean of its own stage and view: from "
             f"{units.factor(low)} to {units.factor(high)} of it.",
         data=(("run", "round", "stage", "view", "clients", "answered", "of its mean"),
               *((str(i), str(run.round or "–"), describe.target(run.stage, run.variant), run.view, str(run.concurrency),

@@ -11,19 +11,19 @@ from deploylab.results.record import Run
 from deploylab.results.stats import Summary, summarise
 
 WIDTH_IN = 12.0
-GAP = 0.09  # of a panel's width, so that a figure on the right does not name a row of the next panel
+GAP = 0.09  # of a panel's width, so that a figure on the right does not look like a label of the next panel
 MB = 1e6
 Ceilings = Mapping[str, Mapping[str, float]]
 
 
 def servers(runs: Sequence[Run], ceilings_rps: Ceilings, *, note: str = "", recorded: bool = False) -> Plot:
-    """Throughput of small servers on two paths, and beside it the memory they took on the first.
+    """Throughput of small servers on two paths, and beside it the memory that they used on the first.
 
     Args:
-        runs: in order of time, all with as many clients; `stage` is the server, `view` the path.
-        ceilings_rps: the most requests a second, by path and server. Its order is that of panels and rows.
-        note: what the caption says of this computer.
-        recorded: whether the runs ship with the course; the caption says so.
+        runs: in order of time, all with the same number of clients; `stage` is the server, `view` the path.
+        ceilings_rps: the most requests per second, by path and server, in the order of panels and rows.
+        note: what the caption says about this computer.
+        recorded: whether the runs come with the course; the caption says so.
 
     Raises:
         DeployLabError: runs of one server and path differ in load or machine.
@@ -68,7 +68,7 @@ def _throughput(ax: Axes, rows: Sequence[Summary], runs: Sequence[Run], ceilings
         ends += [ceiling_rps, *(run.rps for run in mine)]
     ax.set_xlim(0, max(ends) * 1.08)
     base.plain_ticks(ax)
-    base.label(ax, f"{cell.view}, {units.count(cell.concurrency, 'client')}", "requests a second")
+    base.label(ax, f"{cell.view}, {units.count(cell.concurrency, 'client')}", "requests per second")
 
 
 def _memory(ax: Axes, rows: Sequence[Summary], runs: Sequence[Run]) -> None:

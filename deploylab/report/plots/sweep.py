@@ -1,4 +1,4 @@
-"""How much one target carries: throughput and latency over clients, and latency over the arrival rate."""
+"""How much load a target can handle: throughput and latency over clients, and over the arrival rate."""
 
 from collections.abc import Sequence
 
@@ -22,8 +22,8 @@ def over_clients(runs: Sequence[Run], course: Course, *, recorded: bool = False)
     """Throughput and latency of one target and view against the number of clients, of a closed loop.
 
     Args:
-        runs: of a sweep; those of an open loop are passed over.
-        course: knows the slots and the wait, and so the ceiling.
+        runs: of a sweep; those of an open loop are ignored.
+        course: gives the slots and the wait, for the ceiling.
 
     Example:
         >>> over_clients(session.runs("sweep"), course).png          # doctest: +SKIP
@@ -45,15 +45,15 @@ def over_clients(runs: Sequence[Run], course: Course, *, recorded: bool = False)
     for ax in (left, right):
         _clients_axis(ax, [level.load for level in levels])
     base.label(left, "Throughput", "clients")
-    left.set_ylabel(f"good {view.unit} a second")
+    left.set_ylabel(f"good {view.unit} per second")
     dashed = "Dashed: the most that this waiting page can answer, min(clients, slots) / wait." if view.wait_s else ""
     dotted = "Dotted: the knee." if knee.observed else ""
     return Plot(
-        name="clients", title=f"{name}, {view.name}: how much it carries", figure=figure,
+        name="clients", title=f"{name}, {view.name}: how much load it can handle", figure=figure,
         how_to_read=base.sentence("Left: a small mark is one run, the large one the geometric mean of its load with "
                                   "its 95 % interval.", dashed, dotted,
-                                  "Right: the median over the runs of their percentiles; where one is missing, too few "
-                                  "answers came to carry it.", knee.text),
+                                  "Right: the median over the runs of their percentiles; where one is missing, there "
+                                  "were too few answers for it.", knee.text),
         measured=base.sentence(base.hollow_note(runs), _measured(runs, recorded)),
         alt=f"{name}, {view.name}. {knee.text} " + _in_words(levels, "client"),
         data=_data(levels, "clients"),
@@ -64,7 +64,7 @@ def over_rates(runs: Sequence[Run], course: Course, limit_ns: int, *, recorded: 
     """Latency of one target and view against the rate at which requests are due, of an open loop.
 
     Args:
-        runs: of a sweep; those of a closed loop are passed over.
+        runs: of a sweep; those of a closed loop are ignored.
         limit_ns: the 99th percentile that is still in time.
     """
     runs = [run for run in runs if run.mode == "open"]
@@ -75,27 +75,28 @@ def over_rates(runs: Sequence[Run], course: Course, limit_ns: int, *, recorded: 
     most = max(level.load for level in levels)
     left.plot((0, most), (0, most), ls=(0, (3, 2)), color=INK, lw=1.2)
     _throughput(left, runs, levels, base.style(course, runs[0].stage))
-    _latency(right, levels, "requests due a second", "Latency, from when a request was due")
+    _latency(right, levels, "requests due per second", "Latency, from when a request was due")
     right.axhline(limit_ns / units.NS_PER_MS, color=INK, lw=1.2, ls="--")
     for ax in (left, right):
         ax.set_xlim(0, most * 1.08)
         if capacity.level:
             ax.axvline(capacity.level.load, color=INK, lw=0.9, ls=":")
-    base.label(left, "Throughput", "requests due a second")
-    left.set_ylabel(f"good {view.unit} a second")
+    base.label(left, "Throughput", "requests due per second")
+    left.set_ylabel(f"good {view.unit} per second")
     return Plot(
-        name="rates", title=f"{name}, {view.name}: what it carries in time", figure=figure,
-        how_to_read=base.sentence("Left: as many answers as were due lie on the dashed line. Right: the dashed line is "
-                                  f"the limit, {units.ms(limit_ns)}.", "Dotted: the highest rate that is carried."
-                                  if capacity.level else "", capacity.text),
+        name="rates", title=f"{name}, {view.name}: which rate it sustains", figure=figure,
+        how_to_read=base.sentence("Left: on the dashed line, there are as many answers as requests due. Right: the "
+                                  f"dashed line is the limit, {units.ms(limit_ns)}.",
+                                  "Dotted: the highest rate that it sustains." if capacity.level else "",
+                                  capacity.text),
         measured=base.sentence(base.hollow_note(runs), _measured(runs, recorded)),
-        alt=f"{name}, {view.name}. {capacity.text} " + _in_words(levels, "request due a second"),
-        data=_data(levels, "due a second"),
+        alt=f"{name}, {view.name}. {capacity.text} " + _in_words(levels, "request due per second"),
+        data=_data(levels, "due per second"),
     )
 
 
 def _throughput(ax: Axes, runs: Sequence[Run], levels: Sequence[Level], style: tuple[str, str]) -> None:
-    """Each run a small mark, each load a large one with its interval, hollow where in doubt."""
+    """A small mark for each run, a large one for each level with its interval; hollow if in doubt."""
     colour, marker = style
     base.dots(ax, [run.concurrency if run.mode == "closed" else run.target_rps for run in runs],
               [run.rps for run in runs], runs, colour, marker)
@@ -107,7 +108,7 @@ def _throughput(ax: Axes, runs: Sequence[Run], levels: Sequence[Level], style: t
         hollow = _doubtful(level)
         ax.plot(level.load, summary.rps, marker, ms=7, mec=colour if hollow else INK, mfc="white" if hollow else colour,
                 mew=0.8, ls="none", zorder=4)
-    ax.set_ylim(0, max(run.rps for run in runs) * 1.25 or 1)  # a wider interval runs off the axis
+    ax.set_ylim(0, max(run.rps for run in runs) * 1.25 or 1)  # a wider interval may run off the axis
     ax.grid(axis="y")
 
 
@@ -144,14 +145,14 @@ def _doubtful(level: Level) -> bool:
 
 
 def _measured(runs: Sequence[Run], recorded: bool) -> str:
-    """The end of the caption: a sweep's loads are its axis."""
+    """The end of the caption, without the loads, which are on the axis."""
     first = runs[0]
     kept = "kept connections" if first.keepalive else "a new connection for each request"
     windows = sorted({run.duration_s for run in runs})
     how_long = " to ".join(dict.fromkeys(units.seconds(s) for s in (windows[0], windows[-1])))
     mark = "RECORDED, not measured here. " if recorded else ""
     many = units.count(len(runs), "run")
-    return f"{mark}Load: {kept}, {how_long} a run. {many}. Machine: {describe.machine(first.machine)}."
+    return f"{mark}Load: {kept}, {how_long} per run. {many}. Machine: {describe.machine(first.machine)}."
 
 
 def _so_many(load: float, of: str) -> str:
@@ -166,7 +167,7 @@ def _in_words(levels: Sequence[Level], of: str) -> str:
 
 
 def _data(levels: Sequence[Level], of: str) -> tuple[tuple[str, ...], ...]:
-    """One row a load."""
+    """One row per level."""
     head = (of, "runs", "answered", "95 %", *PERCENTILES, "failed", "in doubt")
     return (head, *((f"{level.load:,.4g}", str(summary.n_runs), units.rate(summary.rps),
                      " to ".join(map(units.three_figures, summary.rps_ci95 or ())) or "–",

@@ -1,8 +1,8 @@
-"""What runs say together. The unit is the run, never the request.
+"""Statistics over runs. The unit is the run, never the request.
 
-Ten thousand requests of one run share its luck: the noise between two runs is far larger than the
-noise within one. So a figure's interval comes from how the runs differ, and a ratio's interval from
-pairs of runs that lie next to each other in time.
+The requests of one run are not independent: the noise between two runs is far larger than the
+noise within one. So the interval of a figure comes from how the runs differ, and the interval of a
+ratio from pairs of runs that are next to each other in time.
 """
 
 from deploylab.results.stats.basics import METRICS, Cell, autocorrelation, cell_of, log_interval, require_alike

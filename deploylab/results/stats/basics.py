@@ -1,4 +1,4 @@
-"""What every statistic here rests on: cells, metrics, the t interval on logs, and which runs go together."""
+"""The basis of all statistics: cells, metrics, the t interval on logarithms, and which runs are comparable."""
 
 from collections.abc import Callable, Sequence
 from math import exp, log, sqrt
@@ -14,7 +14,7 @@ FAILURES_TO_WARN = 0.01  # share of the requests sent
 
 
 class Cell(NamedTuple):
-    """What one figure is about: one server, one page, one number of clients."""
+    """What a figure is about: one server, one page, one number of clients."""
 
     stage: str
     variant: str | None
@@ -26,24 +26,24 @@ class Cell(NamedTuple):
         return describe.target(self.stage, self.variant)
 
 
-# What can be compared: a run's figure, or None where the run has none.
+# What can be compared: a figure of a run, or None if the run has none.
 METRICS: dict[str, Callable[[Run], float | None]] = {
     "rps": lambda run: run.rps,
     "p50_ns": lambda run: run.latency_ns.get("p50"),
     "p95_ns": lambda run: run.latency_ns.get("p95"),
     "p99_ns": lambda run: run.latency_ns.get("p99"),
-    # The price of an answer: without a good one there is nothing to price.
+    # Without a good answer, there is no cost per answer.
     "server_cpu_per_request_s": lambda run: run.server_cpu_per_request_s if run.n_ok else None,
     "server_pss_bytes": lambda run: run.server_pss_bytes,
     "bytes_per_answer": lambda run: run.bytes / run.n_ok if run.n_ok else None,
     "requests_per_visit": lambda run: run.notes.get("requests_per_visit"),
     "bytes_per_visit": lambda run: run.notes.get("bytes_per_visit"),
 }
-COUNTS = ("bytes_per_answer", "requests_per_visit", "bytes_per_visit")  # not timed: equal ones are no suspicion
+COUNTS = ("bytes_per_answer", "requests_per_visit", "bytes_per_visit")  # not times: equal ones are not suspicious
 
 
 def cell_of(run: Run) -> Cell:
-    """The cell a run belongs to."""
+    """The cell that a run belongs to."""
     return Cell(run.stage, run.variant, run.view, run.concurrency)
 
 
@@ -80,13 +80,13 @@ def student_t(n: int) -> float:
         >>> round(student_t(5), 3)
         2.776
     """
-    from scipy.special import stdtrit  # when first asked: who computes nothing need not wait for scipy
+    from scipy.special import stdtrit  # imported late, because importing scipy is slow
 
     return float(stdtrit(n - 1, 0.975))
 
 
 def autocorrelation(values: Sequence[float]) -> float | None:
-    """How much a value resembles the one before it, -1 to 1; None with fewer than 3, or all equal.
+    """How similar a value is to the one before it, -1 to 1; None with fewer than 3 values, or if all are equal.
 
     Args:
         values: shape (n,), in order of time.
@@ -106,7 +106,7 @@ def autocorrelation(values: Sequence[float]) -> float | None:
 
 
 def drifts(r1: float | None, n: int) -> bool:
-    """Whether a lag-1 autocorrelation of n values is more than chance.
+    """Whether a lag-1 autocorrelation of n values is larger than chance allows.
 
     Source: Bartlett's approximate limit for white noise, r_1 > 2 / sqrt(n).
     """
@@ -114,10 +114,10 @@ def drifts(r1: float | None, n: int) -> bool:
 
 
 def require_alike(runs: Sequence[Run], *, but: Sequence[str] = ()) -> None:
-    """Nothing, if all runs had the same view, load and machine.
+    """Do nothing if all runs had the same view, load and machine.
 
     Args:
-        but: what may differ: "view", where two views of one server are meant to be compared.
+        but: what may differ: "view", if two views of one server are compared on purpose.
 
     Raises:
         DeployLabError: they differ; the message says in what.
@@ -126,7 +126,7 @@ def require_alike(runs: Sequence[Run], *, but: Sequence[str] = ()) -> None:
         values = list(dict.fromkeys(figure(run) for run in runs))
         if len(values) > 1 and name not in but:
             raise DeployLabError(
-                f"These runs do not go together: their {name} differs: {' and '.join(map(str, values[:3]))}.",
+                f"These runs cannot be compared: their {name} differs: {' and '.join(map(str, values[:3]))}.",
                 "measure both under the same load, in turns: ./lab compare A B",
             )
 

@@ -1,4 +1,4 @@
-"""What a contrast says: two sides raced in pairs, and what is configured otherwise on one of them."""
+"""The result of a contrast: two sides compared in pairs, and what is configured differently."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from deploylab.results.stats.summary import Summary, summarise
 
 @dataclass(frozen=True, kw_only=True)
 class ContrastResult:
-    """A contrast as it came out."""
+    """The result of a contrast."""
 
     contrast: Contrast
-    differences: tuple[Difference, ...]    # as they were found on the machine
+    differences: tuple[Difference, ...]    # found on the machine
     a: Summary
     b: Summary
-    ratios: dict[str, Comparison]          # of each metric; B over A
+    ratios: dict[str, Comparison]          # by metric; B over A
 
     @property
     def rps(self) -> Comparison:
@@ -28,16 +28,16 @@ class ContrastResult:
 
     @property
     def one_thing(self) -> bool:
-        """Whether nothing was found to differ beside what the contrast is about."""
+        """Whether nothing else was found to differ than what the contrast is about."""
         names = {difference.name for difference in self.differences}
         return bool(names) and (names <= set(self.contrast.parts) if self.contrast.parts else len(names) == 1)
 
     @property
     def warnings(self) -> list[str]:
-        """What the course says and the machine does not; then those of the ratios, each once."""
+        """Differences that the course lists but the machine does not have; then the ratios' warnings, each once."""
         names = {difference.name for difference in self.differences}
         absent = [part for part in self.contrast.parts if part not in names]
-        out = [f"the course says that these differ too, and on this machine they do not: {', '.join(absent)}"] \
+        out = [f"the course says that these differ too, but on this machine they do not: {', '.join(absent)}"] \
             if absent else []
         of_ratios = (text for comparison in self.ratios.values()
                      if comparison.ratio is not None or comparison.metric == "rps" for text in comparison.warnings)
@@ -46,10 +46,10 @@ class ContrastResult:
 
 def contrast_result(contrast: Contrast, differences: Sequence[Difference],
                     runs: Sequence[Run]) -> ContrastResult | None:
-    """How a contrast came out, or None while one side has no run.
+    """The result of a contrast, or None while one side has no run.
 
     Args:
-        runs: in order of time; those of other pairs are passed over.
+        runs: in order of time; those of other contrasts are ignored.
 
     Raises:
         DeployLabError: two sides differ in load or machine.
@@ -64,9 +64,9 @@ def contrast_result(contrast: Contrast, differences: Sequence[Difference],
 
 
 def sides(contrast: Contrast, runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
-    """The runs of side A and those of side B, in the order they are in; the last of a pair that was begun twice.
+    """The runs of side A and those of side B, in the given order; of a repeated run, the last one.
 
-    Where both sides are one and the same, the order within a pair tells them apart: A B, then B A.
+    If both sides are the same, the order within a pair distinguishes them: A B, then B A.
     """
     mine = [run for run in runs if run.pair_id and run.pair_id.rpartition("/")[0] == contrast.name]
     a_key, b_key = (contrast.a, contrast.view), (contrast.b, contrast.b_view or contrast.view)
@@ -81,18 +81,18 @@ def sides(contrast: Contrast, runs: Sequence[Run]) -> tuple[list[Run], list[Run]
 
 
 def differing(contrast: Contrast, differences: Sequence[Difference]) -> str:
-    """What differs between the two sides, in one sentence that says how far the number carries."""
+    """What differs between the two sides, in one sentence that says what the number means."""
     others = [difference.name for difference in differences if difference.name not in contrast.parts]
     if not differences:
-        return "Nothing that is configured differs between them: what is seen is the noise of the machine."
+        return "Their configuration does not differ at all: what you see is the noise of the machine."
     if contrast.parts and not others:
         return f"They differ in one thing: {contrast.differs}."
     if not contrast.parts and len(others) == 1:
         name, a, b = differences[0].name, differences[0].a or "not there", differences[0].b or "not there"
         return f"They differ in one thing: {name}, {a} → {b}."
     many = units.count(len(others), "thing")
-    beside = f"Beside {contrast.differs}, they differ in {many} more" if contrast.parts else f"They differ in {many}"
-    return f"{beside}: the number is the worth of the step, not of its parts."
+    beside = f"Besides {contrast.differs}, they differ in {many} more" if contrast.parts else f"They differ in {many}"
+    return f"{beside}: the number is for the whole step, not for its parts."
 
 
 def _key(run: Run) -> tuple[str, str]:

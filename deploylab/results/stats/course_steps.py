@@ -1,4 +1,4 @@
-"""What each step of the course bought: every stage against the one before it."""
+"""What each step of the course changed: every stage compared to the one before it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from deploylab.results.stats.summary import Summary, summarise
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One stage against the stage before, in one view under one load."""
+    """One stage compared to the stage before, in one view under one load."""
 
     stage: Stage
     before: Stage
     cell: Cell                             # of the stage
     a: Summary                             # the stage before
     b: Summary                             # the stage
-    ratios: dict[str, Comparison]          # of each metric; B over A
+    ratios: dict[str, Comparison]          # by metric; B over A
 
     @property
     def rps(self) -> Comparison:
@@ -27,7 +27,7 @@ class Step:
 
 
 def on_ladder(course: Course) -> tuple[Stage, ...]:
-    """The stages that follow each other; a stage with no Django in it (`ladder = false`) stands aside."""
+    """The stages that follow each other; a stage that is no step, as one without Django, has `ladder = false`."""
     return tuple(stage for stage in course.stages if stage.ladder)
 
 
@@ -39,11 +39,11 @@ def cells_of(runs: Sequence[Run], course: Course) -> list[tuple[str, int]]:
 
 
 def steps(runs: Sequence[Run], course: Course) -> list[Step]:
-    """Each stage against the nearest earlier stage measured in the same view and load.
+    """Each stage compared to the nearest earlier stage that was measured in the same view and load.
 
     Args:
-        runs: the rounds of one session, in order of time; previews and variants are passed over.
-        course: says which stage comes before which.
+        runs: the rounds of one session, in order of time; variants are ignored.
+        course: gives the order of the stages.
 
     Raises:
         DeployLabError: two sides differ in load or machine.

@@ -7,25 +7,25 @@ from deploylab.core import units
 from deploylab.core.errors import DeployLabError
 from deploylab.results.record import Comparison
 
-# The words of a guess, and which ratios of B over A each of them means: (from, up to). Between "same" and "2x", and
-# between "2x" and "10x", lie ratios that no word means: who finds 1.3 has seen neither the same nor twice as much.
+# The possible guesses, and which ratios of B over A each of them means: (from, up to). Some ratios between "same" and
+# "2x", and between "2x" and "10x", belong to no guess: 1.3 is neither the same nor twice as much.
 GUESSES: dict[str, tuple[float, float]] = {
     "slower": (0.0, 1 / 1.1),  # more than 10 % below
     "same": (1 / 1.1, 1.1),    # within 10 %
     "2x": (1.5, 3.0),          # about twice
-    "10x": (5.0, inf),         # five times or more: there is no larger word
+    "10x": (5.0, inf),         # five times or more: there is no larger guess
 }
 RIGHT, NOT, OPEN = "right", "not", "cannot say"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A guess against its result.
+    """A guess compared to the result.
 
     Attributes:
         guess: a key of GUESSES.
         found: RIGHT, NOT or OPEN.
-        text: the same in words, with by how much.
+        text: the same in words, with the difference.
     """
 
     guess: str
@@ -37,7 +37,7 @@ def meaning(guess: str) -> str:
     """Which ratios a guess means, in words.
 
     Raises:
-        DeployLabError: it is none of the words.
+        DeployLabError: there is no such guess.
 
     >>> [meaning(guess) for guess in GUESSES]
     ['below 0.91 times', '0.91 to 1.1 times', '1.5 to 3 times', '5 times or more']
@@ -52,7 +52,7 @@ def range_of(guess: str) -> tuple[float, float]:
     """The smallest and the largest ratio that a guess means.
 
     Raises:
-        DeployLabError: it is none of the words.
+        DeployLabError: there is no such guess.
     """
     if guess not in GUESSES:
         raise DeployLabError(f"'{guess}' is no guess. The guesses are: {', '.join(GUESSES)}.",
@@ -61,17 +61,17 @@ def range_of(guess: str) -> tuple[float, float]:
 
 
 def judged(guess: str, result: Comparison) -> Verdict:
-    """Whether a guess was right: only where the whole interval of the ratio lies within what the guess means.
+    """Whether a guess was right: only if the whole interval of the ratio is within what the guess means.
 
-    Where the whole interval lies outside, it was not; anywhere else the interval is too wide to say.
+    If the whole interval is outside, the guess was wrong; otherwise the interval is too wide to say.
 
     Raises:
-        DeployLabError: it is none of the words.
+        DeployLabError: there is no such guess.
 
     Example:
-        >>> found = Comparison(a="a", b="b", view="page", metric="rps", n_pairs=5, ratio=2.1, ci95=(1.9, 2.3),
+        >>> result = Comparison(a="a", b="b", view="page", metric="rps", n_pairs=5, ratio=2.1, ci95=(1.9, 2.3),
         ...                    half_width=0.1, verdict="")
-        >>> judged("2x", found).text
+        >>> judged("2x", result).text
         'You said 2x, and that was right: 2.1 times (1.9 to 2.3).'
     """
     low, high = range_of(guess)
@@ -92,7 +92,7 @@ def judged(guess: str, result: Comparison) -> Verdict:
 
 
 def _off(guess: str, ratio: float) -> str:
-    """By how much a ratio misses what a guess means."""
+    """By how much a guess missed the ratio."""
     low, high = range_of(guess)
     if ratio < low:
         off = f"{units.percent(1 - ratio / low)} below that"

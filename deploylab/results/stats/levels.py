@@ -1,7 +1,7 @@
-"""What a server carries: its runs by how much was asked of it, from little to too much.
+"""How much load a server can handle: its runs by level of load, from little to too much.
 
-Nothing is said of loads that were not tried. A curve fitted to the levels below the knee puts the peak anywhere: with
-levels to 16 clients and a true peak at 21, such fits answered 15 to 29,876.
+Nothing is said about loads that were not tried. A curve fitted to the levels below the knee may put the peak anywhere:
+with levels up to 16 clients and a true peak at 21, such fits gave 15 to 29,876.
 """
 
 from collections.abc import Sequence
@@ -13,20 +13,20 @@ from deploylab.results import describe
 from deploylab.results.record import Run
 from deploylab.results.stats.summary import Summary, summarise
 
-GROWN = 0.9           # of the best throughput: from here on more clients bring next to nothing
-PAST = 2              # levels that must lie past the knee; with fewer it may be chance
-FELL = 0.8            # of the best throughput: below it, the last level has lost something
-FAILED_SHARE = 0.01   # above it, no 99th percentile exists
+GROWN = 0.9           # of the best throughput: beyond it, more clients gain almost nothing
+PAST = 2              # levels that must be beyond the knee; with fewer it may be chance
+FELL = 0.8            # of the best throughput: below it, throughput has dropped at the last level
+FAILED_SHARE = 0.01   # above it, there is no 99th percentile
 GENERATORS = ("client_cpu", "client_wait", "sender_lag", "ceiling")  # these flags put the generator in doubt
 TOO_MUCH = ("behind", "unsent")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """The runs of one load.
+    """The runs with one level of load.
 
     Attributes:
-        load: clients of a closed loop; requests due a second of an open one.
+        load: clients of a closed loop; requests due per second of an open one.
     """
 
     load: float
@@ -35,27 +35,27 @@ class Level:
 
     @property
     def latency_ns(self) -> dict[str, float | None]:
-        """p50, p95 and p99: the median over the runs; None where one run or more cannot carry it."""
+        """p50, p95 and p99: the median over the runs; None if a run has too few answers for it."""
         by_percentile = {name: [run.latency_ns.get(name) for run in self.runs] for name in ("p50", "p95", "p99")}
         return {name: None if None in values else median(values) for name, values in by_percentile.items()}
 
     @property
     def tail(self) -> tuple[str, float] | None:
-        """The highest percentile that so many answers carry, "p99" or "p95", and its latency; None without one."""
+        """The highest percentile for which there are enough answers, "p99" or "p95", and its latency, or None."""
         return next(((name, ns) for name in ("p99", "p95") if (ns := self.latency_ns[name]) is not None), None)
 
     def mostly(self, flags: Sequence[str]) -> list[str]:
-        """Those of these flags that half of the runs or more carry."""
+        """The flags among these that at least half of the runs have."""
         return [name for name in flags if 2 * self.summary.flags.get(name, 0) >= self.summary.n_runs]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Knee:
-    """Where more clients stop bringing more answers.
+    """Where more clients no longer give more throughput.
 
     Attributes:
-        level: the fewest clients that reach nine tenths of the best; None without a good answer.
-        observed: whether enough was tried past it.
+        level: the fewest clients that reach nine tenths of the best throughput; None without a good answer.
+        observed: whether enough levels beyond it were tried.
         text: the same in a sentence.
     """
 
@@ -70,8 +70,8 @@ class Capacity:
     """The highest arrival rate that a server answers in time.
 
     Attributes:
-        level: of that rate; None if it carries none of those tried.
-        above: the lowest rate tried that it does not carry; None if it carries all.
+        level: of that rate; None if the server sustains none of those tried.
+        above: the lowest rate that it does not sustain; None if it sustains all.
         text: the same in a sentence.
     """
 
@@ -99,7 +99,7 @@ def levels(runs: Sequence[Run], mode: str) -> list[Level]:
 
 
 def knee(closed: Sequence[Level]) -> Knee:
-    """Where throughput stops growing, or that it was not seen to.
+    """Where throughput stops growing, or that this was not observed.
 
     Args:
         closed: levels of a closed loop, as `levels` gives them.
@@ -111,21 +111,22 @@ def knee(closed: Sequence[Level]) -> Knee:
     past = [level for level in closed if level.load > first.load]
     most = f"{units.rate(best.summary.rps)} with {_clients(best)}"
     if len(past) < PAST:
-        text = f"Peak not observed: {most} is the most that was seen, {_clients(closed[-1])} the most that was tried."
+        tried = _clients(closed[-1])
+        text = f"Peak not observed: {most} is the most that was reached, {tried} the most that was tried."
         return Knee(level=first, best=best, observed=False, text=text + _doubt(first))
-    text = f"Beyond {_clients(first)} more of them bring next to nothing: {units.rate(first.summary.rps)} there"
+    text = f"Beyond {_clients(first)}, more of them gain almost nothing: {units.rate(first.summary.rps)} there"
     text += "." if first is best else f", at most {most}."
     if closed[-1].summary.rps < FELL * best.summary.rps:
-        text += f" With {_clients(closed[-1])} it was {units.rate(closed[-1].summary.rps)} only."
+        text += f" With {_clients(closed[-1])} it was only {units.rate(closed[-1].summary.rps)}."
     return Knee(level=first, best=best, observed=True, text=text + _doubt(first, *past))
 
 
 def capacity(arrivals: Sequence[Level], limit_ns: int) -> Capacity:
-    """The highest rate that is answered in time, all lower ones being so too.
+    """The highest rate that the server sustains, as it does all lower ones.
 
-    A rate is carried where its 99th percentile is within the limit, at most 1 % fails, and the answers keep up with
-    what is due. Where too few answers came for a 99th percentile, the 95th is held against the limit, and the text
-    says so; where there is none either, the rate says nothing.
+    It sustains a rate if the 99th percentile is within the limit, at most 1 % fails, and the answers keep up with
+    what is due. With too few answers for a 99th percentile, the 95th is compared with the limit, and the text
+    says so; without a 95th, nothing can be said about the rate.
 
     Args:
         arrivals: levels of an open loop, as `levels` gives them.
@@ -144,19 +145,19 @@ def capacity(arrivals: Sequence[Level], limit_ns: int) -> Capacity:
 
 
 def _answer(last: Level | None, above: Level | None, limit_ns: int) -> str:
-    """The highest rate that is carried, and what became of the next one."""
+    """The highest rate that is sustained, and why the next one is not."""
     no = f"at {above.load:,.4g} {_too_much(above, limit_ns)}" if above else "more was not tried"
     if last is None:
-        return f"Not even the lowest rate tried is answered within {units.ms(limit_ns)}: {no}."
+        return f"Not even the lowest rate that was tried is answered within {units.ms(limit_ns)}: {no}."
     p, ns = last.tail
     unit = "visits" if last.summary.requests_per_visit else "requests"
-    few = "" if p == "p99" else " Too few answers came for a p99."
-    return (f"It carries {'' if above else 'at least '}{last.load:,.4g} {unit} a second with {p} under "
+    few = "" if p == "p99" else " There were too few answers for a p99."
+    return (f"It sustains {'' if above else 'at least '}{last.load:,.4g} {unit} per second with {p} under "
             f"{units.ms(limit_ns)} ({units.ms(ns)}); {no}.{few}")
 
 
 def _too_much(level: Level, limit_ns: int) -> str:
-    """Why a rate is not carried, in words; empty if it is, or if nothing can be said."""
+    """Why a rate is not sustained, in words; empty if it is, or if nothing can be said."""
     if level.summary.failure_share > FAILED_SHARE:
         return f"{units.percent(level.summary.failure_share)} failed"
     if flags := level.mostly(TOO_MUCH):
@@ -166,7 +167,7 @@ def _too_much(level: Level, limit_ns: int) -> str:
 
 
 def _doubt(*candidates: Level) -> str:
-    """Where the load generator may have been what was measured."""
+    """From which level on the load generator may have been the bottleneck, as a sentence."""
     known: set[str] = set()
     out = ""
     for level in candidates:

@@ -24,24 +24,24 @@ Pair = tuple[list[Run], list[Run]]
 
 def compare(a_runs: Sequence[Run], b_runs: Sequence[Run], metric: str = "rps", *,
             of_views: bool = False) -> Comparison:
-    """How B stands to A in one figure: log ratios pair by pair, with a t interval.
+    """How B compares to A in one figure: the logarithms of the ratios of all pairs, with a t interval.
 
-    A pair is what A and B measured under the same `pair_id`, or else in the same round of the same session.
-    Flagged runs stay in, with a warning.
+    A pair is the runs of A and B with the same `pair_id`, or else in the same round of the same session.
+    Flagged runs are included, with a warning.
 
     Args:
         a_runs, b_runs: in order of time, each side of one cell.
         metric: a key of METRICS.
-        of_views: the two sides are two views, of one server perhaps; otherwise that is a mistake.
+        of_views: the two sides are two views, perhaps of one server; otherwise different views are an error.
 
     Raises:
         DeployLabError: the runs differ in view, load or machine, or the metric is unknown.
 
     Example:
         >>> compare(runs_of_apache, runs_of_nginx).verdict          # doctest: +SKIP
-        'nginx against apache: 2.1 times as many requests a second (1.9 to 2.3); half-width 10 %'
+        'nginx against apache: 2.1 times as many requests per second (1.9 to 2.3); half-width 10 %'
 
-    Source: as `log_interval`, on log(B/A); pairing takes out the slow drift that both sides share
+    Source: as `log_interval`, on log(B/A); pairing removes the slow drift that both sides share
         (Box, Hunter, Hunter, "Statistics for Experimenters", the paired comparison).
     """
     if metric not in METRICS:
@@ -64,18 +64,18 @@ def compare(a_runs: Sequence[Run], b_runs: Sequence[Run], metric: str = "rps", *
 
 
 def pairs_needed(comparison: Comparison, half_width: float) -> int | None:
-    """How many pairs as steady as these would bring the half-width to that; None where there is no interval.
+    """How many pairs with this noise would give that half-width; None if there is no interval.
 
     Args:
         half_width: as a factor minus one: 0.05 for 5 %.
 
     Example:
-        >>> found = Comparison(a="a", b="b", view="page", metric="rps", n_pairs=5, ratio=1.0, ci95=(0.8, 1.25),
+        >>> comparison = Comparison(a="a", b="b", view="page", metric="rps", n_pairs=5, ratio=1.0, ci95=(0.8, 1.25),
         ...                    half_width=0.25, verdict="")
-        >>> pairs_needed(found, 0.25), pairs_needed(found, 0.10)
+        >>> pairs_needed(comparison, 0.25), pairs_needed(comparison, 0.10)
         (5, 17)
 
-    Source: as `log_interval`, solved for n with the spread that was seen.
+    Source: as `log_interval`, solved for n with the observed spread.
     """
     if not comparison.half_width or comparison.n_pairs < 2:
         return None
@@ -96,7 +96,7 @@ def _name(runs: Sequence[Run], otherwise: str, with_view: bool = False) -> str:
 
 
 def _pairs(a_runs: Sequence[Run], b_runs: Sequence[Run]) -> list[Pair]:
-    """What lies next to each other in time; a repeated half is kept beside its twin."""
+    """The pairs of runs; if one half was repeated, both of its runs belong to the pair."""
     sides: dict[tuple, Pair] = {}
     for side, runs in enumerate((a_runs, b_runs)):
         for run in runs:
@@ -112,7 +112,7 @@ def _pair_key(run: Run) -> tuple | None:
 
 
 def _ratio(pair: Pair, metric: str) -> float | None:
-    """B over A, or None where one of them has no such figure or it is 0."""
+    """B over A, or None if one of them has no such figure or it is 0."""
     sides = [[METRICS[metric](run) for run in side] for side in pair]
     if not all(value for side in sides for value in side):
         return None
@@ -128,7 +128,7 @@ def _verdict(names: str, pairs: list[Pair], metric: str, ratio: float | None,
     left_out = f" in {n_used} of {len(pairs)} pairs" if n_used < len(pairs) else ""
     text = f"{names}{left_out}: {describe.change(ratio, ci95, metric, unit)}"
     if half_width is None:
-        return f"{text}; one pair cannot say how far it would move"
+        return f"{text}; one pair alone has no interval"
     return f"{text}; half-width {units.half_width(half_width)}"
 
 
@@ -156,9 +156,9 @@ def _warnings(pairs: list[Pair], ratios: list[float], metric: str, n_a: int, n_b
     for runs in sides:
         out += _side_warnings(runs)
     if len(ratios) > 1 and max(ratios) == min(ratios) and metric not in COUNTS:
-        out.append("every pair gave exactly the same ratio: that is a copy or a coarse figure, not precision")
+        out.append("every pair gave exactly the same ratio: that is a copy or a rounded figure, not precision")
     if metric not in COUNTS and drifts(autocorrelation([log(ratio) for ratio in ratios]), len(ratios)):
-        out.append("a pair resembles the one before it: the interval is too narrow")
+        out.append("successive pairs are similar (autocorrelation): the interval is too narrow")
     return out + _differences([run for runs in sides for run in runs])
 
 
@@ -173,7 +173,7 @@ def _side_warnings(runs: Sequence[Run]) -> list[str]:
 
 
 def _differences(runs: Sequence[Run]) -> list[str]:
-    """What should be the same on both sides, and is not, though it does not forbid the comparison."""
+    """What should be the same on both sides and is not, although the comparison is still possible."""
     checks = {"source revision of the app": {run.app_rev for run in runs},
               "load generator": {run.engine for run in runs}}
     return [f"the {name} differs: {', '.join(sorted(values))}"

@@ -19,7 +19,7 @@ from deploylab.results.stats.basics import (
     require_alike,
 )
 
-CV_TO_WARN = 0.2  # above it, a run repeats itself badly enough to say so
+CV_TO_WARN = 0.2  # above it, the runs differ so much that there is a warning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Summary:
 
     cell: Cell
     n_runs: int
-    rps: float                          # geometric mean; the arithmetic one where a run had no good answer
+    rps: float                          # geometric mean; the arithmetic mean if a run had no good answer
     rps_mean: float                     # arithmetic mean
     rps_ci95: tuple[float, float] | None  # of the geometric mean; None: one run, or one without a good answer
     cv: float | None                    # standard deviation of rps / its mean
@@ -39,10 +39,10 @@ class Summary:
     server_cpu_per_request_s: float | None  # median over the runs
     server_pss_bytes: float | None      # median over the runs
     bytes_per_answer: float | None      # median over the runs
-    hit_ratio: float | None             # good answers from a cache, of those of all runs; None: no cache spoke
+    hit_ratio: float | None             # the share of good answers from a cache; None: no answer mentions a cache
     requests_per_visit: float | None    # median over the runs; None: no visits
     bytes_per_visit: float | None
-    flags: dict[str, int]               # each flag's name, and how many runs carry it
+    flags: dict[str, int]               # each flag's name, and how many runs have it
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -56,7 +56,7 @@ class Summary:
 
 
 def summarise(runs: Iterable[Run]) -> dict[Cell, Summary]:
-    """One summary for each (stage, variant, view, concurrency), in the order they first appear.
+    """One summary for each (stage, variant, view, concurrency), in the order of their first runs.
 
     Args:
         runs: in order of time; those of one cell with the same load on the same machine.
@@ -96,7 +96,7 @@ def _summary(cell: Cell, runs: list[Run]) -> Summary:
 
 
 def _median_of(values: Sequence[float | None]) -> float | None:
-    """The median of those there are; None where more than half are missing."""
+    """The median of the values that are not None; None if more than half are missing."""
     there = [value for value in values if value is not None]
     return median(there) if 2 * len(there) >= len(values) and there else None
 
@@ -122,10 +122,10 @@ def _warnings(summary: Summary, runs: list[Run]) -> list[str]:
         missing = sum(run.latency_ns.get(name) is None for run in runs)
         if missing:
             out.append(f"{name} is missing in {missing} of {units.count(len(runs), 'run')}: "
-                       "too few answers, or too many failures, to carry it")
+                       "too few answers, or too many failures")
     if summary.cv and summary.cv > CV_TO_WARN:
         out.append(f"the runs differ much: coefficient of variation {units.percent(summary.cv)}")
     if drifts(summary.autocorrelation, len(runs)):
-        out.append("a run resembles the one before it (lag-1 autocorrelation "
+        out.append("successive runs are similar (lag-1 autocorrelation "
                    f"{summary.autocorrelation:.2f}): the interval is too narrow")
     return out
