@@ -177,7 +177,7 @@ def test_out_of_files_the_run_is_void(server, monkeypatch):
     monkeypatch.setattr(host, "raise_file_limit", lambda: 10_000)  # it believes in more than there are
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
     try:
-        with pytest.raises(LoadError, match="void: EMFILE"):
+        with pytest.raises(LoadError, match="EMFILE on connect"):
             load(server.url("/ok?ms=20"), n_requests=1000, concurrency=400)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
