@@ -15,7 +15,7 @@ from deploylab.core import paths
 
 # Files side by side; one more than there are processors, because many tests wait, and each worker costs its imports.
 FAST = ["-m", "not machine and not slow and not alone and not thorough", "-n", "3", "--dist", "loadfile"]
-# Two machines, and on each one test after the other. The slowest are named, for whoever wants the whole to be quicker.
+# Two machines, and on each one test after the other. The slowest are listed, to see what to make faster.
 LANES = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--durations=25", "--durations-min=10"]
 BESIDE = ["-n", "1", "-q"]  # beside the machines, which wait much of their time
 INTERRUPTED, NO_TESTS = 2, 5  # pytest's own status: after Ctrl-C, and where -k leaves none
@@ -55,7 +55,7 @@ def test(
     if fast and everything:
         raise typer.BadParameter("Use just one of --fast and --all.")
     environment = {**os.environ, "PYTHONPATH": str(paths.ROOT)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of Pythons: each would compile the package anew
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of Pythons: each would compile the package again
     if yes or os.environ.get("CI", "").lower() in ("1", "true"):
         environment["DEPLOYLAB_YES"] = "1"
     if fast:

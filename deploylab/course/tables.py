@@ -121,7 +121,7 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _type_name(hint: Any) -> str:
-    """The type in words, for whoever writes the manifest."""
+    """The type in words, for the author of a manifest."""
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return _type_name(args[0])

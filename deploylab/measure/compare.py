@@ -131,7 +131,7 @@ def find(machine: Machine, course: Course, contrast: Contrast) -> list[Differenc
 
 
 def remaining(bench: Bench, contrast: Contrast, n_pairs: int) -> list[int]:
-    """The numbers of the pairs that are not whole yet. One that was cut in two is measured anew."""
+    """The numbers of the pairs that are not complete yet. One that lost a half is measured again."""
     halves: dict[str, int] = {}
     for run in bench.session.runs("pair"):
         halves[run.pair_id or ""] = halves.get(run.pair_id or "", 0) + 1

@@ -87,7 +87,7 @@ def _state(spec: dict[str, Any]) -> State:
     name, data = spec["inventory"]["name"], spec["inventory"]["data"]
     # The mark by which a cancelled converge finds its commands on the machine again, and what apt does otherwise.
     env = {"DEPLOYLAB_CONVERGE": spec["lab"]["mark"], "APT_CONFIG": APT_CONFIG}
-    os.umask(0o022)  # what is made on this computer is for everybody to read, whoever begins it
+    os.umask(0o022)  # files made on this computer are readable by every user, whatever the umask was
     if cpus := data.get("cpus"):  # what we start on this computer inherits them: the load has others
         os.sched_setaffinity(0, cpus)
     inventory = Inventory(([(name, data)], {}))

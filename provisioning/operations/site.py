@@ -70,7 +70,7 @@ def collected(stage: str, folder: str, hashed: bool = False):
 
 
 def database_user(name: str, user: str, password_file: str):
-    """A MariaDB user with a password that the machine alone knows, and a database in UTF-8 whoever made it.
+    """A MariaDB user with a password that the machine alone knows, and a database in UTF-8 even if it was there before.
 
     pyinfra's `mysql.user` writes the password onto a command line, where everybody can read it, and neither it nor
     `mysql.database` changes what is there. Here SQL goes in on standard input.
