@@ -44,6 +44,11 @@ def ok(conn, query):
     conn.sendall(answer(close=query["close"]))
 
 
+def head(conn, query):
+    """Keeps the lines of the request's head for /counts."""
+    ok(conn, query)
+
+
 def miss(conn, query):
     conn.sendall(answer(headers=["X-Cache: MISS"], close=query["close"]))
 
@@ -157,6 +162,52 @@ def extra(conn, query):
     raise Hangup
 
 
+def twice(conn, query):
+    """Two answers to one request, the second a moment later."""
+    conn.sendall(answer(close=query["close"]))
+    time.sleep(float(query.get("later_ms", 0)) / 1000)
+    conn.sendall(answer(close=query["close"]))
+
+
+def full_read(conn, query):
+    """A body that fills a read of 64 KiB exactly, and another answer behind it."""
+    body = b"x" * (65536 - 7) + b"</html>"
+    head = answer(body, close=query["close"])[:-len(body)]
+    conn.sendall(head)
+    time.sleep(0.02)
+    conn.sendall(body + answer())
+
+
+def line_feeds(conn, query):
+    conn.sendall(answer().replace(b"\r\n", b"\n"))
+
+
+def one_line_feed(conn, query):
+    conn.sendall(answer(headers=["X-A: b\nX-C: d"]))
+
+
+def carriage_return(conn, query):
+    conn.sendall(answer(headers=["X-A: b\rX-C: d"]))
+
+
+def line_feed_chunks(conn, query):
+    head, _, chunks = chunked(BODY, last=b"0\r\n\r\n").partition(b"\r\n\r\n")
+    conn.sendall(head + b"\r\n\r\n" + chunks.replace(b"\r\n", b"\n"))
+
+
+def padded_chunks(conn, query):
+    conn.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%030x\r\n%s\r\n000\r\n\r\n" % (len(BODY), BODY))
+
+
+def old_chunks(conn, query):
+    conn.sendall(chunked(BODY).replace(b"HTTP/1.1", b"HTTP/1.0"))
+    raise Hangup
+
+
+def reset_content(conn, query):
+    conn.sendall(b"HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n")
+
+
 def garbage(conn, query):
     conn.sendall(b"220 mail.example ESMTP\r\n")
     time.sleep(0.02)
@@ -206,7 +257,7 @@ def serve(conn):
                 return
             if parts.path != "/early":
                 buffer = read_body(conn, head, buffer)
-            one_request(conn, parts.path[1:], target, query, first)
+            one_request(conn, parts.path[1:], target, query, first, head.decode("latin-1").split("\r\n"))
             first = False
             if query["close"]:
                 return
@@ -216,12 +267,14 @@ def serve(conn):
         conn.close()
 
 
-def one_request(conn, name, target, query, first):
+def one_request(conn, name, target, query, first, head_lines):
     begin = time.monotonic_ns()
     with lock:
         count = counts[target]
         count["requests"] += 1
         count["connections"] += first
+        if name == "head":
+            count["head"] = head_lines
         faulty = count["requests"] % int(query.get("every", 1)) == 0
         count["faults"] += faulty
     if name == "freeze" and not faulty:

@@ -35,8 +35,8 @@ Measuring
   measure [STAGE …]  run load tests and keep the results
   compare A B        compare two setups, and list everything that differs
   sweep STAGE        find out how much load a stage can handle
-  ab URL             run a load test with the options of ab
   report             write the report of a session again
+  ab URL             run a load test with the options of ab
 
 Lessons
   open [LESSON]      open the lessons in JupyterLab

@@ -66,7 +66,7 @@ def _options(
 
 
 # {module: the title of its commands}, in the order of the help. `deploylab.bootstrap.HELP` has the same.
-GROUPS = {"machine": "Machine", "stages": "Stages", "measuring": "Measuring", "lessons": "Lessons",
+GROUPS = {"machine": "Machine", "stages": "Stages", "measuring": "Measuring", "ab": "Measuring", "lessons": "Lessons",
           "publishing": "Publishing", "kit": "The kit itself"}
 
 

@@ -1,4 +1,4 @@
-"""measure, compare, sweep, ab, report: load tests, and what came out of them."""
+"""measure, compare, sweep, report: load tests of the stages, and what came out of them."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -143,53 +143,6 @@ def sweep(
         print_json({**result.to_json(), "session": session.id, "page": str(page)})
     else:
         print("\n".join([*pages.lines(result), "", f"Its plots: {page}", f"Kept in {session.folder}"]))
-
-
-@app.command()
-def ab(
-    url: Annotated[str, typer.Argument(
-        metavar="URL", help="http://HOST:PORT/PATH, on this computer or the kit's machine.")],
-    n: Annotated[int | None, typer.Option("-n", min=1, help="Requests in total; with neither -n nor -t, one.")] = None,
-    c: Annotated[int | None, typer.Option(
-        "-c", min=1, help="Clients at a time; with --rate, the most connections.")] = None,
-    t: Annotated[float | None, typer.Option("-t", min=0.1, max=HOUR_S, help="Stop after this many seconds.")] = None,
-    k: Annotated[bool, typer.Option("-k", help="Keep connections open between requests.")] = False,
-    header: Annotated[list[str] | None, typer.Option("-H", help="A header, 'Name: value'.")] = None,
-    s: Annotated[float, typer.Option("-s", min=0.01, max=HOUR_S, help="Seconds until a request times out.")] = 30.0,
-    rate: Rate = None,
-    even: Annotated[bool, typer.Option("--even", help="With --rate: evenly spaced, not random arrivals.")] = False,
-    own_up: Annotated[bool, typer.Option("--own-up", help="This server is mine: load it although it is not the kit's.")]
-        = False,
-    as_json: Json = False,
-) -> None:
-    """Run a load test with the options of ab. No request is sent twice, and every failure is counted by its kind.
-
-    `./lab status` shows the address of each stage.
-
-    Example: `./lab ab -n 1000 -c 10 http://127.0.0.1:8000/test/`
-    """
-    from deploylab import course as courses
-    from deploylab import load
-    from deploylab.core.progress import Progress
-    from deploylab.load import ab as familiar
-    from deploylab.machine import standing
-    from deploylab.measure import load_test
-    from deploylab.measure.bench import free_cpus
-
-    machine, progress = standing(), Progress("ab")
-    spec = familiar.spec_from_ab_flags(
-        url, n=n, c=c, t=t, k=k, headers=header or (), s=s, rate=rate, even=even, own_up=own_up,
-        allowed_addresses=(machine.host,) if machine else (),
-        cpus=free_cpus(machine.facts()) if machine else None,
-    )
-    with progress.phase("load", f"Benchmarking {url}"):
-        result = load.run(spec, on_progress=load_test.on_load(progress, url, t or 0))
-    if as_json:
-        print_json(asdict(load_test.unlisted(result, courses.load(), machine)))
-    else:
-        print(familiar.printout(result))
-    if not result.n_ok:
-        raise not_one_good_answer(url, "./lab check")
 
 
 @app.command("report")

@@ -72,23 +72,24 @@ class ProgressWriter:
         starts, ends = attempts.column("start_ns", latest), attempts.column("end_ns", latest)
         good = sorted(e - s for s, e, code in
                       zip(starts, ends, attempts.column("outcome", latest), strict=True) if not code)
+        n_failed = self.n_seen - latest - len(good)
         opened_ns = engine.opened_ns if engine.opened_ns is not None else now
         try:
             _tell("progress", t_s=round((now - opened_ns) / NS_PER_S, 3), n_sent=self.n_ok + self.n_errors,
                   n_ok=self.n_ok, n_errors=self.n_errors, rps=round(n_ok / since_s, 1),
-                  p50_ns=percentile(good, 500) if good else None)
+                  p50_ns=percentile(good, 500, n_failed))
         except BrokenPipeError:
             engine.stop()
 
 
 def _first_line() -> str:
-    """The spec's line, read byte by byte so that what follows stays in the pipe."""
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = os.read(0, 1)
-        if not byte:
+    """The spec's line. Nothing may follow it: standard input only stays open."""
+    pieces = []
+    while piece := os.read(0, 65_536):
+        pieces.append(piece)
+        if piece.endswith(b"\n"):
             break
-        line += byte
+    line = b"".join(pieces)
     if not line.strip():
         raise LoadError("There is no load spec on standard input.",
                         "echo '{\"url\": \"http://127.0.0.1:8000/\", \"n_requests\": 100}' | python -m deploylab.load")

@@ -5,21 +5,28 @@ sent again; every failure has a name; every response must be 2xx and complete; p
 and left out if there are too few responses.
 """
 
+import base64
+import re
 from collections.abc import Iterable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploylab.core.errors import LoadError
 from deploylab.core.units import NS_PER_MS
+from deploylab.load import attempts
 from deploylab.load.flags import explain
 from deploylab.load.spec import CLOSED, OPEN, LoadSpec
+from deploylab.load.summary import percentile
 from deploylab.results.record import LoadResult
 
 SHARES = {"p50": "50%", "p90": "90%", "p95": "95%", "p99": "99%", "p999": "99.9%"}
 
 
 def spec_from_ab_flags(url: str, *, n: int | None = None, c: int | None = None, t: float | None = None,
-                       k: bool = False, headers: Iterable[str] = (), s: float = 30.0,
-                       rate: float | None = None, even: bool = False, **more) -> LoadSpec:
+                       k: bool = False, headers: Iterable[str] = (), cookies: Iterable[str] = (),
+                       user: str | None = None, post: Path | None = None, content_type: str | None = None,
+                       method: str | None = None, s: float = 30.0, rate: float | None = None, even: bool = False,
+                       **more) -> LoadSpec:
     """The spec for these flags of ab.
 
     Args:
@@ -28,14 +35,18 @@ def spec_from_ab_flags(url: str, *, n: int | None = None, c: int | None = None, 
         c: clients (-c); with a rate, the most connections.
         t: seconds (-t). Unlike ab's, it implies no limit of 50,000 requests.
         k: keep connections (-k).
-        headers: "Name: value", each (-H).
+        headers: "Name: value", each (-H). A name that occurs several times is sent as several lines.
+        cookies: "name=value", each (-C).
+        user: "name:password", sent as basic authentication (-A).
+        post: a file to send with POST (-p); content_type is its type (-T), text/plain if none is given, as in ab.
+        method: another method (-m).
         s: seconds until an attempt times out (-s).
         rate: requests per second, in an open loop; ab has no such flag.
         even: with rate: requests at equal distances.
         more: other fields of LoadSpec.
 
     Raises:
-        LoadError: a value or a header is wrong.
+        LoadError: a value or a header is wrong, or the file cannot be read.
 
     Example:
         >>> spec_from_ab_flags("http://127.0.0.1:8000/", n=1000, c=10, k=True).n_requests
@@ -43,9 +54,36 @@ def spec_from_ab_flags(url: str, *, n: int | None = None, c: int | None = None, 
     """
     if n is None and t is None:
         n = 1
-    return LoadSpec(url=url, mode=CLOSED if rate is None else OPEN, n_requests=n, duration_s=t, concurrency=c,
-                    keepalive=k, headers=dict(_header(h) for h in headers), timeout_s=s, rate_per_s=rate,
-                    even=even, **more)
+    lines = [_header(text) for text in headers]
+    if cookies:
+        lines.append(("Cookie", "; ".join(cookies)))
+    if user is not None:
+        lines.append(("Authorization", "Basic " + base64.b64encode(user.encode(errors="surrogateescape")).decode()))
+    if content_type or post:
+        lines.append(("Content-Type", content_type or "text/plain"))
+    return LoadSpec(url=_typed(url), mode=CLOSED if rate is None else OPEN, n_requests=n, duration_s=t, concurrency=c,
+                    keepalive=k, headers=_by_name(lines), timeout_s=s, rate_per_s=rate, even=even,
+                    method=method or ("POST" if post else "GET"), body=_content(post) if post else None, **more)
+
+
+def _typed(url: str) -> str:
+    """The URL with its bytes that are not UTF-8 as %XX, so that it can be printed."""
+    return re.sub("[\udc80-\udcff]", lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", url)
+
+
+def _by_name(lines: Iterable[tuple[str, str]]) -> dict[str, str | tuple[str, ...]]:
+    """Headers by name; a name that occurs several times, in whatever case, has several values."""
+    values, spelled = {}, {}
+    for name, value in lines:
+        values.setdefault(spelled.setdefault(name.lower(), name), []).append(value)
+    return {name: several[0] if len(several) == 1 else tuple(several) for name, several in values.items()}
+
+
+def _content(file: Path) -> str:
+    try:
+        return file.read_bytes().decode(errors="surrogateescape")
+    except OSError as error:
+        raise LoadError(f"Cannot read {file}: {error.strerror}.", "-p FILE   a file that you can read") from error
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -80,8 +118,7 @@ def printout(result: LoadResult) -> str:
         ("Received, good answers:", f"{result.bytes} bytes"),
         ("Requests per second:", f"{result.rps:.2f} [#/sec] (good answers only)"),
         *_time_per_request(result),
-        ("Transfer rate:", f"{result.bytes / 1024 / result.duration_s:.2f} [Kbytes/sec] received"
-         if result.duration_s else "-"),
+        ("Transfer rate:", _transfer(result)),
     ]
     lines = ["" if value is None else f"{label:<24}{value}" for label, value in rows]
     return "\n".join([*lines, "", *_percentages(result), *_doubts(result)])
@@ -95,22 +132,52 @@ def _arrivals(result: LoadResult) -> list[tuple]:
 
 
 def _time_per_request(result: LoadResult) -> list[tuple]:
-    """ab's mean, by Little's law; it is right only if every client always has a request in progress."""
-    if result.mode == OPEN or not result.rps:
+    """The mean of the good answers, and the time for each if they had come one after the other.
+
+    ab divides instead: clients * time / requests. With fewer requests than clients, or with failures that take no
+    time, that is many times the longest request.
+    """
+    if not result.rps or result.latency_mean_ns is None:
         return []
-    mean_ms = 1000 / result.rps
-    return [("Time per request:", f"{result.concurrency * mean_ms:.3f} [ms] (mean)"),
-            ("Time per request:", f"{mean_ms:.3f} [ms] (mean, across all concurrent requests)")]
+    each = [("Time per request:", f"{1000 / result.rps:.3f} [ms] (mean, across all concurrent requests)")]
+    return [("Time per request:", f"{_ms(result.latency_mean_ns)} [ms] (mean of the good answers)"),
+            *(each if result.mode == CLOSED else [])]
+
+
+def _transfer(result: LoadResult) -> str:
+    """What the good answers that ended in the window amount to: some that began in it ended after it."""
+    if not result.n_ok:
+        return "-"
+    return f"{result.rps * result.bytes / result.n_ok / 1024:.2f} [Kbytes/sec] received"
 
 
 def _percentages(result: LoadResult) -> list[str]:
     """The table at the end of ab's output; a dash where there are too few responses for the figure."""
     latency, since = result.latency_ns, "it was due" if result.latency_from == "due" else "it was begun"
-    lines = [f"Percentage of the good answers within a certain time (ms, since {since})"]
+    lines = [f"Percentage of the requests that had a good answer within a certain time (ms, since {since})"]
     for name, share in SHARES.items():
         lines.append(f"{share:>7} {_ms(latency[name]):>9}")
-    lines.append(f"{'100%':>7} {_ms(latency['max']):>9} (longest request)")
+    lines.append(f"{'good':>7} {_ms(latency['max']):>9} (longest good answer)" if result.n_errors else
+                 f"{'100%':>7} {_ms(latency['max']):>9} (longest request)")
     return lines
+
+
+def percentages(path: Path) -> str:
+    """The lines of ab's -e: for each percentage of the requests, within how many milliseconds they had a good answer.
+
+    A percentage that was not reached, because requests failed, has no time.
+
+    Args:
+        path: the file of all attempts.
+    """
+    head, columns = attempts.read(path)
+    since, ok = columns["due_ns" if head["mode"] == OPEN else "start_ns"], head["outcomes"].index("ok")
+    closed_ns = float("inf") if head["closed_ns"] is None else head["closed_ns"]
+    inside = [i for i, due in enumerate(columns["due_ns"]) if head["opened_ns"] <= due < closed_ns]
+    good = sorted(columns["end_ns"][i] - since[i] for i in inside if columns["outcome"][i] == ok)
+    times = [percentile(good, 10 * share, len(inside) - len(good)) for share in range(101)]
+    rows = [f"{share},{'' if ns is None else _ms(ns)}" for share, ns in enumerate(times)]
+    return "\n".join(["Percentage served,Time in ms", *rows, ""])
 
 
 def _doubts(result: LoadResult) -> list[str]:

@@ -3,10 +3,14 @@
 import ipaddress
 import re
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from deploylab.core.errors import LoadError, TargetRefused
+
+RAW = "surrogateescape"  # a byte that is not UTF-8 goes out as that byte
+ACCEPT_S = 1.0  # how long one of several addresses has to accept a connection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +28,9 @@ class Endpoint:
 def resolve(url: str, allowed_addresses: tuple[str, ...] = (), own_up: bool = False) -> Endpoint:
     """The endpoint of a URL, if we may load it. Its name is resolved once.
 
+    If the name has several addresses (`localhost` often has two), the first that accepts a connection is taken, and
+    the very first if none does.
+
     Args:
         url: begins with http://
         allowed_addresses: IP addresses of the kit's own machines.
@@ -38,13 +45,15 @@ def resolve(url: str, allowed_addresses: tuple[str, ...] = (), own_up: bool = Fa
         ('127.0.0.1', 8000)
     """
     name, port, path = split(url)
-    family, address = _lookup(name, port)
-    ip = _plain(address[0])
-    if not (ip.is_loopback or own_up or any(ip == _parse(a) for a in allowed_addresses)):
+    allowed = {_parse(text) for text in allowed_addresses}
+    found = [(family, address, _plain(address[0])) for family, address in _lookup(name, port)]
+    ours = [entry for entry in found if own_up or entry[2].is_loopback or entry[2] in allowed]
+    if not ours or ours[0] != found[0]:
         raise TargetRefused(
-            f"{url} is at {ip}, which is neither this computer nor one of the lab's machines. "
+            f"{url} is at {found[0][2]}, which is neither this computer nor one of the lab's machines. "
             "A load test against somebody else's server is an attack.",
             "./lab status (shows the lab's own addresses); if the server is yours, add --own-up")
+    family, address, ip = next(filter(_accepts, ours), ours[0]) if len(ours) > 1 else ours[0]
     shown = f"[{name}]" if ":" in name else name
     return Endpoint(url=url, host=shown if port == 80 else f"{shown}:{port}", path=path,
                     family=family, address=address, is_local=ip.is_loopback)
@@ -67,20 +76,34 @@ def split(url: str) -> tuple[str, int, str]:
         raise LoadError(f"{url} uses https; the load engine has no TLS.", f"http{url[5:]}")
     if parts.scheme != "http" or not name:
         raise LoadError(f"{url} is not a URL to load.", "write http://HOST:PORT/PATH")
+    if not name.isascii():
+        try:
+            name = name.encode("idna").decode()  # as it goes into the Host header
+        except UnicodeError as error:
+            raise LoadError(f"The name {name} is not a host name: {error}", "write http://HOST:PORT/PATH") from error
     if parts.username is not None:
         raise LoadError(f"{url} contains a user name.", "send an Authorization header instead (-H)")
-    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
-    return name, port, path + (f"?{quote(parts.query, safe='%:@!$&()*+,;=~-._/?')}" if parts.query else "")
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._", errors=RAW)
+    return name, port, path + (f"?{quote(parts.query, safe='%:@!$&()*+,;=~-._/?', errors=RAW)}" if parts.query else "")
 
 
-def _lookup(name: str, port: int) -> tuple[int, tuple]:
-    """The address for every connection. IPv4 first, because the course's servers listen on IPv4."""
+def _lookup(name: str, port: int) -> list[tuple[int, tuple]]:
+    """Family and address of each address of a name. IPv4 first, because the course's servers listen on IPv4."""
     try:
         addresses = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise LoadError(f"The name {name} does not resolve: {error}", "./lab status") from error
     addresses.sort(key=lambda entry: entry[0] != socket.AF_INET)
-    return addresses[0][0], addresses[0][4]
+    return [(entry[0], entry[4]) for entry in addresses]
+
+
+def _accepts(found: tuple[int, tuple, ipaddress.IPv4Address | ipaddress.IPv6Address]) -> bool:
+    """Whether something listens at this address."""
+    family, address, _ = found
+    with suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(ACCEPT_S)
+        return not probe.connect_ex(address)
+    return False
 
 
 def _plain(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -31,6 +31,7 @@ COLUMNS = (
     "outcome",        # index into OUTCOMES
     "bytes",          # received, headers included
     "cache",          # 1 where X-Cache says HIT, 0 where it says anything else, NONE without it
+    "connection",     # number of the connection that carried it; NONE if none was made, or several (a visit)
 )
 OUTCOMES = (OK, *ERRORS)
 NONE = -1  # this did not happen
@@ -49,6 +50,13 @@ class Attempts:
     def column(self, name: str, start: int = 0) -> array:
         """One column, from row `start`."""
         return self._rows[start * len(COLUMNS) + COLUMNS.index(name)::len(COLUMNS)]
+
+    def discredit(self, connections: set[int]) -> None:
+        """Make every attempt on these connections a `bad_response`: which response belongs to which is not known."""
+        rows, outcome, bad = self._rows, COLUMNS.index("outcome"), OUTCOMES.index("bad_response")
+        for i, connection in enumerate(self.column("connection")):
+            if connection in connections:
+                rows[i * len(COLUMNS) + outcome] = bad
 
     def write(self, path: str | Path, zero_ns: int, **head: Any) -> None:
         """Write the file, completely or not at all.
@@ -80,7 +88,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, array]]:
 
     Returns:
         The fields of the first line, and a dict from column name to its integers
-        (nanoseconds since the load began, except `outcome`, `bytes` and `cache`).
+        (nanoseconds since the load began, except `outcome`, `bytes`, `cache` and `connection`).
 
     Raises:
         ResultsError: the file is missing, truncated, or of another kind.

@@ -154,13 +154,14 @@ def run(spec: LoadSpec, on_progress: Callable[[LoadProgress], object] | None = N
 
 
 def run_until_stopped(spec: LoadSpec, on_progress: Callable[[LoadProgress], object] | None = None) -> LoadResult:
-    """Like `run`, but a load test that is stopped (`deploylab.core.cancel`) returns its result, flagged `stopped`.
+    """Like `run`, but a load test that is stopped, by Ctrl-C or a Stop button, returns its result, flagged `stopped`.
 
     Raises: as `run`.
     """
     with start(spec) as load:
         with suppress(KeyboardInterrupt), cancel.ended_by(load.stop):
             load.wait(on_progress)
-        if load.result is None:
-            raise KeyboardInterrupt
+        if load.result is None:  # Ctrl-C interrupted the wait
+            load.stop()
+            load.wait()
         return load.result

@@ -1,7 +1,6 @@
 """One TCP connection, from connect to the server's FIN, and the attempts that are made on it.
 
-An attempt ends in exactly one call of `_answered` or `_finish`, so it has exactly one outcome. No request is
-ever sent twice.
+An attempt ends in exactly one call of `_record`, so it has exactly one outcome. No request is ever sent twice.
 """
 
 import errno
@@ -10,7 +9,7 @@ import time
 
 from deploylab.load.attempts import NONE, OUTCOMES
 from deploylab.load.connections import Wire
-from deploylab.load.http_head import BadResponse
+from deploylab.load.http_head import BadResponse, Surplus
 from deploylab.load.http_parser import Parser
 from deploylab.load.poller import FAILED, HANGUP, READ, WRITE
 from deploylab.load.reconnect import renew
@@ -37,7 +36,7 @@ class Connection:
     """One connection. `request` begins an attempt; the poller calls `ready`."""
 
     __slots__ = ("wire", "sock", "state", "reused", "parser", "unsent", "broken", "due_ns", "ready_ns",
-                 "start_ns", "connected_ns", "first_byte_ns", "fd", "watched", "hung_up")
+                 "start_ns", "connected_ns", "first_byte_ns", "fd", "watched", "hung_up", "number")
 
     def __init__(self, wire: Wire):
         self.wire = wire
@@ -47,6 +46,7 @@ class Connection:
         self.fd = -1
         self.watched = 0      # the events that the poller watches the socket for
         self.hung_up = False  # the server has closed its side
+        self.number = NONE    # of the TCP connection, in the order in which they were opened
 
     def request(self, due_ns: int, ready_ns: int) -> None:
         """Begin an attempt: connect if necessary, then send.
@@ -78,6 +78,8 @@ class Connection:
 
     def ready(self, events: int) -> None:
         """The poller reports events of the socket."""
+        if self.state == CLOSED:  # by a handler whose events came earlier in the same list
+            return
         if events & HANGUP:
             self.hung_up = True
             if self.state == LEAVING:
@@ -131,6 +133,8 @@ class Connection:
 
     def _connect(self) -> None:
         self.state = CONNECTING
+        self.number = self.wire.n_opened
+        self.wire.n_opened += 1
         code = self.sock.connect_ex(self.wire.endpoint.address)
         if code and code not in NOT_YET:
             self._connect_failed(code)
@@ -185,19 +189,31 @@ class Connection:
             self._ended(self.broken)
             return
         now = clock()
-        if self.state >= IDLE:
-            if self.state == IDLE:  # unexpected bytes: this connection cannot be used any more
-                self.close()
+        if self.state >= IDLE:  # nothing was requested
+            self.wire.out_of_step.add(self.number)
+            self.close()
             return
         if self.first_byte_ns < 0:
             self.first_byte_ns = now
         try:
             complete = self.parser.feed(data)
-        except BadResponse:
+        except BadResponse as error:
+            if isinstance(error, Surplus) and error.is_response:
+                self.wire.out_of_step.add(self.number)
             self._finish("bad_response", now)
             return
-        if complete:
+        if complete and len(data) == CHUNK and self._has_more():
+            self.wire.out_of_step.add(self.number)
+            self._finish("bad_response", now)
+        elif complete:
             self._answered(now)
+
+    def _has_more(self) -> bool:
+        """Whether bytes wait behind a read that filled its buffer."""
+        try:
+            return bool(self.sock.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
 
     def _ended(self, code: int) -> None:
         """The connection has ended: closed (code 0), or with an error."""
@@ -220,6 +236,9 @@ class Connection:
 
     def _answered(self, now: int) -> None:
         """A complete response has arrived: decide whether it is the page."""
+        if now - self.start_ns >= self.wire.timeout_ns:  # complete, but too late; the clock may not have looked yet
+            self._finish("timeout", now)
+            return
         parser, expected = self.parser, self.wire.expect_status
         status = parser.status
         if status == expected or (expected is None and status < 300):
@@ -228,8 +247,7 @@ class Connection:
             outcome = CODE["bad_body"]  # a 2xx, but not the expected one
         else:
             outcome = CODE[f"http_{status // 100}xx"]
-        self.wire.attempts.add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns,
-                                self.first_byte_ns, now, outcome, parser.n_bytes, parser.cache))
+        self._record(now, outcome)
         if parser.keep and self.wire.keepalive and self.state == WAITING and not (self.broken or self.hung_up):
             self.state = IDLE
         elif self.hung_up and self.watched == READ:
@@ -262,8 +280,11 @@ class Connection:
     def _finish(self, outcome: str, now: int) -> None:
         """The attempt failed; close its connection."""
         code = CODE[outcome]
-        parser = self.parser
-        self.wire.attempts.add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns,
-                                self.first_byte_ns, now, code, parser.n_bytes, parser.cache))
+        self._record(now, code)
         self.close()
         self.wire.loop.done(self, now, code)
+
+    def _record(self, now: int, outcome: int) -> None:
+        parser = self.parser
+        self.wire.attempts.add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns, self.first_byte_ns, now,
+                                outcome, parser.n_bytes, parser.cache, self.number))

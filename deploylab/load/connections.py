@@ -40,9 +40,13 @@ class Wire:
     marker: bytes = b""
     no_body: bool = False              # the requests are HEAD requests
     expect_status: int | None = None
+    timeout_ns: int
     loop: LoadLoop = None
     void: str = ""                     # why the run is worthless; "" if it is not
     connections: set = field(default_factory=set)  # connections with attempts, or ready for one
     leaving: dict = field(default_factory=dict)    # connections that wait for the server's FIN, oldest first
     max_leaving: int = 512
     heads: dict[bytes, Head] = field(default_factory=dict)
+    n_opened: int = 0                  # connections so far; the number of a connection is its place in this order
+    # Numbers of the connections on which more responses came than were requested.
+    out_of_step: set[int] = field(default_factory=set)

@@ -4,7 +4,7 @@ import gc
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -26,6 +26,9 @@ from deploylab.load.summary import RawResult
 from deploylab.load.visit import Visit, VisitLoop
 
 TICK_NS = 50 * NS_PER_MS          # how often time-outs are checked
+STEP_NS = 5 * NS_PER_MS           # longest wait for sockets, so that a pause of this process can be noticed
+STALL_NS = 10 * NS_PER_MS         # a step that took longer than this counts as a stall
+SURPLUS_NS = 20 * NS_PER_MS       # how long responses that were not requested have time to show up
 PROGRESS_NS = 200 * NS_PER_MS
 LEAVE_NS = 1 * NS_PER_S           # how long the server has to close a connection that is no longer needed
 STOP_NS = NS_PER_S // 2           # how long a stopped load waits for its last responses
@@ -57,13 +60,13 @@ class Engine:
         self.wire = Wire(endpoint=endpoint, poller=self.poller, attempts=Attempts() if spec.visitor else self.attempts,
                          next_request=requests(spec, endpoint, self.seed), keepalive=spec.keepalive,
                          marker=(spec.marker or "").encode(), no_body=spec.method.upper() == "HEAD",
-                         expect_status=spec.expect_status)
+                         expect_status=spec.expect_status, timeout_ns=int(spec.timeout_s * NS_PER_S))
         self.copies: dict[str, CachedCopy] = {}  # the cache of a returning visitor
         self.slow = SlowClients(self.poller, endpoint, spec.slow_clients)
-        self.timeout_ns = int(spec.timeout_s * NS_PER_S)
         self.opened_ns = self.closed_ns = None
         self.next_progress_ns = 0
         self.hard_stop_ns = None
+        self.stalls: list[tuple[int, int]] = []  # (end, length) of the times when this process did not run
         self.cpu_marks = {}   # (processor time, time waited for a processor) when the window opens and closes
         if stop_fd is not None:
             with suppress(PermissionError):  # standard input is a plain file, which cannot be watched
@@ -110,15 +113,18 @@ class Engine:
             raise LoadError(
                 f"The run is worthless: {self.wire.void}. This computer ran out of ports or open files; the server "
                 "is not to blame.", "wait a minute, then use fewer clients or keep-alive (-k)")
-        loop = self.wire.loop
+        self._await_surplus()
+        if self.wire.out_of_step:
+            self.attempts.discredit(self.wire.out_of_step)
         cpu_s, wait_s = self._processor()
-        busy = loop.on_their_way if self.spec.visitor else [c for c in self.wire.connections if c.busy]
         return RawResult(attempts=self.attempts, zero_utc=zero_utc, opened_ns=self.opened_ns,
-                         closed_ns=self.closed_ns, client_cpu_s=cpu_s, client_wait_s=wait_s, concurrency=concurrency,
+                         closed_ns=self.closed_ns, client_cpu_s=cpu_s, client_wait_s=wait_s,
+                         client_stalled_s=self._stalled_s(), concurrency=concurrency,
                          seed=self.seed if self.spec.mode == OPEN or self.spec.paths else None,
                          pinned=pinned, shared_core=self.shared_core,
-                         stopped=self.hard_stop_ns is not None, n_unfinished=sum(map(self._belongs, busy)),
-                         n_slow_held=self.slow.fewest, visits=loop.counts if self.spec.visitor else {}, **extra)
+                         stopped=self.hard_stop_ns is not None, n_unfinished=sum(map(self._belongs, self._busy())),
+                         n_slow_held=self.slow.fewest, visits=self.wire.loop.counts if self.spec.visitor else {},
+                         **extra)
 
     def _closed(self, concurrency: int, zero_ns: int) -> dict:
         spec = self.spec
@@ -170,16 +176,19 @@ class Engine:
 
     def _loop(self, loop: ClosedLoop | OpenLoop) -> None:
         """Until the load has finished: wait, handle each ready socket, then let the loop act."""
-        next_tick_ns = 0
-        precise, handlers = self.spec.mode != CLOSED, self.poller.handlers
+        next_tick_ns, woken_ns = 0, clock()
+        precise = self.spec.mode != CLOSED
         while not loop.finished and not self.wire.void:
-            now = clock()
-            wake_ns = loop.turn(now)
-            wake_ns = next_tick_ns if wake_ns is None else min(wake_ns, next_tick_ns)
+            wake_ns = loop.turn(clock())
+            latest_ns = min(next_tick_ns, woken_ns + STEP_NS)
+            wake_ns = latest_ns if wake_ns is None else min(wake_ns, latest_ns)
             events = self.poller.wait((wake_ns - clock()) / NS_PER_S, precise)
             loop.woken_ns = now = clock()
-            for fd, mask in events:
-                handlers[fd].ready(mask)
+            if now - woken_ns > STALL_NS:
+                self.stalls.append((now, now - woken_ns))
+            woken_ns = now
+            for handler, mask in events:
+                handler.ready(mask)
             if now >= next_tick_ns:
                 next_tick_ns = self._tick(loop, now)
             if self.hard_stop_ns is not None and now >= self.hard_stop_ns:
@@ -189,8 +198,9 @@ class Engine:
     def _tick(self, loop: ClosedLoop | OpenLoop, now: int) -> int:
         """Periodic work; returns when to call this again."""
         self._mark_cpu(now)
-        for connection in [c for c in self.wire.connections if c.busy and now - c.start_ns >= self.timeout_ns]:
-            connection.expire(now)
+        timeout_ns = self.wire.timeout_ns
+        for attempt in [a for a in self._busy() if now - a.start_ns >= timeout_ns]:
+            attempt.expire(now)
         self._see_off(now)
         self.slow.tick()
         if self.stop_requested and self.hard_stop_ns is None:
@@ -203,7 +213,11 @@ class Engine:
             self.next_progress_ns = now + PROGRESS_NS
             self.progress(self, now)
         marks = [m for m in (self.opened_ns, self.closed_ns) if m is not None and m > now]
-        return min([now + min(TICK_NS, self.timeout_ns // 10), *marks])
+        return min([now + min(TICK_NS, timeout_ns // 10), *marks])
+
+    def _busy(self) -> Iterable[Connection | Visit]:
+        """The attempts in progress."""
+        return self.wire.loop.on_their_way if self.spec.visitor else [c for c in self.wire.connections if c.busy]
 
     def _see_off(self, now: int) -> None:
         """Close the connections that the server did not close in time."""
@@ -226,6 +240,20 @@ class Engine:
         (cpu, wait), (cpu_later, wait_later) = (self.cpu_marks[mark] for mark in ("opened", "closed"))
         return (cpu_later - cpu) / NS_PER_S, None if wait is None else (wait_later - wait) / NS_PER_S
 
+    def _stalled_s(self) -> float:
+        """How long this process did not run in the window, in seconds."""
+        closed_ns = self.closed_ns or clock()
+        return sum(max(0, min(end, closed_ns) - max(end - length, self.opened_ns))
+                   for end, length in self.stalls) / NS_PER_S
+
+    def _await_surplus(self) -> None:
+        """Notice responses that nobody requested on connections that were kept."""
+        until_ns = clock() + SURPLUS_NS
+        while (left_ns := until_ns - clock()) > 0 and any(not c.busy for c in self.wire.connections):
+            for handler, mask in self.poller.wait(left_ns / NS_PER_S):
+                if not (isinstance(handler, Connection) and handler.busy):
+                    handler.ready(mask)
+
     def _belongs(self, attempt: Connection | Visit) -> bool:
         return self.opened_ns <= attempt.due_ns < (self.closed_ns or attempt.due_ns + 1)
 
@@ -240,8 +268,8 @@ class Engine:
         until_ns = clock() + SETTLE_NS
         self.slow.tick()
         while self.slow.held < self.spec.slow_clients and clock() < until_ns and not self.stop_requested:
-            for fd, mask in self.poller.wait(0.02):
-                self.poller.handlers[fd].ready(mask)
+            for handler, mask in self.poller.wait(0.02):
+                handler.ready(mask)
             self.slow.tick()
         self.slow.watch()
 
@@ -249,9 +277,9 @@ class Engine:
         """Close everything, after giving the servers a moment to close first."""
         until_ns = clock() + STOP_NS // 5
         while self.wire.leaving and clock() < until_ns:
-            for fd, mask in self.poller.wait(0.01):
-                if self.poller.handlers[fd] in self.wire.leaving:
-                    self.poller.handlers[fd].ready(mask)
+            for handler, mask in self.poller.wait(0.01):
+                if handler in self.wire.leaving:
+                    handler.ready(mask)
         self.slow.close()
         for connection in [*self.wire.connections, *self.wire.leaving]:
             connection.close()

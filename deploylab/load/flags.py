@@ -7,6 +7,7 @@ from deploylab.results.record import LoadResult
 
 CPU_SHARE = 0.8       # of one core; above it, the generator itself may be too slow
 WAIT_SHARE = 0.1      # of the window; above it, the generator often noticed a response late
+STALL_SHARE = 0.05    # of the window; above it, the generator's own pauses are in the latency
 LAG_SHARE = 0.25      # of the median latency; above it, the generator's lag distorts the latency
 CEILING_SHARE = 0.7   # of what this generator reaches against a server that does nothing
 FAILED_SHARE = 0.01   # above it, there is no 99th percentile
@@ -18,6 +19,8 @@ SENTENCES = {
                   "use fewer clients, or a view that costs the server more.",
     "client_wait": "For {} of the time the load generator was ready but had no processor, so it noticed answers late. "
                    "Close other programs, or give the load its own core.",
+    "client_stall": "For {} of the time the load generator stood still, so it noticed answers late, and its pauses "
+                    "look like the server's. Close other programs, give the load its own core, or use fewer clients.",
     "sender_lag": "The generator sent late: its lag was {} of the median latency. "
                   "Close other programs, give the load its own core, or lower the rate.",
     "ceiling": "This is {} of the most that this generator reaches against a server that does nothing; "
@@ -82,6 +85,9 @@ def raise_flags(result: LoadResult, *, stopped: bool = False, n_unfinished: int 
     wait = (result.client_wait_s or 0.0) / result.duration_s if result.duration_s else 0.0
     if result.n_ok and wait > WAIT_SHARE:
         raised.append(f"client_wait={wait:.0%}")
+    stalled = (result.client_stalled_s or 0.0) / result.duration_s if result.duration_s else 0.0
+    if result.n_ok and stalled > STALL_SHARE:
+        raised.append(f"client_stall={stalled:.0%}")
     p50 = result.latency_ns.get("p50")
     # With fewer than 1,000 requests there is no 99th percentile, but a late generator must still be noticed.
     lag = next((ns for p in ("p99", "p90") if (ns := result.sender_lag_ns.get(p)) is not None), None)

@@ -26,7 +26,11 @@ def pin(cpus: tuple[int, ...] | None) -> bool | None:
 
 
 def n_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many cores the programs of this computer may use, whatever this process itself is bound to."""
+    try:
+        return len(os.sched_getaffinity(1))  # of the first process: in a container, the container's
+    except (AttributeError, OSError):
+        return os.cpu_count() or 1
 
 
 def waited_ns() -> int | None:

@@ -12,11 +12,20 @@ UNTIL_CLOSE = -2
 NO_CACHE, MISS, HIT = -1, 0, 1
 
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5]\d\d)(?: [^\r\n]*)?")
+BARE = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")  # a line feed or carriage return that is not part of a CRLF
 HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class BadResponse(Exception):
     """The bytes are not an HTTP response."""
+
+
+class Surplus(BadResponse):
+    """There are more bytes than the response should have."""
+
+    def __init__(self, what: str, data: bytes):
+        super().__init__(what)
+        self.is_response = data.startswith(b"HTTP/1.")  # a whole response that was not requested
 
 
 class Head(NamedTuple):
@@ -43,6 +52,8 @@ def parse_head(head: bytes, no_body: bool = False) -> Head:
         >>> parse_head(b"HTTP/1.1 200 OK\\r\\nContent-Length: 5").length
         5
     """
+    if BARE.search(head + b"\r\n"):
+        raise BadResponse(f"a line does not end in CRLF: {head[:80]!r}")
     # A folded header line counts as one line (RFC 9112, 5.2).
     lines = head.replace(b"\r\n ", b"  ").replace(b"\r\n\t", b"  ").split(b"\r\n")
     first = STATUS_LINE.fullmatch(lines[0])
@@ -66,6 +77,8 @@ def parse_head(head: bytes, no_body: bool = False) -> Head:
             cache = HIT if value.strip().upper().startswith(b"HIT") else MISS
     options = {option.strip() for option in connection.split(b",")}
     keep = b"close" not in options and (first[1] == b"1" or b"keep-alive" in options)
+    if coding and first[1] == b"0":  # Source: RFC 9112, 6.1
+        raise BadResponse("HTTP/1.0 has no Transfer-Encoding")
     length = 0 if no_body or status < 200 or status in (204, 304) else _length(coding, lengths)
     return Head(status, keep and length != UNTIL_CLOSE, length, encoding not in (b"", b"identity"), cache)
 

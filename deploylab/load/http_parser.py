@@ -5,11 +5,11 @@ Source: RFC 9112 (message framing).
 
 import re
 
-from deploylab.load.http_head import CHUNKED, NO_CACHE, UNTIL_CLOSE, BadResponse, Head, parse_head
+from deploylab.load.http_head import BARE, CHUNKED, NO_CACHE, UNTIL_CLOSE, BadResponse, Head, Surplus, parse_head
 
 MAX_HEAD = 65_536  # bytes; no server of the course sends a longer head
 SLACK = 64         # whitespace that may follow the end marker, in bytes
-HEX = re.compile(rb"[0-9A-Fa-f]{1,15}")
+HEX = re.compile(rb"0*[0-9A-Fa-f]{1,15}")
 
 # The states of a parser.
 HEAD, BODY, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, REST = range(7)
@@ -57,7 +57,8 @@ class Parser:
         """True if these bytes complete the response.
 
         Raises:
-            BadResponse: this is not HTTP, or there are more bytes than the response should have.
+            BadResponse: this is not HTTP.
+            Surplus: there are more bytes than the response should have.
         """
         self.n_bytes += len(data)
         if self._state == HEAD:
@@ -122,7 +123,7 @@ class Parser:
     def _wait_for_head(self, data: bytes) -> bool:
         """Wait for the rest of the head; raise BadResponse at once if this cannot become one."""
         start = data[:7]
-        if not b"HTTP/1.".startswith(start) or b"\n\n" in data or len(data) > MAX_HEAD:
+        if not b"HTTP/1.".startswith(start) or BARE.search(data) or len(data) > MAX_HEAD:
             raise BadResponse(f"not HTTP: {data[:80]!r}")
         self._pending = data
         return False
@@ -130,7 +131,7 @@ class Parser:
     def _body(self, data: bytes) -> bool:
         self._left -= len(data)
         if self._left < 0:
-            raise BadResponse("more bytes than the Content-Length says")
+            raise Surplus("more bytes than the Content-Length says", data[self._left:])
         self._keep_tail(data)
         return self._left == 0 and self._complete()
 
@@ -150,6 +151,8 @@ class Parser:
             if end < 0:
                 return self._wait_for_line(data[at:])
             line, at = data[at:end], end + 2
+            if b"\n" in line or b"\r" in line:
+                raise BadResponse(f"a line does not end in CRLF: {line[:80]!r}")
             if self._state == CHUNK_END:
                 if line:
                     raise BadResponse("a chunk is longer than it says")
@@ -162,13 +165,13 @@ class Parser:
                 self._state = CHUNK_DATA if self._left else TRAILER
             elif not line:  # the empty line after the trailers
                 if at < len(data):
-                    raise BadResponse("more bytes after the last chunk")
+                    raise Surplus("more bytes after the last chunk", data[at:])
                 return self._complete()
         self._pending = b""
         return False
 
     def _wait_for_line(self, data: bytes) -> bool:
-        if len(data) > MAX_HEAD or (self._state == CHUNK_END and data != b"\r"):
+        if len(data) > MAX_HEAD or BARE.search(data) or (self._state == CHUNK_END and data != b"\r"):
             raise BadResponse(f"not a chunk: {data[:80]!r}")
         self._pending = data
         return False
@@ -180,9 +183,9 @@ class Parser:
 
     def _complete(self) -> bool:
         if self._search:
-            self.marked = self._tail.rstrip().endswith(self._marker)
+            self.marked = (self._tail.rstrip().endswith(self._marker) if self._tail else self._may_be_empty())
         return True
 
     def _may_be_empty(self) -> bool:
-        """Whether an empty body is correct: responses to HEAD, and 204 and 304, never have one."""
-        return self._no_body or self.status in (204, 304)
+        """Whether an empty body is correct: responses to HEAD, and 204, 205 and 304, have none."""
+        return self._no_body or self.status in (204, 205, 304)

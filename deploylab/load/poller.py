@@ -28,8 +28,8 @@ class EpollPoller:
         >>> a, b = socket.socketpair()
         >>> poller = EpollPoller()
         >>> poller.watch(a.fileno(), READ, "handler")
-        >>> b.send(b"x"), poller.wait(1) == [(a.fileno(), READ)], poller.handlers[a.fileno()]
-        (1, True, 'handler')
+        >>> b.send(b"x"), poller.wait(1)
+        (1, [('handler', 1)])
     """
 
     def __init__(self):
@@ -53,8 +53,11 @@ class EpollPoller:
         self.handlers.pop(fd)
         self._epoll.unregister(fd)
 
-    def wait(self, timeout_s: float, precise: bool = False) -> list[tuple[int, int]]:
-        """Wait for at most `timeout_s`; returns (socket, events) pairs.
+    def wait(self, timeout_s: float, precise: bool = False) -> list[tuple[Handler, int]]:
+        """Wait for at most `timeout_s`; returns (handler, events) pairs.
+
+        One handler may close the socket of another whose events come later in the list, and a new socket may get the
+        same descriptor. So the handlers are looked up here; a handler must ignore events when its socket is closed.
 
         Args:
             precise: be exact to a few microseconds, at the cost of another system call. epoll counts in
@@ -63,7 +66,8 @@ class EpollPoller:
         if precise and timeout_s > 0:
             select.select((self._epoll.fileno(),), (), (), timeout_s)
             timeout_s = 0
-        return self._epoll.poll(timeout_s if timeout_s > 0 else 0)
+        handlers = self.handlers
+        return [(handlers[fd], events) for fd, events in self._epoll.poll(timeout_s if timeout_s > 0 else 0)]
 
     def close(self) -> None:
         self._epoll.close()
@@ -79,9 +83,9 @@ class SelectorPoller:
     def watch(self, fd: int, events: int, handler: Handler) -> None:
         mask = (selectors.EVENT_READ if events & READ else 0) | (selectors.EVENT_WRITE if events & WRITE else 0)
         if fd in self.handlers:
-            self._selector.modify(fd, mask)
+            self._selector.modify(fd, mask, handler)
         else:
-            self._selector.register(fd, mask)
+            self._selector.register(fd, mask, handler)
         self.handlers[fd] = handler
 
     def forget(self, fd: int) -> None:
@@ -90,8 +94,9 @@ class SelectorPoller:
 
     unwatch = forget
 
-    def wait(self, timeout_s: float, precise: bool = False) -> list[tuple[int, int]]:
-        return [(key.fd, (READ if mask & selectors.EVENT_READ else 0) | (WRITE if mask & selectors.EVENT_WRITE else 0))
+    def wait(self, timeout_s: float, precise: bool = False) -> list[tuple[Handler, int]]:
+        return [(key.data,
+                 (READ if mask & selectors.EVENT_READ else 0) | (WRITE if mask & selectors.EVENT_WRITE else 0))
                 for key, mask in self._selector.select(max(timeout_s, 0))]
 
     def close(self) -> None:

@@ -31,7 +31,7 @@ def request_bytes(spec: LoadSpec, endpoint: Endpoint, path: str, more: dict[str,
     Args:
         more: headers of this request, in addition to the spec's.
     """
-    body = (spec.body or "").encode()
+    body = (spec.body or "").encode(errors="surrogateescape")
     headers = {"Host": endpoint.host, "User-Agent": "deploylab", "Accept": "*/*"}
     own = spec.headers | (more or {})
     given = {name.lower() for name in own}
@@ -40,5 +40,7 @@ def request_bytes(spec: LoadSpec, endpoint: Endpoint, path: str, more: dict[str,
         headers["Content-Length"] = str(len(body))
     if not spec.keepalive:
         headers["Connection"] = "close"
-    lines = [f"{spec.method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    lines = [f"{spec.method} {path} HTTP/1.1"]
+    for name, value in headers.items():
+        lines += [f"{name}: {text}" for text in (value if isinstance(value, tuple) else (value,))]
+    return "\r\n".join([*lines, "", ""]).encode(errors="surrogateescape") + body

@@ -40,8 +40,8 @@ class LoadSpec:
     zipf: float = 1.0                 # the k-th path is requested in proportion to 1/k**zipf
     keepalive: bool = True
     method: str = "GET"
-    body: str | None = None           # sent as UTF-8
-    headers: dict[str, str] = field(default_factory=dict)
+    body: str | None = None           # sent as UTF-8; bytes that are none as surrogates (PEP 383), like headers
+    headers: dict[str, str | tuple[str, ...]] = field(default_factory=dict)  # several values: a line for each
     timeout_s: float = 30.0           # for each attempt, from connect to the last byte
     marker: str | None = None         # the end of a good body, apart from whitespace
     expect_status: int | None = None  # the only good status, for example 304; None: any 2xx
@@ -57,6 +57,9 @@ class LoadSpec:
         for name in ("cpus", "allowed_addresses", "paths"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
+        if isinstance(self.headers, dict):
+            object.__setattr__(self, "headers", {name: tuple(value) if isinstance(value, list) else value
+                                                 for name, value in self.headers.items()})
         if self.concurrency is None:
             object.__setattr__(self, "concurrency", OPEN_CONNECTIONS if self.mode == OPEN else 1)
         _check(self)
@@ -124,8 +127,9 @@ def _check_request(spec: LoadSpec) -> None:
     _need(isinstance(spec.headers, dict), "headers", "names with values", spec.headers)
     for name, value in spec.headers.items():
         _need(TOKEN.fullmatch(name) is not None, "headers", "header names", name)
-        _need(isinstance(value, str) and not re.search(r"[\r\n\0]", value), "headers",
-              f"one line of text for {name}", value)
+        for line in value if isinstance(value, tuple) else (value,):
+            _need(isinstance(line, str) and not re.search(r"[\r\n\0]", line), "headers",
+                  f"one line of text for {name}", line)
         if name.lower() in OURS:
             raise LoadError(f"The engine itself sets the header {name}.",
                             "leave it out; use keepalive, method and body instead")

@@ -12,11 +12,11 @@ from deploylab.load.http_head import HIT, MISS
 from deploylab.load.spec import OPEN, LoadSpec
 from deploylab.results.record import LoadResult
 
-ENGINE = "deploylab 1"  # increase the number when the same load would give other figures
+ENGINE = "deploylab 2"  # increase the number when the same load would give other figures
 
 # In thousandths, so that ranks are computed with integers.
 PERCENTILES = {"p50": 500, "p90": 900, "p95": 950, "p99": 990, "p999": 999}
-BEYOND = 10  # samples that a percentile needs above it
+BEYOND = 10  # attempts that a percentile needs above it; failed attempts are above every good answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,7 @@ class RawResult:
     closed_ns: int | None    # None: it ends with the last response (for a number of requests)
     client_cpu_s: float
     client_wait_s: float | None = None  # ready, but without a processor; None: the system does not say
+    client_stalled_s: float = 0.0  # it did not run at all: stopped, or without a processor
     seed: int | None
     n_due: int | None = None
     concurrency: int
@@ -61,9 +62,8 @@ def summarise(spec: LoadSpec, raw: RawResult) -> LoadResult:
         raise LoadError(f"The engine lost count: {n_sent} sent, {n_ok} good, errors {errors}.")
     closed_ns = raw.closed_ns or max(rows["end_ns"], default=raw.opened_ns)
     window_ns = closed_ns - raw.opened_ns
-    latency = latencies([end - begin for begin, end, code in
-                         zip(rows[_from(spec)], rows["end_ns"], rows["outcome"], strict=True) if not code],
-                        n_sent - n_ok)
+    good = [end - begin for begin, end, code in
+            zip(rows[_from(spec)], rows["end_ns"], rows["outcome"], strict=True) if not code]
     lag = spread([start - ready for ready, start in zip(rows["ready_ns"], rows["start_ns"], strict=True)])
     result = LoadResult(
         engine=ENGINE,
@@ -82,11 +82,13 @@ def summarise(spec: LoadSpec, raw: RawResult) -> LoadResult:
         errors=errors,
         rps=_n_ended(raw, closed_ns) * NS_PER_S / window_ns if window_ns else 0.0,
         bytes=sum(n for n, code in zip(rows["bytes"], rows["outcome"], strict=True) if not code),
-        latency_ns=latency,
+        latency_ns=latencies(good, n_sent - n_ok),
+        latency_mean_ns=round(mean(good)) if good else None,
         latency_from="due" if spec.mode == OPEN else "start",
         sender_lag_ns=lag,
         client_cpu_s=raw.client_cpu_s,
         client_wait_s=raw.client_wait_s,
+        client_stalled_s=raw.client_stalled_s,
         ceiling_rps=spec.ceiling_rps,
         seed=raw.seed,
         attempts_file=spec.attempts_path,
@@ -114,29 +116,38 @@ def _per_visit(raw: RawResult, rows: dict) -> dict[str, float]:
     return {f"{name}_per_visit": round(mean(column[i] for i in good), 3) for name, column in columns.items()}
 
 
-def percentile(ordered: list[int], thousandths: int) -> int:
-    """The nearest-rank percentile: the smallest value with at least that share of the values at or below it.
+def percentile(ordered: list[int], thousandths: int, n_failed: int = 0) -> int | None:
+    """The nearest-rank percentile of all attempts: the time within which that share of them had a good answer.
 
     Args:
-        ordered: values in ascending order, at least one.
+        ordered: values of the good answers in ascending order.
         thousandths: 500 for the median.
+        n_failed: attempts without a good answer. They count as slower than every good one.
+
+    Returns:
+        None if fewer attempts than that share had a good answer.
 
     Example:
-        >>> percentile([10, 20, 30, 40], 500), percentile([10, 20, 30, 40], 900)
-        (20, 40)
+        >>> percentile([10, 20, 30, 40], 500), percentile([10, 20, 30, 40], 500, n_failed=2)
+        (20, 30)
 
     Source: the nearest-rank method, rank = ceil(p * n).
     """
-    return ordered[max(-(-thousandths * len(ordered) // 1000), 1) - 1]
+    rank = max(_rank(thousandths, len(ordered) + n_failed), 1)
+    return ordered[rank - 1] if rank <= len(ordered) else None
+
+
+def _rank(thousandths: int, n: int) -> int:
+    return -(-thousandths * n // 1000)
 
 
 def latencies(values: list[int], n_failed: int = 0) -> dict[str, int | None]:
-    """Minimum, percentiles and maximum of the good answers; None where there are too few values.
+    """Minimum and maximum of the good answers, and percentiles of all attempts; None where there are too few.
 
     Args:
         values: latencies of the good answers in nanoseconds, in any order.
         n_failed: attempts without a good answer. If more than 1 - p of all attempts failed, the p-th
-            percentile of all attempts does not exist, so none is given.
+            percentile does not exist.
 
     Example:
         >>> latencies([5, 7])["max"], latencies([5, 7])["p50"]
@@ -145,12 +156,10 @@ def latencies(values: list[int], n_failed: int = 0) -> dict[str, int | None]:
     Source: an order statistic with fewer than some 10 values beyond it is mostly chance.
     """
     ordered = sorted(values)
-    n, n_all = len(ordered), len(ordered) + n_failed
+    n_all = len(ordered) + n_failed
     shown: dict[str, int | None] = {"min": ordered[0] if ordered else None}
     for name, p in PERCENTILES.items():
-        beyond = n - -(-p * n // 1000)
-        enough = beyond >= BEYOND and 1000 * n_failed <= (1000 - p) * n_all
-        shown[name] = percentile(ordered, p) if enough else None
+        shown[name] = percentile(ordered, p, n_failed) if n_all - _rank(p, n_all) >= BEYOND else None
     shown["max"] = ordered[-1] if ordered else None
     return shown
 

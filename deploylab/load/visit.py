@@ -53,6 +53,8 @@ class VisitLoop(ClosedLoop):
         if visit.over and visit in self.on_their_way:  # not handled yet, by a request that failed at once
             self.on_their_way.discard(visit)
             visit.leave()
+            if visit.outcome == GOOD and now - visit.start_ns >= self.wire.timeout_ns:
+                visit.outcome = CODE["timeout"]
             self._write_down(visit, now)
             self._free(None, now, visit.outcome)
 
@@ -63,7 +65,7 @@ class VisitLoop(ClosedLoop):
 
     def _write_down(self, visit: "Visit", now: int) -> None:
         self.visits.add((visit.due_ns, visit.ready_ns, visit.start_ns, NONE, visit.first_byte_ns, now, visit.outcome,
-                         visit.n_bytes, visit.cache))
+                         visit.n_bytes, visit.cache, NONE))
         for name in COUNTS:
             self.counts[name].append(visit.counts[name])
 
@@ -106,6 +108,14 @@ class Visit:
             self._idle.append(fetch)
         self._want(references)
         self._go_on()
+
+    def expire(self, now: int) -> None:
+        """The visit has timed out: give up its requests."""
+        self._waiting.clear()
+        if self.outcome == GOOD:
+            self.outcome = CODE["timeout"]
+        for fetch in [fetch for fetch in self.wire.connections if fetch.visit is self and fetch.busy]:
+            fetch.expire(now)
 
     def leave(self) -> None:
         """Close the connections that are still open."""

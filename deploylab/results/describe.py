@@ -120,6 +120,7 @@ def machine(facts: dict) -> str:
 FLAGS = {
     "client_cpu": "the load generator was short of CPU",
     "client_wait": "the load generator had to wait for a processor",
+    "client_stall": "the load generator stood still for a time",
     "sender_lag": "the load generator sent late",
     "ceiling": "near the most that this load generator reaches",
     "not_pinned": "load and server were not kept on cores of their own",

@@ -43,7 +43,7 @@ NOTES = {
 
 SWEEP = "sweep"  # the purpose of a sweep's runs, and the kind of its session
 
-PERCENTILE_DEF = "nearest-rank over ok answers"
+PERCENTILE_DEF = "nearest-rank over all attempts, a failed one slower than any answer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +70,14 @@ class LoadResult:
     errors: dict[str, int]            # outcomes of ERRORS, and how often each occurred
     rps: float                        # ok answers that ended in the window / window
     bytes: int                        # received in ok answers, headers included
-    latency_ns: dict[str, int | None]  # min p50 p90 p95 p99 p999 max, over ok answers
+    latency_ns: dict[str, int | None]  # min and max of the ok answers; p50 p90 p95 p99 p999 as percentile_def says
+    latency_mean_ns: int | None = None  # of the ok answers
     latency_from: str                 # "start" (closed) or "due" (open)
     percentile_def: str = PERCENTILE_DEF
     sender_lag_ns: dict[str, int | None] = field(default_factory=dict)  # p50 p90 p99 max
     client_cpu_s: float               # CPU the generator used in the window
     client_wait_s: float | None = None  # it was ready but had no processor; None: not known
+    client_stalled_s: float | None = None  # it did not run at all, for whatever reason; None: not known
     ceiling_rps: float | None = None  # what this generator reaches against a static stub
     seed: int | None = None           # of the arrival times (open) and of the order of many pages
     attempts_file: str | None = None  # all attempts, compressed; beside runs.jsonl

@@ -10,6 +10,8 @@ from load_helpers import FaultyServer, measure
 
 from deploylab.core.errors import LoadError, TargetRefused
 from deploylab.load.allowed import resolve
+from deploylab.load.request import request_bytes
+from deploylab.load.spec import LoadSpec
 
 NAME = "lab.example"
 STRANGER = "192.0.2.7"  # an address for documentation: nobody has it
@@ -78,6 +80,24 @@ def test_what_is_read_in_two_ways_is_no_target(url):
 @pytest.mark.parametrize("host", ["2130706433", "0177.0.0.1", "0x7f.1", "127.1", "[::ffff:127.0.0.1]"])
 def test_this_computer_is_this_computer_however_it_is_written(host):
     assert resolve(f"http://{host}/").is_local
+
+
+@pytest.mark.parametrize("listens", ["127.0.0.1", "::1"])
+def test_a_name_with_two_addresses_is_reached_at_the_one_that_listens(monkeypatch, listens):
+    answers(monkeypatch, ["127.0.0.1", "::1"])
+    family = socket.AF_INET6 if ":" in listens else socket.AF_INET
+    with socket.create_server((listens, 0), family=family) as server:
+        port = server.getsockname()[1]
+        assert resolve(f"http://{NAME}:{port}/").address[:2] == (listens, port)
+    assert resolve(f"http://{NAME}:{port}/").address[:2] == ("127.0.0.1", port)  # where none listens, the first
+
+
+def test_a_name_that_is_not_ascii_goes_out_as_it_is_registered(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda name, port, **how: EXACT("127.0.0.1", port, **how))
+    endpoint = resolve("http://b\u00fccher.example:8000/")
+    assert endpoint.host == "xn--bcher-kva.example:8000"
+    request = request_bytes(LoadSpec(url=endpoint.url, n_requests=1), endpoint, "/")
+    assert b"Host: xn--bcher-kva.example:8000\r\n" in request
 
 
 @pytest.mark.parametrize("addresses", [[STRANGER], [STRANGER, "127.0.0.1"], ["2001:db8::1"], ["::ffff:192.0.2.7"]])

@@ -22,6 +22,8 @@ GOOD = {
     "byte by byte": ("/dribble", {}),
     "chunks byte by byte": ("/dribble_chunks", {}),
     "204 has no body, so no marker": ("/no_content", {}),
+    "205 neither": ("/reset_content", {}),
+    "sizes of chunks with leading zeros": ("/padded_chunks", {}),
     "HEAD has no body, so no marker": ("/head_only", {"method": "HEAD"}),
     "compressed, so no marker": ("/encoded", {}),
     "304, where it is asked for": ("/not_modified", {"expect_status": 304}),
@@ -52,6 +54,11 @@ FAULTS = {
     "an empty page": ("/empty", "bad_body"),
     "extra bytes": ("/extra", "bad_response"),
     "garbage": ("/garbage", "bad_response"),
+    "line feeds alone": ("/line_feeds", "bad_response"),
+    "one line feed alone": ("/one_line_feed", "bad_response"),
+    "a carriage return alone": ("/carriage_return", "bad_response"),
+    "chunks with line feeds alone": ("/line_feed_chunks", "bad_response"),
+    "chunks in HTTP/1.0": ("/old_chunks", "bad_response"),
 }
 
 
@@ -66,6 +73,15 @@ def test_each_fault_is_counted_once_on_both_sides(server, path, outcome, keepali
     assert result.n_ok == 24
     counts = server.counts(url)
     assert (counts["requests"], counts["faults"]) == (30, 6)
+
+
+@pytest.mark.parametrize("fields", [{"concurrency": 1}, {"concurrency": 4},
+                                    {"mode": "open", "rate_per_s": 100, "n_requests": 20}], ids=["one", "four", "open"])
+@pytest.mark.parametrize("path", ["/twice", "/twice?later_ms=3", "/full_read"])
+def test_an_answer_that_nobody_asked_for_is_taken_for_no_other(server, path, fields):
+    """The second answer may come when the next request has left. No answer on such a connection is believed."""
+    result = load(server.url(path), **{"n_requests": 20, **fields})
+    assert result.errors == {"bad_response": 20}
 
 
 def test_many_clients_and_many_faults_still_add_up(server):
@@ -89,6 +105,12 @@ def test_the_timeout_counts_from_connect_to_the_last_byte(server):
     url = server.url("/ok?ms=2000")
     result = load(url, n_requests=2, concurrency=2, timeout_s=0.1)
     assert result.errors == {"timeout": 2}
+
+
+def test_an_answer_after_the_timeout_is_no_answer(server):
+    """However soon after it: the generator looks at the clock only every 20 ms here."""
+    result = load(server.url("/ok?ms=205"), n_requests=40, concurrency=10, timeout_s=0.2)
+    assert result.errors == {"timeout": 40}
 
 
 def test_an_answer_before_the_request_has_left_counts(server):

@@ -6,6 +6,7 @@ hide one gate behind another, so a provocation is repeated a few times.
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from load_helpers import FaultyServer, load
 from synthetic import run
 
 from deploylab.core import paths, units
-from deploylab.load import LoadSpec, explain, flags, host, in_doubt, start
+from deploylab.load import LoadSpec, client, explain, flags, host, in_doubt, start
 from deploylab.load.allowed import resolve
 from deploylab.load.engine import Engine
 from deploylab.load.summary import summarise
@@ -24,7 +25,8 @@ from deploylab.results import describe, lines
 
 pytestmark = pytest.mark.alone
 
-GATES = {"client_cpu": "client_cpu=93%", "client_wait": "client_wait=31%", "sender_lag": "sender_lag=40%",
+GATES = {"client_cpu": "client_cpu=93%", "client_wait": "client_wait=31%", "client_stall": "client_stall=15%",
+         "sender_lag": "sender_lag=40%",
          "ceiling": "ceiling=88%", "behind": "behind=61%", "unsent": "unsent=12.0%"}
 
 
@@ -88,6 +90,38 @@ def test_a_generator_whose_core_is_taken_says_so(server):
             process.wait()
 
 
+def run_stopped(spec):
+    """The result of a load whose process stands still for 60 ms of every 400."""
+    with start(spec) as load:
+        for n, _ in enumerate(load):  # about five events per second
+            if n % 2 == 0:
+                os.kill(load.pid, signal.SIGSTOP)
+                time.sleep(0.06)
+                os.kill(load.pid, signal.SIGCONT)
+        return load.result
+
+
+def test_a_generator_that_stands_still_says_so(server):
+    """In a closed loop it would otherwise look as if the server had answered late."""
+    url = server.url("/ok?ms=5")
+    spec = LoadSpec(url=url, duration_s=1.5, concurrency=4)
+    stopped = run_stopped(spec)
+    assert any(flag.startswith("client_stall=") for flag in stopped.flags)
+    assert min(client.run(spec).client_stalled_s for _ in range(3)) < stopped.client_stalled_s / 2
+
+
+@pytest.mark.skipif(host.n_cores() < 2, reason="there is one core")
+def test_a_generator_on_one_core_of_several_shares_it_with_nobody(server):
+    """Bound to one core from outside, as by taskset: the server may run on the others."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, [max(allowed)])
+    try:
+        result = client.run(LoadSpec(url=server.url("/ok"), n_requests=5))
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert "shared_core" not in result.flags
+
+
 @pytest.mark.parametrize("n_requests", [150, 1100])
 def test_a_generator_that_sends_late_says_so(server, n_requests):
     """With few requests too, where no 99th percentile exists."""
@@ -135,5 +169,6 @@ def test_the_guide_lists_every_gate_with_its_threshold():
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE))
     assert set(rows) == set(GATES)
     for gate, share in (("client_cpu", flags.CPU_SHARE), ("client_wait", flags.WAIT_SHARE),
+                        ("client_stall", flags.STALL_SHARE),
                         ("ceiling", flags.CEILING_SHARE), ("behind", flags.RATE_SHARE), ("unsent", flags.UNSENT_SHARE)):
         assert units.percent(share) in rows[gate], gate

@@ -15,11 +15,15 @@ ANSWERS = {
                 b"12\r\n" + PAGE + b"\r\n000\r\nA: b\r\nC: d\r\n\r\n",
     "chunks win over a length": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
                                 b"12\r\n" + PAGE + b"\r\n0\r\n\r\n",
+    "leading zeros": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     b"00000000000000000000012\r\n" + PAGE + b"\r\n0000000000000000000\r\n\r\n",
     "no reason": b"HTTP/1.1 200\r\nContent-Length: 18\r\n\r\n" + PAGE,
     "interim": b"HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
                b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n" + PAGE,
     "folded header": b"HTTP/1.1 200 OK\r\nX-Old: a\r\n b\r\nContent-Length: 18\r\n\r\n" + PAGE,
     "the same length twice": b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\nContent-Length: 18\r\n\r\n" + PAGE,
+    "205": b"HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n",
+    "205 in chunks": b"HTTP/1.1 205 Reset Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "204": b"HTTP/1.1 204 No Content\r\n\r\n",
     "304": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 18\r\n\r\n",
 }
@@ -86,6 +90,14 @@ REFUSED = {
     "chunk too long": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhello\r\n",
     "another protocol offered": b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n",
     "lines without a carriage return": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+    "a bare line feed in a head": b"HTTP/1.1 200 OK\r\nA: b\nContent-Length: 2\r\n\r\nok",
+    "a bare carriage return in a head": b"HTTP/1.1 200 OK\r\nA: b\rC: d\r\nContent-Length: 2\r\n\r\nok",
+    "a carriage return too many": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\r\n\r\nok",
+    "a head that ends with a line feed": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\nok",
+    "chunks without a carriage return": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\nok\n0\n\n",
+    "a bare line feed in a chunk's line": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                          b"2;a\nb\r\nok\r\n0\r\n\r\n",
+    "chunks in HTTP/1.0": b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
     "an endless head": b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 12_000,
 }
 

@@ -49,14 +49,33 @@ def test_what_is_seen(poller):
     waiting.watch(ours.fileno(), READ, "handler")
     assert waiting.wait(0) == []
     theirs.send(b"x")
-    assert waiting.wait(1) == [(ours.fileno(), READ)]
+    assert waiting.wait(1) == [("handler", READ)]
     waiting.watch(ours.fileno(), READ | WRITE, "handler")
-    assert waiting.wait(1) == [(ours.fileno(), READ | WRITE)]
+    assert waiting.wait(1) == [("handler", READ | WRITE)]
     waiting.unwatch(ours.fileno())
     assert waiting.wait(0) == [] and not waiting.handlers
     ours.close()
     theirs.close()
     waiting.close()
+
+
+@pytest.mark.parametrize("poller", POLLERS)
+def test_a_socket_that_is_closed_while_its_event_waits(poller):
+    """Its event still belongs to its own handler, even if another socket has its descriptor by then."""
+    waiting, pairs = poller(), [socket.socketpair() for _ in range(2)]
+    for name, (ours, theirs) in zip(("first", "second"), pairs, strict=True):
+        waiting.watch(ours.fileno(), READ, name)
+        theirs.send(b"x")
+    events, fd = waiting.wait(1), pairs[1][0].fileno()
+    waiting.forget(fd)
+    pairs[1][0].close()
+    other, their_other = socket.socketpair()
+    assert fd in (other.fileno(), their_other.fileno())
+    waiting.watch(fd, READ, "third")
+    assert sorted(events) == [("first", READ), ("second", READ)]
+    waiting.close()
+    for end in (pairs[0][0], pairs[0][1], pairs[1][1], other, their_other):
+        end.close()
 
 
 @pytest.mark.skipif(EpollPoller not in POLLERS, reason="no epoll here")

@@ -67,6 +67,16 @@ def test_a_wrong_spec_is_an_error_event(line, word):
     assert (process.returncode, err) == (1, "")
 
 
+def test_a_large_spec_is_read_at_once(server):
+    """4 MB of body: read byte by byte it took minutes."""
+    url = server.url("/ok")
+    process = engine()
+    out, _ = process.communicate(LoadSpec(url=url, n_requests=2, method="POST", body="x" * 4_000_000).to_json() + "\n",
+                                 timeout=30)
+    assert json.loads(out.splitlines()[-1])["event"] == "result"
+    assert server.counts(url)["requests"] > 0
+
+
 def test_errors_reach_the_caller():
     with pytest.raises(TargetRefused, match="192.0.2.7"):
         load.run(LoadSpec(url="http://192.0.2.7/", n_requests=1))

@@ -3,8 +3,11 @@
 import pytest
 
 from deploylab.core.errors import LoadError, TargetRefused
-from deploylab.load.ab import printout, spec_from_ab_flags
+from deploylab.core.units import NS_PER_MS, NS_PER_S
+from deploylab.load import attempts
+from deploylab.load.ab import percentages, printout, spec_from_ab_flags
 from deploylab.load.allowed import resolve
+from deploylab.load.attempts import NONE
 from deploylab.load.request import request_bytes, requests
 from deploylab.load.spec import LoadSpec
 from deploylab.results.record import LoadResult
@@ -128,6 +131,10 @@ def test_many_pages_follow_a_zipf_law():
     ({"t": 3, "s": 5}, {"n_requests": None, "duration_s": 3, "timeout_s": 5}),
     ({"t": 3, "rate": 50, "even": True}, {"mode": "open", "rate_per_s": 50, "even": True}),
     ({"headers": ["Accept-Encoding: gzip"]}, {"headers": {"Accept-Encoding": "gzip"}}),
+    ({"headers": ["Cookie: a=b", "cookie: c=d"]}, {"headers": {"Cookie": ("a=b", "c=d")}}),
+    ({"cookies": ["a=b", "c=d"]}, {"headers": {"Cookie": "a=b; c=d"}}),
+    ({"user": "ana:s3:cret"}, {"headers": {"Authorization": "Basic YW5hOnMzOmNyZXQ="}}),
+    ({"content_type": "a/b", "method": "PUT"}, {"headers": {"Content-Type": "a/b"}, "method": "PUT", "body": None}),
     ({"cpus": [1], "marker": "x"}, {"cpus": (1,), "marker": "x"}),
 ])
 def test_the_flags_of_ab(flags, fields):
@@ -135,24 +142,71 @@ def test_the_flags_of_ab(flags, fields):
     assert {name: getattr(spec, name) for name in fields} == fields
 
 
+def test_a_file_is_posted(tmp_path):
+    file = tmp_path / "form"
+    file.write_bytes(b"a=\xff&b=\xc3\xb1")
+    spec = spec_from_ab_flags(URL, post=file)
+    assert (spec.method, spec.headers) == ("POST", {"Content-Type": "text/plain"})
+    request = request_on_the_wire(LoadSpec.from_json(spec.to_json()))
+    assert b"\r\nContent-Length: 8\r\n" in request and request.endswith(b"\r\n\r\na=\xff&b=\xc3\xb1")
+    with pytest.raises(LoadError, match="Cannot read .*nothing"):
+        spec_from_ab_flags(URL, post=tmp_path / "nothing")
+
+
+def test_a_header_that_is_repeated_is_sent_as_often():
+    spec = LoadSpec.from_json(spec_from_ab_flags(URL, headers=["Cookie: a=b", "Cookie: c=d"]).to_json())
+    assert b"\r\nCookie: a=b\r\nCookie: c=d\r\n" in request_on_the_wire(spec)
+
+
+def test_a_byte_that_is_not_utf_8_goes_out_as_it_is():
+    """As a shell hands it over: Python keeps it as a surrogate."""
+    spec = LoadSpec.from_json(spec_from_ab_flags(URL + "\udcff?q=\udcfe", headers=["X-Old: \udce9"]).to_json())
+    assert request_on_the_wire(spec).startswith(b"GET /%FF?q=%FE HTTP/1.1\r\n")
+    assert b"X-Old: \xe9\r\n" in request_on_the_wire(spec)
+    assert spec.url.isascii()
+
+
 def test_a_header_without_a_colon():
     with pytest.raises(LoadError, match="-H 'Name: value'"):
         spec_from_ab_flags(URL, headers=["gzip"])
 
 
-def test_the_printout():
-    result = LoadResult(
+def result_of(**fields):
+    """100 good answers of 110, in 2 seconds."""
+    return LoadResult(**{**dict(
         engine="deploylab 1", url="http://127.0.0.1:8003/test/?a=b", started_utc="2026-01-01T00:00:00+00:00",
         warmup_s=0, duration_s=2.0, mode="closed", concurrency=10, target_rps=None, keepalive=True,
         n_due=None, n_sent=110, n_ok=100, n_unsent=None,
         errors={"stale": 4, "http_5xx": 6}, rps=50.0, bytes=204_800, latency_from="start",
         latency_ns={"min": 1_000_000, "p50": 2_500_000, "p90": None, "p95": None, "p99": None, "p999": None,
                     "max": 12_345_678},
-        client_cpu_s=0.1, flags=["many_failures=9.1%"])
-    text = printout(result)
+        latency_mean_ns=3_500_000, client_cpu_s=0.1, flags=["many_failures=9.1%"]), **fields})
+
+
+def test_the_printout():
+    text = printout(result_of())
     for line in ("Document Path:          /test/?a=b", "Complete requests:      110", "Failed requests:        10",
                  "   stale:               4", "Non-2xx responses:      6", "Requests per second:    50.00 [#/sec]",
-                 "Time per request:       200.000 [ms] (mean)", "Transfer rate:          100.00 [Kbytes/sec]",
-                 "    50%     2.500", "    99%         -", "   100%    12.346 (longest request)",
+                 "Time per request:       3.500 [ms] (mean of the good answers)",
+                 "Time per request:       20.000 [ms] (mean, across", "Transfer rate:          100.00 [Kbytes/sec]",
+                 "    50%     2.500", "    99%         -", "   good    12.346 (longest good answer)",
                  "Note: 9.1 % of the attempts failed"):
         assert line in text
+
+
+def test_a_transfer_rate_is_of_the_answers_that_ended_in_the_window():
+    """100 answers of 2 kB began in these 2 s, and 80 of the good answers ended in them."""
+    assert "80.00 [Kbytes/sec]" in printout(result_of(rps=40.0))
+
+
+def test_the_percentages_of_a_run_count_its_failures(tmp_path):
+    """Of four requests one fails: three quarters had an answer, within 3 ms."""
+    made = attempts.Attempts()
+    for n, (took_ms, outcome) in enumerate([(1, "ok"), (2, "ok"), (3, "ok"), (9, "timeout")]):
+        begin, end = n * NS_PER_S, n * NS_PER_S + took_ms * NS_PER_MS
+        made.add((begin, begin, begin, NONE, end, end, attempts.OUTCOMES.index(outcome), 10, NONE, 0))
+    made.write(tmp_path / "a.gz", 0, mode="closed", opened_ns=0, closed_ns=None)
+    lines = percentages(tmp_path / "a.gz").splitlines()
+    assert lines[0] == "Percentage served,Time in ms" and len(lines) == 102
+    assert [lines[1 + share] for share in (25, 50, 75, 76, 100)] == [
+        "25,1.000", "50,2.000", "75,3.000", "76,", "100,"]

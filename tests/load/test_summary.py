@@ -29,7 +29,7 @@ def row(begin_s, end_s, outcome="ok", due_s=None, ready_s=None, n_bytes=100):
     due_s = begin_s if due_s is None else due_s
     ready_s = due_s if ready_s is None else ready_s
     return tuple(int(x * S) for x in (due_s, ready_s, begin_s)) + (
-        NONE, int(end_s * S), int(end_s * S), OUTCOMES.index(outcome), n_bytes, NONE)
+        NONE, int(end_s * S), int(end_s * S), OUTCOMES.index(outcome), n_bytes, NONE, NONE)
 
 
 @pytest.mark.parametrize(("thousandths", "value"), [(1, 1), (500, 50), (900, 90), (950, 95), (990, 99), (999, 100)])
@@ -68,6 +68,13 @@ def test_a_percentile_disappears_where_failures_exceed_what_lies_beyond_it(n_fai
     values = latencies(list(range(1000)), n_failed)
     assert {name for name in ("p50", "p90", "p95", "p99", "p999") if values[name] is not None} == shown
     assert (values["min"], values["max"]) == (0, 999)
+
+
+def test_a_percentile_is_ranked_among_all_attempts():
+    """19 of 2,010 fail, 5 take 600 ms: 99 of 100 attempts had a good answer within 600 ms, not within 3."""
+    values = latencies([3] * 1986 + [600] * 5, n_failed=19)
+    assert (values["p50"], values["p95"], values["p99"], values["max"]) == (3, 3, 600, 600)
+    assert values["p999"] is None
 
 
 def test_all_equal():

@@ -244,6 +244,14 @@ def test_a_silent_file_times_out(site):
     assert result.errors == {"timeout": 1}
 
 
+def test_the_timeout_is_for_the_whole_visit(site):
+    """Five files after the page, each in time; the visit is not."""
+    site.slow_s = 0.15
+    result, requests = visit(site, n=1, timeout_s=0.4)  # the page, five files, the style sheet's picture
+    assert result.errors == {"timeout": 1}
+    assert visit(site, n=1, timeout_s=4)[0].errors == {}
+
+
 def test_connections_that_the_server_closes_are_opened_again(site):
     for path, (status, headers, body) in site.pages.items():
         site.pages[path] = (status, {**headers, "Connection": "close"}, body)
