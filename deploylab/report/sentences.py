@@ -139,10 +139,10 @@ def pair(before: float | None, now: float | None, show: Callable[[float | None],
 
 
 def span(summary: Summary) -> str:
-    """The interval of a throughput: '639 to 717'."""
-    if summary.rps_ci95 is None:
-        return "no interval"
-    return " to ".join(units.three_figures(end) for end in summary.rps_ci95)
+    """The range of a throughput over its runs: '639 to 717'."""
+    if summary.rps_range is None:
+        return "–"
+    return " to ".join(units.three_figures(end) for end in summary.rps_range)
 
 
 def _most(steps: list[Step], name: Callable[[Step], str]) -> list[str]:

@@ -58,7 +58,7 @@ def lines(found: Swept) -> list[str]:
     out = [f"{found.target}, {found.view}: {found.carried.text}", found.knee.text]
     for title, some in (("clients", found.closed), ("due a second", found.arrivals)):
         if some:
-            out += ["", f"  {title:>12}  {'answered (95 %)':>28}  {'p50':>9}  {'p95':>9}  {'p99':>9}  failed"]
+            out += ["", f"  {title:>12}  {'answered (range)':>28}  {'p50':>9}  {'p95':>9}  {'p99':>9}  failed"]
             out += [_line(level) for level in some]
     return out
 
@@ -84,7 +84,7 @@ def write(session: Session, course: Course) -> Path:
 
 def _line(level: stats.Level) -> str:
     one = level.summary
-    between = " ({} to {})".format(*map(units.three_figures, one.rps_ci95)) if one.rps_ci95 else ""
+    between = " ({} to {})".format(*map(units.three_figures, one.rps_range)) if one.rps_range else ""
     doubt = f"  [{', '.join(one.flags)}]" if one.flags else ""
     return (f"  {level.load:>12,.4g}  {units.rate(one.rps) + between:>28}  "
             + "".join(f"{units.ms(level.latency_ns[p]):>9}  " for p in ("p50", "p95", "p99"))
@@ -93,6 +93,6 @@ def _line(level: stats.Level) -> str:
 
 def _as_json(level: stats.Level, name: str) -> dict[str, Any]:
     summary = asdict(level.summary)
-    keys = ("n_runs", "rps", "rps_ci95", "n_sent", "errors", "server_cpu_per_request_s", "flags",
+    keys = ("n_runs", "rps", "rps_range", "n_sent", "errors", "server_cpu_per_request_s", "flags",
             "warnings")
     return {name: level.load, "latency_ns": level.latency_ns, **{key: summary[key] for key in keys}}

@@ -74,6 +74,16 @@ def _percent_interval(ci95: tuple[float, float] | None) -> str:
     return f"{units.percent(low).removesuffix(' %')} to {units.percent(high)}"
 
 
+def series(ratios: Sequence[float]) -> str:
+    """Ratios in order of time; of many, the first five and the last.
+
+    >>> series([1, 1.5, 2.25, 3.4, 5.1, 7.6, 11.4])
+    '1.00, 1.50, 2.2, 3.4, 5.1 … 11'
+    """
+    texts = [units.factor(ratio) for ratio in ratios]
+    return ", ".join(texts) if len(texts) <= 6 else f"{', '.join(texts[:5])} … {texts[-1]}"
+
+
 def target(stage: str, variant: str | None) -> str:
     """The name that a person types.
 

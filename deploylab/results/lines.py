@@ -24,8 +24,8 @@ def summed(runs: Sequence[Run]) -> list[str]:
     out = []
     for one in stats.summarise(runs).values():
         if one.n_runs > 1:
-            between = " ({} to {})".format(*map(units.three_figures, one.rps_ci95)) if one.rps_ci95 else ""
+            between = ", {} to {}".format(*map(units.three_figures, one.rps_range)) if one.rps_range else ""
             rate = units.rate(one.rps, "visits" if one.requests_per_visit else "requests")
-            out.append(f"{one.cell.target}, {one.cell.view}: {rate}{between}, {one.n_runs} runs")
+            out.append(f"{one.cell.target}, {one.cell.view}: {rate}{between} in {one.n_runs} runs")
             out += [f"  Beware: {text}." for text in one.warnings]
     return out

@@ -181,11 +181,12 @@ class Comparison:
     view: str
     metric: str                       # "rps", "p50_ns", "server_cpu_per_request_s"
     n_pairs: int
-    ratio: float | None               # geometric mean of B/A over the pairs; None: nothing to compare
+    ratio: float | None               # geometric mean of B/A over the pairs; None: nothing to compare, or a trend
     ci95: tuple[float, float] | None  # None with fewer than two pairs
     half_width: float | None          # the interval as a factor: 0.08 reads "± 8 %"
     verdict: str                      # in words, for a person
     unit: str = "requests"            # what was counted, or "visits"
+    series: tuple[float, ...] = ()    # with a trend: B/A of each pair, in order of time
     warnings: list[str] = field(default_factory=list)
 
 

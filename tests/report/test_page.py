@@ -143,7 +143,7 @@ def test_doubts_damage_machine_and_checks_are_told():
     text = Page(report.html(session, TWO)).text
     for part in ("The load generator used 93 % of its core", "Line 61 of", "is damaged", "1 of 2",
                  "no: debug off: it is on", "load 11 min 42 s", "16,000/s (kept connections)", "gunicorn 27.0.0",
-                 "nearest-rank over ok answers", "nginx: in doubt"):
+                 "nearest-rank over all attempts", "nginx: in doubt"):
         assert part in text, part
 
 

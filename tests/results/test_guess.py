@@ -1,5 +1,7 @@
 """A guess is right, or not, or the interval cannot say: never more than the interval carries."""
 
+from dataclasses import replace
+
 import pytest
 
 from deploylab.core.errors import DeployLabError
@@ -14,7 +16,7 @@ def found(ratio, ci95=None):
 
 
 @pytest.mark.parametrize(("guess", "ratio", "ci95"), [
-    ("slower", 0.7, (0.6, 0.8)), ("same", 1.02, (0.95, 1.09)), ("2x", 2.1, (1.9, 2.3)), ("10x", 60, (40, 90))])
+    ("slower", 0.5, (0.4, 0.6)), ("same", 1.02, (0.75, 1.4)), ("2x", 2.1, (1.9, 2.3)), ("10x", 60, (40, 90))])
 def test_right_where_the_whole_interval_lies_in_the_guess_and_there_only(guess, ratio, ci95):
     assert judged(guess, found(ratio, ci95)).found == "right"
     for other in GUESSES.keys() - {guess}:
@@ -29,16 +31,25 @@ def test_an_interval_that_reaches_in_and_out_says_nothing(guess):
 
 
 def test_between_two_words_nobody_is_right():
-    assert {judged(guess, found(1.3, (1.25, 1.35))).found for guess in GUESSES} == {"not"}
+    assert {judged(guess, found(4, (3.5, 4.5))).found for guess in GUESSES} == {"not"}
 
 
 @pytest.mark.parametrize(("guess", "ratio", "off"), [
-    ("2x", 1.2, "20 % below that"), ("same", 1.32, "20 % above that"), ("2x", 12, "4.0 times the most of that")])
+    ("2x", 1.2, "20 % below that"), ("same", 1.8, "20 % above that"), ("2x", 12, "4.0 times the most of that")])
 def test_a_miss_says_by_how_much(guess, ratio, off):
     assert off in judged(guess, found(ratio, (ratio * 0.98, ratio * 1.02))).text
 
 
 @pytest.mark.parametrize(("one", "why"), [(found(None), "no ratio"), (found(2.0), "no interval")])
+def test_the_interval_of_five_pairs_as_wide_as_they_usually_are_fits_into_same():
+    assert judged("same", found(1.0, (1 / 1.36, 1.36))).found == "right"
+
+
+def test_a_ratio_that_moves_is_no_answer():
+    moving = replace(found(None), series=(1, 1.5, 2.25))
+    assert judged("same", moving).found == "cannot say" and "moved in one direction" in judged("same", moving).text
+
+
 def test_without_an_interval_nothing_is_said(one, why):
     assert judged("2x", one).found == "cannot say" and why in judged("2x", one).text
 

@@ -24,6 +24,33 @@ def test_log_interval_by_hand():
     assert isclose(high, 2 * exp(half), rel_tol=1e-5)
 
 
+@pytest.mark.parametrize(("values", "factor"), [
+    ([1, 1.5, 2.25, 3.4, 5.1], 5.1),
+    ([1, 1.5, 2.25], 2.25),
+    ([442, 1106, 17113, 41327, 51035], 190),
+    ([51035, 41327, 17113, 1106, 442], 1 / 190),
+    ([1, 1.5], None), ([1, 1, 1], None), ([1, 2, 1, 2, 1], None), ([1, 1.01, 1.02, 1.03], None),
+])
+def test_values_that_move_in_one_direction(values, factor):
+    assert stats.trend(values) == (factor and pytest.approx(factor, rel=0.01))
+
+
+def test_a_ratio_that_moves_has_no_interval_and_no_verdict_but_its_series():
+    """A cache that fills: each pair finds more in it than the pair before."""
+    result = stats.compare(side("static", [120] * 5), side("edge", [442, 1106, 17113, 41327, 51035]))
+    assert (result.ratio, result.ci95, result.half_width, result.n_pairs) == (None, None, None, 5)
+    assert result.verdict == ("edge against static: no ratio, because it moved in one direction from pair to pair: "
+                              "3.7, 9.2, 143, 344, 425 times")
+    assert [round(ratio) for ratio in result.series] == [4, 9, 143, 344, 425]
+    calm = stats.compare(side("static", [120] * 5), side("edge", [1106, 442, 41327, 51035, 17113]))
+    assert calm.ratio and calm.series == ()
+
+
+def test_runs_of_one_server_that_move_say_so():
+    summary = next(iter(stats.summarise(side("edge", [100, 150, 225, 340, 510])).values()))
+    assert any("throughput moved in one direction, 5.1 times from the first run" in text for text in summary.warnings)
+
+
 def test_one_value_has_no_interval():
     assert stats.log_interval([3.0]) == (pytest.approx(3.0), None)
 
@@ -43,7 +70,7 @@ def test_summary_by_hand():
     assert (summary.n_runs, summary.n_failed, summary.n_sent) == (3, 6, 300 + 606 + 1200)
     assert summary.rps == pytest.approx(200)
     assert summary.rps_mean == pytest.approx(700 / 3)
-    assert summary.rps_ci95 == pytest.approx(stats.log_interval([100, 200, 400])[1])
+    assert summary.rps_range == (100, 400)
     assert summary.latency_ns["p50"] == 50_000_000
     assert summary.server_cpu_per_request_s == pytest.approx(1.2 / 606)
     assert summary.cv == pytest.approx(152.7525 / (700 / 3), rel=1e-4)
@@ -53,19 +80,19 @@ def test_summary_by_hand():
 
 
 def test_summary_warns_of_runs_like_their_neighbours():
-    summary = next(iter(stats.summarise(side("nginx", [100] * 8 + [200] * 8)).values()))
+    summary = next(iter(stats.summarise(side("nginx", [100] * 6 + [200] * 6 + [100] * 6)).values()))
     assert any("autocorrelation" in text for text in summary.warnings)
 
 
 def test_summary_of_failures_only():
     summary = next(iter(stats.summarise(side("nginx", [0, 0, 0])).values()))
-    assert (summary.rps, summary.rps_ci95, summary.failure_share) == (0, None, 1)
+    assert (summary.rps, summary.rps_range, summary.failure_share) == (0, None, 1)
     assert summary.latency_ns == {"p50": None, "p95": None, "p99": None}
 
 
 def test_summary_of_one_run():
     summary = next(iter(stats.summarise([run()]).values()))
-    assert summary.rps_ci95 is None and summary.cv is None
+    assert summary.rps_range is None and summary.cv is None
 
 
 def test_a_percentile_missing_in_most_runs_is_not_shown():

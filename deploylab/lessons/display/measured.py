@@ -93,8 +93,8 @@ def during(answer: MeasuredDuring, label: str = "") -> Shown:
 
 
 def _row(one: Summary) -> tuple[str, ...]:
-    spread = f" ({units.three_figures(one.rps_ci95[0])} to {units.three_figures(one.rps_ci95[1])})" \
-        if one.rps_ci95 else ""
+    spread = f" ({units.three_figures(one.rps_range[0])} to {units.three_figures(one.rps_range[1])})" \
+        if one.rps_range else ""
     cpu, unit = one.server_cpu_per_request_s, "visits" if one.requests_per_visit is not None else "requests"
     return (f"{describe.target(one.cell.stage, one.cell.variant)}, {one.cell.view} c={one.cell.concurrency}",
             f"{units.rate(one.rps, unit)}{spread}", units.ms(one.latency_ns["p50"]), units.ms(one.latency_ns["p99"]),

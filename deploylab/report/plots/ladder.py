@@ -19,7 +19,7 @@ Column = tuple[str, int]
 
 def ladder(runs: Sequence[Run], course: Course, *, cells: Sequence[Column] | None = None, columns: int = 1,
            recorded: bool = False) -> Plot:
-    """Throughput of every stage: a dot for each run, their mean with its interval, failures beside it.
+    """Throughput of every stage: a dot for each run, their mean and range, failures beside it.
 
     Args:
         runs: in order of time; variants are ignored.
@@ -44,8 +44,8 @@ def ladder(runs: Sequence[Run], course: Course, *, cells: Sequence[Column] | Non
         course.view(view).wait_s for view, _ in cells) else ""
     return Plot(
         name="ladder", title=_title("Throughput", cells), figure=figure,
-        how_to_read="Throughput of each stage: a small mark is one run, the large one the geometric mean with its 95 % "
-                    "interval. Failures stand beside it.",
+        how_to_read="Throughput of each stage: a small mark is one run, the large one the geometric mean, the line "
+                    "their range. Failures stand beside it.",
         measured=base.sentence(ceiling, base.hollow_note(runs), base.measured_as(runs, recorded)),
         alt=_alt("Throughput", cells, shown, summaries, lambda s: _rate_words(s)),
     )
@@ -97,15 +97,13 @@ def _throughput_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequenc
         good = [run for run in mine if run.rps]
         base.dots(ax, [run.rps for run in good], [y - 0.28 + 0.1 * (i % 2) for i, _ in enumerate(good)], good,
                   colour, marker)
-        base.mean(ax, summary.rps, summary.rps_ci95, y + 0.12, colour, marker, base.mostly_doubtful(mine))
+        base.mean(ax, summary.rps, summary.rps_range, y + 0.12, colour, marker, base.mostly_doubtful(mine))
     ceilings = [course.view(cell[0]).ceiling_rps(cell[1], course.stage(summary.cell.stage).slots) for summary in rows]
     for y, ceiling_rps in enumerate(ceilings):
         if ceiling_rps is not None:
             ax.plot((ceiling_rps,) * 2, (y - 0.42, y + 0.42), ls=(0, (3, 2)), color=INK, lw=1.2)
     rates = [run.rps for run in runs if (run.view, run.concurrency) == cell]
-    # An interval that is much wider than the runs may run off the axis.
-    ends = [min(summary.rps_ci95[1], 1.6 * max(rates)) for summary in rows if summary.rps_ci95]
-    _scale(ax, [*rates, *ends, *(c for c in ceilings if c)])
+    _scale(ax, [*rates, *(c for c in ceilings if c)])
     base.label(ax, _cell_title(cell), f"{course.view(cell[0]).unit} per second")
 
 
@@ -166,8 +164,8 @@ def _alt(what: str, cells: Sequence[Column], shown: list[list[str]], summaries: 
 
 
 def _rate_words(summary: Summary) -> str:
-    spread = f" ({units.three_figures(summary.rps_ci95[0])} to {units.three_figures(summary.rps_ci95[1])})" \
-        if summary.rps_ci95 else ""
+    spread = f" ({units.three_figures(summary.rps_range[0])} to {units.three_figures(summary.rps_range[1])})" \
+        if summary.rps_range else ""
     return f"{units.rate(summary.rps)}{spread}" + (f", {summary.n_failed:,} failed" if summary.n_failed else "")
 
 

@@ -43,8 +43,8 @@ def servers(runs: Sequence[Run], ceilings_rps: Ceilings, *, note: str = "", reco
         ax.set_yticklabels([])
     return Plot(
         name="servers", title="Ways to serve", figure=figure,
-        how_to_read="Throughput of each server: a small mark is one run, the large one the geometric mean with its "
-                    f"95 % interval. Dashed: the most it could answer. Memory while they {paths[0]}: the large mark "
+        how_to_read="Throughput of each server: a small mark is one run, the large one the geometric mean, the "
+                    f"line their range. Dashed: the most it could answer. Memory while they {paths[0]}: the large mark "
                     "divides shared pages among those who share them (PSS); the bar at the end of the line counts "
                     "them once for each process, as ps does (RSS).",
         measured=base.sentence(note, base.hollow_note(runs), base.measured_as(runs, recorded)),
@@ -62,7 +62,7 @@ def _throughput(ax: Axes, rows: Sequence[Summary], runs: Sequence[Run], ceilings
         ceiling_rps = ceilings_rps[summary.cell.stage]
         base.dots(ax, [run.rps for run in good], [y - 0.28 + 0.1 * (i % 2) for i, _ in enumerate(good)], good,
                   *STYLES[y % len(STYLES)])
-        base.mean(ax, summary.rps, summary.rps_ci95, y + 0.12, *STYLES[y % len(STYLES)],
+        base.mean(ax, summary.rps, summary.rps_range, y + 0.12, *STYLES[y % len(STYLES)],
                   base.mostly_doubtful(mine))
         ax.plot((ceiling_rps,) * 2, (y - 0.42, y + 0.42), ls=(0, (3, 2)), color=INK, lw=1.2)
         ends += [ceiling_rps, *(run.rps for run in mine)]

@@ -50,8 +50,8 @@ def over_clients(runs: Sequence[Run], course: Course, *, recorded: bool = False)
     dotted = "Dotted: the knee." if knee.observed else ""
     return Plot(
         name="clients", title=f"{name}, {view.name}: how much load it can handle", figure=figure,
-        how_to_read=base.sentence("Left: a small mark is one run, the large one the geometric mean of its load with "
-                                  "its 95 % interval.", dashed, dotted,
+        how_to_read=base.sentence("Left: a small mark is one run, the large one the geometric mean of its load, the "
+                                  "line their range.", dashed, dotted,
                                   "Right: the median over the runs of their percentiles; where one is missing, there "
                                   "were too few answers for it.", knee.text),
         measured=base.sentence(base.hollow_note(runs), _measured(runs, recorded)),
@@ -96,19 +96,19 @@ def over_rates(runs: Sequence[Run], course: Course, limit_ns: int, *, recorded: 
 
 
 def _throughput(ax: Axes, runs: Sequence[Run], levels: Sequence[Level], style: tuple[str, str]) -> None:
-    """A small mark for each run, a large one for each level with its interval; hollow if in doubt."""
+    """A small mark for each run, a large one for each level with the runs' range; hollow if in doubt."""
     colour, marker = style
     base.dots(ax, [run.concurrency if run.mode == "closed" else run.target_rps for run in runs],
               [run.rps for run in runs], runs, colour, marker)
     ax.plot([level.load for level in levels], [level.summary.rps for level in levels], color=colour, lw=1.2)
     for level in levels:
         summary = level.summary
-        if summary.rps_ci95:
-            ax.plot((level.load,) * 2, summary.rps_ci95, color=INK, lw=1.6, marker="_", ms=7, zorder=3)
+        if summary.rps_range:
+            ax.plot((level.load,) * 2, summary.rps_range, color=INK, lw=1.6, marker="_", ms=7, zorder=3)
         hollow = _doubtful(level)
         ax.plot(level.load, summary.rps, marker, ms=7, mec=colour if hollow else INK, mfc="white" if hollow else colour,
                 mew=0.8, ls="none", zorder=4)
-    ax.set_ylim(0, max(run.rps for run in runs) * 1.25 or 1)  # a wider interval may run off the axis
+    ax.set_ylim(0, max(run.rps for run in runs) * 1.25 or 1)
     ax.grid(axis="y")
 
 
@@ -168,9 +168,9 @@ def _in_words(levels: Sequence[Level], of: str) -> str:
 
 def _data(levels: Sequence[Level], of: str) -> tuple[tuple[str, ...], ...]:
     """One row per level."""
-    head = (of, "runs", "answered", "95 %", *PERCENTILES, "failed", "in doubt")
+    head = (of, "runs", "answered", "range", *PERCENTILES, "failed", "in doubt")
     return (head, *((f"{level.load:,.4g}", str(summary.n_runs), units.rate(summary.rps),
-                     " to ".join(map(units.three_figures, summary.rps_ci95 or ())) or "–",
+                     " to ".join(map(units.three_figures, summary.rps_range or ())) or "–",
                      *(units.ms(level.latency_ns[p]) for p in PERCENTILES), units.percent(summary.failure_share),
                      ", ".join(describe.flag(flag) for flag in summary.flags if in_doubt([flag])) or "no")
                     for level in levels for summary in [level.summary]))

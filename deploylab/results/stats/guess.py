@@ -7,11 +7,12 @@ from deploylab.core import units
 from deploylab.core.errors import DeployLabError
 from deploylab.results.record import Comparison
 
-# The possible guesses, and which ratios of B over A each of them means: (from, up to). Some ratios between "same" and
-# "2x", and between "2x" and "10x", belong to no guess: 1.3 is neither the same nor twice as much.
+# The possible guesses, and which ratios of B over A each of them means: (from, up to). The interval of five pairs
+# usually reaches a third to each side, so "same" must be wide enough to hold one. Ratios between "2x" and "10x" belong
+# to no guess.
 GUESSES: dict[str, tuple[float, float]] = {
-    "slower": (0.0, 1 / 1.1),  # more than 10 % below
-    "same": (1 / 1.1, 1.1),    # within 10 %
+    "slower": (0.0, 1 / 1.5),
+    "same": (1 / 1.5, 1.5),    # within a factor of 1.5
     "2x": (1.5, 3.0),          # about twice
     "10x": (5.0, inf),         # five times or more: there is no larger guess
 }
@@ -40,7 +41,7 @@ def meaning(guess: str) -> str:
         DeployLabError: there is no such guess.
 
     >>> [meaning(guess) for guess in GUESSES]
-    ['below 0.91 times', '0.91 to 1.1 times', '1.5 to 3 times', '5 times or more']
+    ['below 0.67 times', '0.67 to 1.5 times', '1.5 to 3 times', '5 times or more']
     """
     low, high = range_of(guess)
     if not low:
@@ -75,6 +76,9 @@ def judged(guess: str, result: Comparison) -> Verdict:
         'You said 2x, and that was right: 2.1 times (1.9 to 2.3).'
     """
     low, high = range_of(guess)
+    if result.series:
+        return Verdict(guess, OPEN, f"You said {guess}; the ratio moved in one direction from pair to pair, so there "
+                                   "is none to hold it against.")
     if result.ratio is None:
         return Verdict(guess, OPEN, f"You said {guess}; there is no ratio to hold it against.")
     measured = f"{units.factor(result.ratio)} times ({units.interval(result.ci95)})"

@@ -57,12 +57,15 @@ class Knee:
         level: the fewest clients that reach nine tenths of the best throughput; None without a good answer.
         observed: whether enough levels beyond it were tried.
         text: the same in a sentence.
+        by_round: the clients at the knee by the runs of each round alone: how far they lie apart shows how uncertain
+            it is. Empty with one round.
     """
 
     level: Level | None
     best: Level | None
     observed: bool
     text: str
+    by_round: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,11 +117,31 @@ def knee(closed: Sequence[Level]) -> Knee:
         tried = _clients(closed[-1])
         text = f"Peak not observed: {most} is the most that was reached, {tried} the most that was tried."
         return Knee(level=first, best=best, observed=False, text=text + _doubt(first))
+    by_round = _knee_by_round(closed)
     text = f"Beyond {_clients(first)}, more of them gain almost nothing: {units.rate(first.summary.rps)} there"
     text += "." if first is best else f", at most {most}."
     if closed[-1].summary.rps < FELL * best.summary.rps:
         text += f" With {_clients(closed[-1])} it was only {units.rate(closed[-1].summary.rps)}."
-    return Knee(level=first, best=best, observed=True, text=text + _doubt(first, *past))
+    return Knee(level=first, best=best, observed=True, text=text + _uncertain(by_round) + _doubt(first, *past),
+                by_round=by_round)
+
+
+def _knee_by_round(closed: Sequence[Level]) -> tuple[float, ...]:
+    """The clients at the knee by each round's runs alone, of the rounds in which all levels were measured."""
+    rates = [{run.round: run.rps for run in level.runs} for level in closed]
+    rounds = sorted(set.intersection(*map(set, rates)) - {None})
+    if len(rounds) < 2:
+        return ()
+    return tuple(next(level.load for level, rps in zip(closed, rates, strict=True)
+                      if rps[number] >= GROWN * max(other[number] for other in rates)) for number in rounds)
+
+
+def _uncertain(by_round: Sequence[float]) -> str:
+    if not by_round:
+        return " One round does not show how uncertain that is."
+    if len(set(by_round)) == 1:
+        return f" Each of the {len(by_round)} rounds alone says the same."
+    return f" The {len(by_round)} rounds alone say {', '.join(f'{load:,.0f}' for load in by_round)}."
 
 
 def capacity(arrivals: Sequence[Level], limit_ns: int) -> Capacity:

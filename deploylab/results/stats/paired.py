@@ -17,6 +17,7 @@ from deploylab.results.stats.basics import (
     log_interval,
     require_alike,
     student_t,
+    trend,
 )
 
 Pair = tuple[list[Run], list[Run]]
@@ -25,6 +26,8 @@ Pair = tuple[list[Run], list[Run]]
 def compare(a_runs: Sequence[Run], b_runs: Sequence[Run], metric: str = "rps", *,
             of_views: bool = False) -> Comparison:
     """How B compares to A in one figure: the logarithms of the ratios of all pairs, with a t interval.
+
+    If the ratio clearly moves in one direction from pair to pair, there is no ratio, only the series.
 
     A pair is the runs of A and B with the same `pair_id`, or else in the same round of the same session.
     Flagged runs are included, with a warning.
@@ -52,14 +55,16 @@ def compare(a_runs: Sequence[Run], b_runs: Sequence[Run], metric: str = "rps", *
     a_name, b_name = _name(a_runs, "A", of_views), _name(b_runs, "B", of_views)
     pairs = _pairs(a_runs, b_runs)
     ratios = [ratio for pair in pairs if (ratio := _ratio(pair, metric)) is not None]
-    ratio, ci95 = log_interval(ratios) if ratios else (None, None)
+    moves = metric not in COUNTS and trend(ratios) is not None
+    ratio, ci95 = log_interval(ratios) if ratios and not moves else (None, None)
     half_width = sqrt(ci95[1] / ci95[0]) - 1 if ci95 else None
     unit = "visits" if any(run.unit == "visits" for run in (*a_runs, *b_runs)) else "requests"
     return Comparison(
         a=a_name, b=b_name, view=" and ".join(dict.fromkeys(run.view for run in (*a_runs, *b_runs))), metric=metric,
         n_pairs=len(ratios), ratio=ratio, ci95=ci95, half_width=half_width,
-        verdict=_verdict(f"{b_name} against {a_name}", pairs, metric, ratio, ci95, half_width, len(ratios), unit),
-        unit=unit, warnings=_warnings(pairs, ratios, metric, len(a_runs), len(b_runs)),
+        verdict=_verdict(f"{b_name} against {a_name}", pairs, metric, ratio, ci95, half_width, ratios, unit),
+        unit=unit, series=tuple(ratios) if moves else (),
+        warnings=_warnings(pairs, ratios, metric, len(a_runs), len(b_runs)),
     )
 
 
@@ -121,11 +126,14 @@ def _ratio(pair: Pair, metric: str) -> float | None:
 
 
 def _verdict(names: str, pairs: list[Pair], metric: str, ratio: float | None,
-             ci95: tuple[float, float] | None, half_width: float | None, n_used: int,
+             ci95: tuple[float, float] | None, half_width: float | None, ratios: list[float],
              unit: str) -> str:
+    if ratio is None and ratios:
+        return (f"{names}: no ratio, because it moved in one direction from pair to pair: {describe.series(ratios)} "
+                "times")
     if ratio is None:
         return f"{names}: no ratio, because {_why_none(pairs, metric)}"
-    left_out = f" in {n_used} of {len(pairs)} pairs" if n_used < len(pairs) else ""
+    left_out = f" in {len(ratios)} of {len(pairs)} pairs" if len(ratios) < len(pairs) else ""
     text = f"{names}{left_out}: {describe.change(ratio, ci95, metric, unit)}"
     if half_width is None:
         return f"{text}; one pair alone has no interval"
