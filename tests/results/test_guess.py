@@ -40,7 +40,6 @@ def test_a_miss_says_by_how_much(guess, ratio, off):
     assert off in judged(guess, found(ratio, (ratio * 0.98, ratio * 1.02))).text
 
 
-@pytest.mark.parametrize(("one", "why"), [(found(None), "no ratio"), (found(2.0), "no interval")])
 def test_the_interval_of_five_pairs_as_wide_as_they_usually_are_fits_into_same():
     assert judged("same", found(1.0, (1 / 1.36, 1.36))).found == "right"
 
@@ -50,6 +49,7 @@ def test_a_ratio_that_moves_is_no_answer():
     assert judged("same", moving).found == "cannot say" and "moved in one direction" in judged("same", moving).text
 
 
+@pytest.mark.parametrize(("one", "why"), [(found(None), "no ratio"), (found(2.0), "no interval")])
 def test_without_an_interval_nothing_is_said(one, why):
     assert judged("2x", one).found == "cannot say" and why in judged("2x", one).text
 
