@@ -3,13 +3,14 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from deploylab import results
 from deploylab.core.progress import Progress
 from deploylab.course import Course, Target, View
 from deploylab.machine import Machine
+from deploylab.machine.base import Facts
 from deploylab.provision import converge, prepare
 from deploylab.provision.on_demand import awake
 from deploylab.results import Session
@@ -60,16 +61,16 @@ class LoadSettings:
     slow_clients: int = 0
 
 
-def free_cpus(facts: dict[str, Any]) -> tuple[int, ...] | None:
+def free_cpus(facts: Facts) -> tuple[int, ...] | None:
     """The host's processors that the guest may not use: those are the generator's.
 
     Only a container, and this computer itself, share the host's numbering; for other guests the host's scheduler
     decides.
     """
-    shares = facts.get("provider") == "lxc" or facts.get("kind") == "local"
+    shares = facts.provider == "lxc" or facts.kind == "local"
     if not shares or not hasattr(os, "sched_getaffinity"):
         return None
-    free = os.sched_getaffinity(0) - set(facts["cpus_allowed"])
+    free = os.sched_getaffinity(0) - set(facts.cpus_allowed)
     return tuple(sorted(free)) or None
 
 
@@ -86,7 +87,7 @@ class Bench:
     machine: Machine
     course: Course
     session: Session
-    facts: dict[str, Any]
+    facts: Facts
     app_rev: str
     how: LoadSettings
     config_hashes: dict[str, str] = field(default_factory=dict)
@@ -130,6 +131,6 @@ def opened(machine: Machine, course: Course, targets: Sequence[Target], progress
         session.finish()
 
 
-def machine_fields(facts: dict[str, Any]) -> dict[str, Any]:
+def machine_fields(facts: Facts) -> dict[str, Any]:
     """The facts that a Run keeps of its machine."""
-    return {key: value for key, value in facts.items() if key != "cpus_allowed"}
+    return {key: value for key, value in asdict(facts).items() if key != "cpus_allowed"}

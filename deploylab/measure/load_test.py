@@ -57,7 +57,7 @@ def measure(bench: Bench, cell: Scenario, *, purpose: str, round_number: int | N
         _await_late(cell, result)
     finally:
         _undo(bench.machine, cell)
-    if bench.facts["kind"] == "local" and bench.how.cpus is None and "shared_core" not in result.flags:
+    if bench.facts.kind == "local" and bench.how.cpus is None and "shared_core" not in result.flags:
         result = replace(result, flags=[*result.flags, "not_pinned"])  # the servers may run on any processor, as it may
     run = _run(bench, cell, result, run_id=run_id, purpose=purpose, round=round_number, pair_id=pair_id,
                notes={**result.notes, **usage.counted(before, after)}, **usage.between(before, after))

@@ -112,9 +112,9 @@ def specification(machine: Machine, course: Course, stage_name: str, variants: I
     if not deploy_path(course, stage_name).exists():
         raise CourseError(f"Stage {stage_name} has no deploy.", f"write {deploy_path(course, stage_name)}")
     revision, bundle = app_code.bundle(course)
-    name, data = machine.inventory()
+    inventory = machine.inventory()
     return {
-        "inventory": {"name": name, "data": data},
+        "inventory": asdict(inventory),
         "deploy": _deploy_of(course, stage_name) or f"provisioning.deploys.{stage_name}",
         "lab": {
             "stage": stage_name, "variants": list(variants),
@@ -125,7 +125,7 @@ def specification(machine: Machine, course: Course, stage_name: str, variants: I
             "revision": revision, "bundle": str(bundle), "mark": uuid.uuid4().hex[:12],
             "hosts": list(dict.fromkeys([machine.host, "localhost", "127.0.0.1"])),
             "pip": network.pip_settings() if pip is None else pip, "apt_proxy": network.proxies().get("http", ""),
-            "certificates": {} if name == "@local" else network.certificates(),  # here they are already
+            "certificates": {} if inventory.name == "@local" else network.certificates(),  # here they are already
         },
     }
 

@@ -1,9 +1,11 @@
 """The bench: what every command that measures begins with and ends with."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import synthetic
 
 from deploylab import course as courses
 from deploylab import results
@@ -14,7 +16,7 @@ from deploylab.measure.bench import Bench, LoadSettings, opened
 
 COURSE = courses.load()
 NGINX = COURSE.target("nginx")
-MACHINE = SimpleNamespace(facts=lambda versions: {"kind": "vagrant", "provider": "virtualbox"})
+MACHINE = SimpleNamespace(facts=lambda versions: replace(synthetic.FACTS, provider="virtualbox"))
 
 
 @pytest.fixture
@@ -66,6 +68,7 @@ def test_a_session_of_the_same_plan_is_resumed_where_that_is_wanted(steps):
 def test_the_configuration_is_hashed_once_a_stage_and_session(steps, monkeypatch):
     hashed = []
     monkeypatch.setattr(bench.converge, "config_hash", lambda course, stage: hashed.append(stage) or f"hash of {stage}")
-    made = Bench(machine=MACHINE, course=COURSE, session=None, facts={}, app_rev="", how=LoadSettings(seconds=1))
+    made = Bench(machine=MACHINE, course=COURSE, session=None, facts=synthetic.FACTS, app_rev="",
+                 how=LoadSettings(seconds=1))
     assert [made.config_hash(stage) for stage in ("nginx", "static", "nginx", "nginx")][-1] == "hash of nginx"
     assert hashed == ["nginx", "static"]

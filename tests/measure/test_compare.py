@@ -161,7 +161,7 @@ def bench(tmp_path, monkeypatch):
         return made
 
     monkeypatch.setattr(load_test, "measure", measure)
-    return Bench(machine=None, course=COURSE, session=session, facts={}, app_rev="",
+    return Bench(machine=None, course=COURSE, session=session, facts=synthetic.FACTS, app_rev="",
                             how=LoadSettings(seconds=1.0))
 
 

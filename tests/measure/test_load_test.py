@@ -2,8 +2,10 @@
 
 import os
 from collections import Counter
+from dataclasses import replace
 
 import pytest
+import synthetic
 
 from deploylab import course as courses
 from deploylab.load.allowed import resolve
@@ -66,10 +68,10 @@ def test_only_what_is_not_measured_is_left(all_cells, tmp_path, monkeypatch):
 def test_the_generator_gets_the_processors_that_the_guest_does_not_use():
     ours = os.sched_getaffinity(0)
     one = min(ours)
-    free = free_cpus({"provider": "lxc", "cpus_allowed": [one]})
+    free = free_cpus(replace(synthetic.FACTS, cpus_allowed=[one]))
     assert free == (tuple(sorted(ours - {one})) or None)
-    assert free_cpus({"provider": "lxc", "cpus_allowed": sorted(ours)}) is None
-    assert free_cpus({"provider": "virtualbox", "cpus_allowed": [0]}) is None
+    assert free_cpus(replace(synthetic.FACTS, cpus_allowed=sorted(ours))) is None
+    assert free_cpus(replace(synthetic.FACTS, provider="virtualbox")) is None
 
 
 def test_a_cell_names_itself():

@@ -144,7 +144,8 @@ def bench(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
     session = Session.create(kind="sweep", target=TARGET.name, view=VIEW.name, seconds=3.0, n_rounds=2, limit_ms=200.0,
                              wanted_rates=[], clients=[1, 8, 16, 32, 64])
-    return Bench(machine=None, course=COURSE, session=session, facts={}, app_rev="", how=LoadSettings(seconds=3.0))
+    return Bench(machine=None, course=COURSE, session=session, facts=synthetic.FACTS, app_rev="",
+                 how=LoadSettings(seconds=3.0))
 
 
 def test_clients_first_then_rates_up_to_where_it_explodes(bench, made):
@@ -220,7 +221,7 @@ def test_a_real_sweep_over_loopback(tmp_path, monkeypatch):
         session = Session.create(kind="sweep", target=TARGET.name, view=VIEW.name, seconds=0.3, n_rounds=3,
                                  limit_ms=500.0, wanted_rates=[60.0], clients=[1, 4])
         monkeypatch.setattr(sweep, "FOR_P99", 0)  # short windows
-        bench = Bench(machine=Here(server), course=COURSE, session=session, facts=synthetic.MACHINE, app_rev="",
+        bench = Bench(machine=Here(server), course=COURSE, session=session, facts=synthetic.FACTS, app_rev="",
                       how=LoadSettings(seconds=0.3, warmup_s=0.0))
         sweep.levels(bench, TARGET, VIEW, Progress("test"))
     runs = session.runs("sweep")

@@ -175,7 +175,7 @@ def test_a_cancelled_converge_leaves_nothing_and_can_be_gone_on_with(machine, en
     """The package is taken away first, so that there is something to break off."""
     converge.to_stage(machine, COURSE, "nginx")
     machine.check_output("apt-get -q -y purge supervisor", sudo=True)
-    _, data = machine.inventory()
+    data = machine.inventory().data
     where = [str(data[key]) for key in ("ssh_hostname", "ssh_port", "ssh_user", "ssh_key")]
     parent = subprocess.Popen([sys.executable, "-c", PARENT, *where, "nginx"], cwd=paths.ROOT, text=True,
                               env={**os.environ, "PYTHONPATH": str(paths.ROOT)}, stdout=subprocess.PIPE,

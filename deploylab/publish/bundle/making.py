@@ -20,6 +20,7 @@ from deploylab.core.errors import HostError
 from deploylab.core.progress import Progress
 from deploylab.course import Course
 from deploylab.machine import box, lxc
+from deploylab.machine.base import Inventory
 from deploylab.provision import converge
 from deploylab.publish.bundle import debs, wheels
 
@@ -34,8 +35,8 @@ class Nowhere:
 
     host: str = "localhost"
 
-    def inventory(self) -> tuple[str, dict[str, Any]]:
-        return self.host, {}
+    def inventory(self) -> Inventory:
+        return Inventory(self.host)
 
 
 def make(course: Course, target: str, out: Path, progress: Progress) -> dict[str, Any]:
