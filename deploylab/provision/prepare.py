@@ -1,6 +1,6 @@
 """A stage made ready: converged to, then checked. And targets that stand already, verified before a load."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -74,7 +74,7 @@ def _changes(converged: Converged) -> str:
     return units.count(converged.changed, "change")
 
 
-def _show(progress: Progress) -> Callable[[dict[str, Any]], None]:
+def _show(progress: Progress) -> converge.OnEvent:
     """Drive a progress line with the events of a converge."""
     state = {"n": 0, "done": 0}
 
