@@ -148,7 +148,7 @@ def bench(stands, tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path / "results"))
     bench = Bench.of(stands, COURSE, results.Session.create(kind="measure"), LoadSettings(seconds=0.3, warmup_s=0))
     load_test.measure(bench, cell(), purpose="measure")
-    return replace(bench, how=replace(bench.how, seconds=4.0))
+    return replace(bench, settings=replace(bench.settings, seconds=4.0))
 
 
 def cell() -> Scenario:
