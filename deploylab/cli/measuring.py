@@ -185,7 +185,7 @@ def ab(
     with progress.phase("load", f"Benchmarking {url}"):
         result = load.run(spec, on_progress=load_test.on_load(progress, url, t or 0))
     if as_json:
-        print_json(asdict(load_test.unlisted(result, courses.load(), machine)))
+        print_json(asdict(load_test.run_of_url(result, courses.load(), machine)))
     else:
         print(familiar.printout(result))
     if not result.n_ok:
