@@ -1,4 +1,4 @@
-"""What is so on the machine. Facts only look; operations close the gap."""
+"""Facts about the machine. Facts only read; operations make changes."""
 
 from pyinfra.api import FactBase
 
@@ -17,8 +17,8 @@ class Holds(FactBase):
         return list(output) == ["yes"]
 
 
-class FilesAre(FactBase):
-    """By path: the content's SHA-256, the mode and the owner, as one text. A missing file is not there."""
+class FileStates(FactBase):
+    """The SHA-256, mode and owner of each file as one text, by path. A missing file is left out."""
 
     @staticmethod
     def default() -> dict[str, str]:

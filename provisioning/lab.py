@@ -1,4 +1,4 @@
-"""What the host tells a deploy: plain values, sent as JSON."""
+"""The input of a deploy: plain values, sent by the host as JSON."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,19 +12,19 @@ class Lab:
     """One stage to converge to.
 
     Attributes:
-        stage: its name; the deploy, the folder and the files on the machine are called so.
-        variants: those of its variants to converge to as well, by their own names.
-        ports: of every stage and variant of the course, by the target's name: `nginx`, `nginx:sync`.
-        environments: what a variant's application finds in its environment beside its stage's, by the target's name.
-        sleepers: targets that stand only while they are needed, by name.
+        stage: its name; the deploy, the folder and the files on the machine have it too.
+        variants: variants of the stage to converge to as well, by their own names.
+        ports: the port of every stage and variant of the course, by the target's name: `nginx`, `nginx:sync`.
+        environments: the variables of each target's application in addition to its stage's, by the target's name.
+        sleepers: names of the targets that run only while they are needed.
         app: the table [app] of course.toml.
-        revision: of the application's code.
-        bundle: the git bundle on the host that holds it.
-        hosts: names under which browsers may ask for the site.
-        mark: in the environment of every command of this converge.
+        revision: the revision of the application's code.
+        bundle: the path of the git bundle with it, on the host.
+        hosts: host names under which browsers may request the site.
+        mark: a mark in the environment of every command of this converge.
         pip: settings for the machine's pip: index-url, extra-index-url, trusted-host, proxy.
         apt_proxy: the proxy for packages, "" for none.
-        certificates: extra authorities to trust: file name and content.
+        certificates: additional certificate authorities to trust, content by file name.
     """
 
     stage: str
@@ -47,16 +47,16 @@ class Lab:
 
     @property
     def folder(self) -> str:
-        """Where the stage lies on the machine."""
+        """The folder of the stage on the machine."""
         return f"/srv/deploylab/{self.stage}"
 
     @property
     def wanted(self) -> list[str]:
-        """What to converge to, the stage first, as files on the machine bear the names: `nginx`, `nginx-sync`."""
+        """The targets to converge to, the stage first, by their names in file names: `nginx`, `nginx-sync`."""
         return [self.stage, *(f"{self.stage}-{variant}" for variant in self.variants)]
 
     def name_of(self, slug: str) -> str:
-        """The target's name, `nginx:sync`, where files on the machine bear `nginx-sync`."""
+        """The target's name, `nginx:sync`, for its name in file names, `nginx-sync`."""
         return next(name for name in self.ports if name.replace(":", "-") == slug)
 
     def port_of(self, variant: str) -> int:
@@ -66,10 +66,10 @@ class Lab:
         return self.environments[f"{self.stage}:{variant}"]
 
     def of(self, stage: str, variants: tuple[str, ...] = ()) -> "Lab":
-        """The same for another stage, which this one stands on."""
+        """The same for another stage, on which this one is built."""
         return replace(self, stage=stage, variants=list(variants))
 
     @property
     def slugs(self) -> list[str]:
-        """Every target's name as files on the machine bear it: `nginx-sync`."""
+        """The names of all targets in file names: `nginx-sync`."""
         return [name.replace(":", "-") for name in self.ports]

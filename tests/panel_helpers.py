@@ -7,6 +7,7 @@ from dataclasses import replace
 from deploylab import course as courses
 from deploylab.course import Course, Target
 from deploylab.lessons.widgets import Task
+from deploylab.machine.base import Facts
 
 MARKER = "</html>"
 PATHS = {"quick": "/ok?ms=2", "slow": "/ok?ms=100", "faulty": "/reset?every=9&ms=2"}
@@ -27,9 +28,9 @@ class LocalMachine:
     def url(self, target: Target, path: str = "/") -> str:
         return f"http://{self.address}:{target.port}{path}"
 
-    def facts(self) -> dict:
-        return {"kind": self.kind, "provider": self.provider, "n_cpu": os.cpu_count(),
-                "cpus_allowed": sorted(os.sched_getaffinity(0))}
+    def facts(self) -> Facts:
+        return Facts(kind=self.kind, provider=self.provider, cpu="", n_cpu=os.cpu_count(),
+                     cpus_allowed=sorted(os.sched_getaffinity(0)), memory_bytes=0, kernel="", distro="", versions={})
 
 
 def local_course(port: int, tag: str = "") -> Course:

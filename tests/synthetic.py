@@ -6,13 +6,15 @@ import numpy as np
 
 from deploylab import course as course_module
 from deploylab.course import Contrast, Course
+from deploylab.machine.base import Facts
 from deploylab.results.record import Run
 
 MACHINE = {"kind": "vagrant", "provider": "lxc", "cpu": "Example CPU at 2.40GHz", "n_cpu": 1,
            "memory_bytes": 2_147_483_648, "kernel": "6.12.0", "distro": "Debian 13",
            "versions": {"nginx": "1.26.3", "gunicorn": "27.0.0", "Django": "5.2.8", "python": "3.13.5"}}
+FACTS = Facts(**MACHINE, cpus_allowed=[0])
 
-# Requests a second of each stage, near what FACTS measured.
+# Requests a second of each stage, near what was measured.
 TRUE_RPS = {
     "runserver": {"hello": 700, "wait": 152, "page": 90, "asset": 750, "cpu": 110},
     "apache": {"hello": 1900, "wait": 170, "page": 160, "asset": 5200, "cpu": 112},

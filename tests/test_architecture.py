@@ -17,6 +17,7 @@ MODULES = sorted((paths.ROOT / "deploylab").rglob("*.py"))
 TESTS = sorted((paths.ROOT / "tests").rglob("*.py"))
 WORDS = {"guest", "load"}  # folders where a stage's name, as `cache`, is a plain word: they know no stages
 MOST_LINES = 300  # what a learner reads in one sitting
+MOST_OF_ANYTHING = 20  # functions that return a dictionary of anything
 
 
 def test_no_layer_imports_what_lies_above_it():
@@ -37,6 +38,15 @@ def test_no_class_name_means_two_things():
                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ClassDef)]
     names = Counter(name for name, _ in classes)
     assert [(name, file) for name, file in sorted(classes) if names[name] > 1] == []
+
+
+def test_few_functions_return_a_dictionary_of_anything():
+    """Where the keys are fixed a frozen dataclass says what there is. The rest is JSON or TOML as it is written."""
+    returned = [(f"{path.relative_to(paths.ROOT)}: {node.name}", ast.unparse(node.returns)) for path in MODULES
+                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.returns]
+    found = [name for name, annotation in returned if re.search(r"dict\[str, (Any|object)\]", annotation)]
+    assert len(found) <= MOST_OF_ANYTHING, found
 
 
 @pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=lambda path: str(path.relative_to(paths.ROOT)))

@@ -35,11 +35,9 @@ def folder() -> Path:
     return paths.ROOT / ".lab" / "bundle"
 
 
-def in_use() -> dict[str, Any] | None:
-    """The manifest of the bundle that this clone uses, or None."""
-    with contextlib.suppress(FileNotFoundError):
-        return json.loads((folder() / MANIFEST).read_text(encoding="utf-8"))
-    return None
+def in_use() -> bool:
+    """Whether this clone uses a bundle."""
+    return (folder() / MANIFEST).exists()
 
 
 def identity() -> str:
@@ -114,7 +112,7 @@ def use(file: Path, again: str, tell: Callable[[int, int], None] = lambda done, 
     """
     with _opened(file, again) as tar:
         manifest = _manifest(tar, file, again)
-        if in_use() == manifest:
+        if in_use() and json.loads((folder() / MANIFEST).read_text(encoding="utf-8")) == manifest:
             return False
         _fits(manifest, file)
         _has_room(manifest, again)

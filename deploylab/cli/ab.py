@@ -80,7 +80,7 @@ def ab(
         if percentages:
             percentages.write_text(familiar.percentages(attempts), encoding="ascii")
     if as_json:
-        print_json(asdict(load_test.unlisted(result, courses.load(), machine)))
+        print_json(asdict(load_test.run_of_url(result, courses.load(), machine)))
     else:
         print(familiar.printout(result))
     _judge(result, wanted)

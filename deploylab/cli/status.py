@@ -129,7 +129,7 @@ def _machine(machine: OwnMachine, running: bool, deep: bool) -> MachineSeen:
             # Not `free`: in a container it may tell the host's memory.
             held_bytes = usage.sample(machine, ["."], memory=True)["pss_bytes"]
             free_bytes = int(machine.check_output("df -B1 --output=avail / | tail -1"))
-            all_bytes = machine.facts()["memory_bytes"]
+            all_bytes = machine.facts().memory_bytes
             deeper["memory"] = f"{units.size(held_bytes)} held by processes, of {units.size(all_bytes)}"
             deeper["disk"] = f"{units.size(free_bytes)} free"
             deeper["boot"] = machine.run("systemctl is-system-running").out.strip()

@@ -96,7 +96,7 @@ def _stage(table: dict, known: dict[str, Program], source: Source) -> Stage:
     name, variants = table.pop("name"), tables(source, table, "variant")
     table.pop("variant", None)
     plain = {"stage": name, "variant": None, "slots": None, "expect": {}} | table
-    stage = made(Stage, full(plain, known, source), source, "stage", name)
+    stage = full(Stage, plain, known, source)
     return replace(stage, variants=tuple(_variant(plain, variant, known, source) for variant in variants))
 
 
@@ -106,7 +106,7 @@ def _variant(stage: dict, table: dict, known: dict[str, Program], source: Source
     inherited = ("views", "more_views", "cached", "programs", "processes", "slots", "configuration", "upon", "sleeps")
     own = {"stage": stage["stage"], "variant": name, **table, "expect": {**stage["expect"], **table.get("expect", {})}}
     whole = {key: stage[key] for key in inherited if key in stage} | own
-    return made(Target, full(whole, known, source), source, "stage", f"{stage['stage']}:{name}")
+    return full(Target, whole, known, source)
 
 
 def _verify(course: Course, source: Source) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploylab.core.errors import CourseError
-from deploylab.course.tables import Source, made
+from deploylab.course.tables import Made, Source, made
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 PLACEHOLDERS = ("slug", "port", "stage", "variant", "server", "application", "environment")
@@ -58,8 +58,8 @@ def programs(source: Source, *manifests: dict[str, Any]) -> dict[str, Program]:
     return known
 
 
-def full(table: dict[str, Any], known: dict[str, Program], source: Source) -> dict[str, Any]:
-    """The table of a stage or variant with what its programs say, its placeholders filled, and how it is started.
+def full(cls: type[Made], table: dict[str, Any], known: dict[str, Program], source: Source) -> Made:
+    """The stage or variant of a table, with what its programs say, its placeholders filled, and how it is started.
 
     Of two programs that say the same key of `expect`, the later one counts, and before both the table's own.
 
@@ -67,7 +67,7 @@ def full(table: dict[str, Any], known: dict[str, Program], source: Source) -> di
         table: as it stands in the manifest, with `stage`, `variant` and `expect`; a variant's has its stage's keys too.
 
     Raises:
-        CourseError: it names a program or a placeholder that there is not, or sleeps and nothing starts it.
+        CourseError: it names a program or a placeholder that there is not, sleeps and nothing starts it, or as `made`.
     """
     target = ":".join(name for name in (table["stage"], table["variant"]) if name)
     table = dict(table)
@@ -88,7 +88,7 @@ def full(table: dict[str, Any], known: dict[str, Program], source: Source) -> di
             raise CourseError(f"{source.at('stage', target, 'sleeps')}: {target} sleeps, and none of its programs says "
                               "how it is woken.", "write start = … and stop = … into the [program.…] that keeps it")
         table |= {"start": keeper.start, "stop": keeper.stop}
-    return _filled(table, source, target)
+    return made(cls, _filled(table, source, target), source, "stage", target)
 
 
 def _programs_of(table: dict[str, Any], known: dict[str, Program], source: Source, target: str) -> list[Program]:

@@ -73,8 +73,8 @@ class Live:
     def described(self) -> str:
         """The machine in words, for a label."""
         facts = self.machine.facts()
-        where = facts["provider"] or "this computer"
-        return f"{facts['distro']} on {where}, {units.count(facts['n_cpu'], 'processor')} of {facts['cpu']}"
+        where = facts.provider or "this computer"
+        return f"{facts.distro} on {where}, {units.count(facts.n_cpu, 'processor')} of {facts.cpu}"
 
     def goto(self, progress: Progress, target: str, variants: list[str] | None = None) -> StageReady:
         wanted = self.course.target(target)

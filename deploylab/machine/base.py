@@ -1,7 +1,7 @@
 """What every kind of machine can do."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -23,6 +23,29 @@ class Completed:
     @property
     def ok(self) -> bool:
         return self.status == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a machine is."""
+
+    kind: str                      # as `Machine.kind`
+    provider: str                  # as `Machine.provider`
+    cpu: str                       # the processor's name
+    n_cpu: int
+    cpus_allowed: list[int]        # the processors that it may use, by their numbers
+    memory_bytes: int
+    kernel: str
+    distro: str
+    versions: dict[str, str]       # by a program's name; what is not there is left out
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """How pyinfra reaches a machine."""
+
+    name: str                      # of the host
+    data: dict[str, Any] = field(default_factory=dict)  # of the host: options of pyinfra's connectors, and our own
 
 
 def with_address(machine: "Machine", text: str) -> str:
@@ -77,12 +100,12 @@ class Machine(Protocol):
     def put(self, content: bytes, path: str, *, mode: str = "0644", owner: str = "root:root") -> None:
         """Write a file on the machine, completely or not at all."""
 
-    def facts(self, versions: Versions = NO_VERSIONS) -> dict[str, Any]:
-        """What the machine is: kind provider cpu n_cpu memory_bytes kernel distro cpus_allowed versions{}.
+    def facts(self, versions: Versions = NO_VERSIONS) -> Facts:
+        """What the machine is.
 
         Args:
-            versions: whose versions to ask for: `Course.versions`. What is not there is left out.
+            versions: whose versions to ask for: `Course.versions`.
         """
 
-    def inventory(self) -> tuple[str, dict[str, Any]]:
-        """How pyinfra reaches it: a host name and its data."""
+    def inventory(self) -> Inventory:
+        """How pyinfra reaches it."""

@@ -10,7 +10,6 @@ import shlex
 import socket
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from deploylab import course as courses
 from deploylab.core import paths
@@ -18,7 +17,7 @@ from deploylab.core.errors import HostError, MachineError
 from deploylab.core.progress import Progress
 from deploylab.course import Target
 from deploylab.machine import apt, guest, owned, shell
-from deploylab.machine.base import NO_VERSIONS, Completed, OnLine, Versions
+from deploylab.machine.base import NO_VERSIONS, Completed, Facts, Inventory, OnLine, Versions
 from deploylab.machine.guest import facts as guest_facts
 from deploylab.machine.reach import Reach
 
@@ -149,12 +148,12 @@ class LocalMachine(Reach):
         """A terminal on the machine, for a program."""
         return [*_on_the_servers_cpus(), "bash", "-l"]
 
-    def inventory(self) -> tuple[str, dict[str, Any]]:
-        return "@local", {"_sudo": os.geteuid() != 0, "address": self.address, "cpus": server_cpus()}
+    def inventory(self) -> Inventory:
+        return Inventory("@local", {"_sudo": os.geteuid() != 0, "address": self.address, "cpus": server_cpus()})
 
-    def facts(self, versions: Versions = NO_VERSIONS) -> dict[str, Any]:
-        return {"kind": self.kind, "provider": self.provider,
-                **guest.ask(self, guest_facts, f"facts({dict(versions)!r})")}
+    def facts(self, versions: Versions = NO_VERSIONS) -> Facts:
+        return Facts(kind=self.kind, provider=self.provider,
+                     **guest.ask(self, guest_facts, f"facts({dict(versions)!r})"))
 
     def _arrive(self) -> None:
         if not SYSTEMD.exists():

@@ -7,11 +7,10 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deploylab.core.errors import HostError, MachineError
 from deploylab.machine import shell
-from deploylab.machine.base import Completed, OnLine
+from deploylab.machine.base import Completed, Inventory, OnLine
 from deploylab.machine.reach import Reach
 
 CONNECTION_LOST = 255  # ssh's own exit status; a command of ours never ends with it
@@ -62,12 +61,12 @@ class Ssh(Reach):
                                "./lab up")
         return done
 
-    def inventory(self) -> tuple[str, dict[str, Any]]:
-        """How pyinfra reaches it: a host name and its data."""
-        return "web", {
+    def inventory(self) -> Inventory:
+        """See `Machine.inventory`."""
+        return Inventory("web", {
             "ssh_hostname": self.host, "ssh_port": self.port, "ssh_user": self.user, "ssh_key": self.key,
             "ssh_strict_host_key_checking": "no", "ssh_known_hosts_file": "/dev/null", "_sudo": True,
-        }
+        })
 
     def close(self) -> None:
         """Close the connection, if it is open."""

@@ -8,15 +8,15 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from deploylab.core import paths
 from deploylab.core.errors import HostError, MachineError
 from deploylab.core.progress import Progress
 from deploylab.course import Target
 from deploylab.machine import box, copies, guest, lxc, owned
-from deploylab.machine.base import NO_VERSIONS, Completed, OnLine, Versions
+from deploylab.machine.base import NO_VERSIONS, Completed, Facts, Inventory, OnLine, Versions
 from deploylab.machine.bindings import Vagrant, environment, forget_home, make_file_cm
 from deploylab.machine.guest import facts as guest_facts
 from deploylab.machine.ssh import Ssh, remove_control_dir
@@ -123,7 +123,7 @@ class VagrantMachine:
             MachineError: there is no guest, or it is not running.
         """
         if self._ssh is None:
-            self._ssh = Ssh(**(_saved_ssh_config() or self._ask_ssh_config()))
+            self._ssh = _saved_ssh() or self._ask_ssh()
         return self._ssh
 
     @property
@@ -162,17 +162,17 @@ class VagrantMachine:
     def put(self, content: bytes, path: str, *, mode: str = "0644", owner: str = "root:root") -> None:
         self.ssh.put(content, path, mode=mode, owner=owner)
 
-    def inventory(self) -> tuple[str, dict[str, Any]]:
+    def inventory(self) -> Inventory:
         return self.ssh.inventory()
 
-    def facts(self, versions: Versions = NO_VERSIONS) -> dict[str, Any]:
-        return {"kind": self.kind, "provider": self.provider,
-                **guest.ask(self, guest_facts, f"facts({dict(versions)!r})")}
+    def facts(self, versions: Versions = NO_VERSIONS) -> Facts:
+        return Facts(kind=self.kind, provider=self.provider,
+                     **guest.ask(self, guest_facts, f"facts({dict(versions)!r})"))
 
     def answers(self) -> bool:
         """Whether its sshd answers; takes a fraction of a second."""
-        saved = _saved_ssh_config()
-        return bool(saved) and _greets(saved["host"], saved["port"])
+        saved = _saved_ssh()
+        return saved is not None and _greets(saved.host, saved.port)
 
     def wait(self) -> None:
         """Wait until the guest's services and supervisord's programs have started, for a minute at most."""
@@ -183,12 +183,12 @@ class VagrantMachine:
     def close(self) -> None:
         """Close the connection."""
         with contextlib.suppress(MachineError):
-            if _saved_ssh_config():
+            if _saved_ssh():
                 self.ssh.close()
 
     def forget(self) -> None:
         """Forget the guest's address."""
-        _ssh_config_path().unlink(missing_ok=True)
+        _saved_ssh_path().unlink(missing_ok=True)
         self.ssh_config.unlink(missing_ok=True)
         self._ssh, self._host = None, ""
 
@@ -231,20 +231,20 @@ class VagrantMachine:
             raise HostError("There is no `vagrant` command in PATH.",
                             "./lab up --yes   installs it; if it is installed, add its folder to PATH") from error
 
-    def _ask_ssh_config(self) -> dict[str, Any]:
+    def _ask_ssh(self) -> Ssh:
+        """How to reach the guest, as Vagrant says; kept in files for the next time."""
         handle = self._vagrant()
         try:
             text = handle.ssh_config(vm_name=VM)
         except subprocess.CalledProcessError as error:
             raise MachineError("The machine is not running.", "./lab up") from error
         conf = handle.conf(text)
-        config = {"host": conf["HostName"], "port": int(conf["Port"]), "user": conf["User"],
-                  "key": conf["IdentityFile"].strip('"')}
-        path = _ssh_config_path()
+        ssh = Ssh(conf["HostName"], int(conf["Port"]), conf["User"], conf["IdentityFile"].strip('"'))
+        path = _saved_ssh_path()
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(config))
+        path.write_text(json.dumps(asdict(ssh)))
         self.ssh_config.write_text(text)
-        return config
+        return ssh
 
     def _private_address(self) -> str:
         """The first of the guest's addresses that this host can reach.
@@ -271,13 +271,13 @@ def _unfinished_path() -> Path:
     return paths.state_dir() / "unfinished"
 
 
-def _ssh_config_path() -> Path:
+def _saved_ssh_path() -> Path:
     return paths.state_dir() / "ssh.json"
 
 
-def _saved_ssh_config() -> dict[str, Any] | None:
+def _saved_ssh() -> Ssh | None:
     try:
-        return json.loads(_ssh_config_path().read_text())
+        return Ssh(**json.loads(_saved_ssh_path().read_text()))
     except (FileNotFoundError, ValueError):
         return None
 

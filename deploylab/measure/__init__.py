@@ -1,1 +1,1 @@
-"""Load tests against stages: rounds, pairs, a sweep, a load with an act in its middle; and all of `./lab run`."""
+"""Load tests against stages: rounds, pairs, a sweep, a load with an action in the middle; and all of `./lab run`."""

@@ -1,15 +1,16 @@
-"""What stays the same over a session of load tests: the machine, what is deployed on it, and how it is loaded."""
+"""What stays the same during a session of load tests: the machine, what is deployed on it, and how it is loaded."""
 
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from deploylab import results
 from deploylab.core.progress import Progress
 from deploylab.course import Course, Target, View
 from deploylab.machine import Machine
+from deploylab.machine.base import Facts
 from deploylab.provision import converge, prepare
 from deploylab.provision.on_demand import awake
 from deploylab.results import Session
@@ -19,7 +20,7 @@ WARMUP_S = 0.5
 
 @dataclass(frozen=True)
 class Scenario:
-    """One kind of load test: a target, a view, a number of clients."""
+    """One kind of load test: a target, a view and a number of clients. A cell of the table of results."""
 
     target: Target
     view: View
@@ -27,7 +28,7 @@ class Scenario:
 
     @property
     def label(self) -> str:
-        """For a progress line.
+        """The text for a progress line.
 
         Example: `nginx wait c=32`
         """
@@ -40,15 +41,15 @@ class Scenario:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadSettings:
-    """How every load test of a session is driven.
+    """How every load test of a session is run.
 
     Attributes:
-        seconds: the window of one run.
+        seconds: the length of the window of one run.
         keepalive: whether clients keep their connections.
-        ceiling_rps: what the generator reaches against a static stub in the guest.
-        cpus: the processors of this host that the guest does not use; None where that is unknown.
+        ceiling_rps: the most that the generator reaches against a static stub in the guest.
+        cpus: the processors of this host that the guest does not use; None if they are not known.
         rate_per_s: arrival rate of an open loop; None for a closed one.
-        slow_clients: half-sent requests held open beside each load.
+        slow_clients: half-sent requests that are held open during each load.
     """
 
     seconds: float
@@ -60,65 +61,66 @@ class LoadSettings:
     slow_clients: int = 0
 
 
-def free_cpus(facts: dict[str, Any]) -> tuple[int, ...] | None:
-    """The host's processors that the guest may not use: those are the generator's.
+def free_cpus(facts: Facts) -> tuple[int, ...] | None:
+    """The host's processors that the guest may not use: the load generator runs on those.
 
-    Only a container, and this computer itself, share the host's numbering; for other guests the host's scheduler
-    decides.
+    Only a container and this computer itself have the same processor numbers as the host; for other guests the host's
+    scheduler decides.
     """
-    shares = facts.get("provider") == "lxc" or facts.get("kind") == "local"
+    shares = facts.provider == "lxc" or facts.kind == "local"
     if not shares or not hasattr(os, "sched_getaffinity"):
         return None
-    free = os.sched_getaffinity(0) - set(facts["cpus_allowed"])
+    free = os.sched_getaffinity(0) - set(facts.cpus_allowed)
     return tuple(sorted(free)) or None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """A machine, what is deployed on it, how it is loaded, and the session that keeps the runs.
+    """A machine, what is deployed on it, how it is loaded, and the session that the runs are saved in.
 
     Attributes:
-        facts: about the machine, read once.
+        facts: facts about the machine, read once.
         app_rev: the deployed revision of the application.
-        config_hashes: by stage, each computed when its first run is made.
+        settings: how every load test is run.
+        config_hashes: by stage, each computed at the first run of that stage.
     """
 
     machine: Machine
     course: Course
     session: Session
-    facts: dict[str, Any]
+    facts: Facts
     app_rev: str
-    how: LoadSettings
+    settings: LoadSettings
     config_hashes: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, machine: Machine, course: Course, session: Session, how: LoadSettings) -> "Bench":
-        """A bench on this machine; its facts and the deployed revision are read once, now."""
+    def of(cls, machine: Machine, course: Course, session: Session, settings: LoadSettings) -> "Bench":
+        """A bench on this machine; reads the facts and the deployed revision now."""
         facts = machine.facts(course.versions)
         return cls(machine=machine, course=course, session=session, facts=facts,
-                   app_rev=converge.app_revision(course), how=replace(how, cpus=free_cpus(facts)))
+                   app_rev=converge.app_revision(course), settings=replace(settings, cpus=free_cpus(facts)))
 
     def config_hash(self, stage: str) -> str:
-        """The hash of all that configures a stage, computed once a session."""
+        """The hash of everything that configures a stage, computed once per session."""
         if stage not in self.config_hashes:
             self.config_hashes[stage] = converge.config_hash(self.course, stage)
         return self.config_hashes[stage]
 
 
 @contextmanager
-def opened(machine: Machine, course: Course, targets: Sequence[Target], progress: Progress, how: LoadSettings, *,
-           resume: bool = False, **plan: Any) -> Iterator[Bench]:
-    """A bench on which these targets may be loaded; every command that measures begins and ends here.
+def opened(machine: Machine, course: Course, targets: Sequence[Target], progress: Progress,
+           settings: LoadSettings, *, resume: bool = False, **plan: Any) -> Iterator[Bench]:
+    """A bench for load tests of these targets; every command that measures begins and ends here.
 
-    Targets that sleep are woken and sleep again afterwards. Each is verified before anything is measured. The session
-    is finished when the block ends well; one that an error ends stays unfinished.
+    Sleeping targets are started, and stopped again afterwards. Each target is verified before anything is measured. The
+    session is marked as finished at the end of the block, unless an error ended it.
 
     Args:
-        resume: go on with an unfinished session of the same plan where there is one.
-        plan: of the session: its kind, and what it is to measure.
+        resume: resume an unfinished session with the same plan, if there is one.
+        plan: the plan of the session: its kind, and what it should measure.
 
     Raises:
-        CheckError: a target does not answer, or a check of it says no.
+        CheckError: a target does not answer, or one of its checks fails.
 
     Example:
         with opened(machine, course, [target], progress, LoadSettings(seconds=3), kind="measure") as bench: ...
@@ -126,10 +128,10 @@ def opened(machine: Machine, course: Course, targets: Sequence[Target], progress
     with awake(machine, targets):
         prepare.verify(machine, course, targets, progress)
         session = (results.resumable(plan) if resume else None) or Session.create(**plan)
-        yield Bench.of(machine, course, session, how)
+        yield Bench.of(machine, course, session, settings)
         session.finish()
 
 
-def machine_fields(facts: dict[str, Any]) -> dict[str, Any]:
-    """The facts that a Run keeps of its machine."""
-    return {key: value for key, value in facts.items() if key != "cpus_allowed"}
+def machine_fields(facts: Facts) -> dict[str, Any]:
+    """The facts about the machine that are saved in a Run."""
+    return {key: value for key, value in asdict(facts).items() if key != "cpus_allowed"}

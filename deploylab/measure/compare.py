@@ -1,7 +1,7 @@
-"""Two sides under one load, in pairs: A B, then B A, and so on.
+"""Compares two sides under the same load, in pairs: A B, then B A, and so on.
 
-Noise of the machine drifts slowly, so the two halves of a pair share it; the changing order takes out what
-the second of two always has easier.
+The noise of the machine changes slowly, so it affects both halves of a pair alike. The order alternates because the
+second of two runs may have an advantage, such as a warm cache.
 """
 
 import zlib
@@ -27,18 +27,18 @@ OnPair = Callable[[Run, Run], object]
 
 def compare(machine: Machine, course: Course, contrast: Contrast, progress: Progress, *, pairs: int, seconds: float,
             on_pair: OnPair = lambda a, b: None) -> tuple[Session, list[Difference], bool]:
-    """The session, all in which the two sides differ, and whether Ctrl-C ended it early.
+    """The session, everything in which the two sides differ, and whether Ctrl-C ended it early.
 
     Args:
         on_pair: called with the runs of A and B of each pair, before the next one begins.
 
     Raises:
-        CheckError: a side does not answer, or a check of it says no.
+        CheckError: a side does not answer, or one of its checks fails.
     """
     targets = [course.target(contrast.a), course.target(contrast.b)]
     with opened(machine, course, targets, progress, LoadSettings(seconds=seconds), kind="compare", seconds=seconds,
                 stages=[target.stage for target in targets], contrasts=[as_plan(contrast)], n_pairs=pairs) as bench:
-        _note_differences(bench, contrast)
+        _save_differences(bench, contrast)
         rows = [Difference(**row) for row in bench.session.plan["differences"][contrast.name]]
         progress.say(f"{described(contrast)}: {pairs} pairs of {seconds:g} s")
         progress.say(differing(contrast, rows))
@@ -46,24 +46,24 @@ def compare(machine: Machine, course: Course, contrast: Contrast, progress: Prog
     return bench.session, rows, stopped
 
 
-def contrasts(bench: Bench, wanted: Sequence[Contrast], n_pairs: int, progress: Progress) -> None:
-    """The pairs of each contrast, and what differs between its sides; only what is not measured yet.
+def measure_contrasts(bench: Bench, contrasts: Sequence[Contrast], n_pairs: int, progress: Progress) -> None:
+    """Measure the pairs of each contrast, and save what differs between its sides; skips what is measured already.
 
-    Of the variants that sleep, only the two sides run at a time: all of them would not fit into the memory.
+    Sleeping variants are started for their own contrast only: together they would not fit into the memory.
     """
-    with progress.phase("load", f"{units.count(len(wanted), 'contrast')}, {n_pairs} pairs of each"):
-        for number, contrast in enumerate(wanted, start=1):
+    with progress.phase("load", f"{units.count(len(contrasts), 'contrast')}, {n_pairs} pairs of each"):
+        for number, contrast in enumerate(contrasts, start=1):
             if remaining(bench, contrast, n_pairs):
-                progress.say(f"    contrast {number} of {len(wanted)}: {described(contrast)}")
+                progress.say(f"    contrast {number} of {len(contrasts)}: {described(contrast)}")
                 with awake(bench.machine, [cell.target for cell in cells(bench.course, contrast)]):
-                    _note_differences(bench, contrast)
+                    _save_differences(bench, contrast)
                     for _ in pairs(bench, contrast, n_pairs, progress):
                         pass
 
 
 def measure_pairs(bench: Bench, contrast: Contrast, n_pairs: int, progress: Progress,
                   on_pair: OnPair = lambda a, b: None) -> bool:
-    """Measure the pairs of one contrast and print each as it comes. True if Ctrl-C ended it early.
+    """Measure the pairs of one contrast and print each one as it ends. True if Ctrl-C ended it early.
 
     Args:
         on_pair: called with the runs of A and B of each pair, before the next one begins.
@@ -85,7 +85,7 @@ def measure_pairs(bench: Bench, contrast: Contrast, n_pairs: int, progress: Prog
 
 def named(course: Course, a: str, b: str, *, view: str | None = None, concurrency: int | None = None,
           b_view: str | None = None, slow_clients: int | None = None) -> Contrast:
-    """The contrast of two targets. What they differ in, and the load where none is given, are the course's own.
+    """The contrast of two targets. If the course has it, what differs and the default load are taken from there.
 
     Raises:
         CourseError: there is no such target or view.
@@ -105,77 +105,79 @@ def named(course: Course, a: str, b: str, *, view: str | None = None, concurrenc
 
 
 def _known(course: Course, a: str, b: str, view: str | None, b_view: str | None) -> Contrast | None:
-    """The course's contrast of these two, under this load if there is one."""
-    same = [one for one in course.contrasts if {one.a, one.b} == {a, b} and (b_view is None or one.b_view == b_view)]
+    """The course's contrast of these two targets, if possible with this load."""
+    candidates = [contrast for contrast in course.contrasts
+                  if {contrast.a, contrast.b} == {a, b} and (b_view is None or contrast.b_view == b_view)]
     if view and not b_view:
-        same = [one for one in same if one.b_view is None]
-    return next((one for one in same if one.view == view), same[0] if same else None)
+        candidates = [contrast for contrast in candidates if contrast.b_view is None]
+    same_view = (contrast for contrast in candidates if contrast.view == view)
+    return next(same_view, candidates[0] if candidates else None)
 
 
 def cells(course: Course, contrast: Contrast) -> tuple[Scenario, Scenario]:
-    """The load on either side."""
+    """The load of each side."""
     return (Scenario(course.target(contrast.a), course.view(contrast.view), contrast.concurrency),
             Scenario(course.target(contrast.b), course.view(contrast.b_view or contrast.view), contrast.concurrency))
 
 
-def find(machine: Machine, course: Course, contrast: Contrast) -> list[Difference]:
-    """Everything in which the two sides differ, the view too. Both must run; a sleeping one has no processes.
+def find_differences(machine: Machine, course: Course, contrast: Contrast) -> list[Difference]:
+    """Everything in which the two sides differ, including the view. Both must run: a sleeping one has no processes.
 
     Raises:
         MachineError: the machine could not be read.
     """
-    found = differences(machine, course.target(contrast.a), course.target(contrast.b))
+    rows = differences(machine, course.target(contrast.a), course.target(contrast.b))
     if contrast.b_view:
-        found.insert(0, Difference(name="view", a=contrast.view, b=contrast.b_view))
-    return found
+        rows.insert(0, Difference(name="view", a=contrast.view, b=contrast.b_view))
+    return rows
 
 
 def remaining(bench: Bench, contrast: Contrast, n_pairs: int) -> list[int]:
-    """The numbers of the pairs that are not complete yet. One that lost a half is measured again."""
-    halves: dict[str, int] = {}
+    """The numbers of the pairs that are not complete yet. A pair with only one half is measured again."""
+    n_runs: dict[str, int] = {}
     for run in bench.session.runs("pair"):
-        halves[run.pair_id or ""] = halves.get(run.pair_id or "", 0) + 1
-    return [number for number in range(1, n_pairs + 1) if halves.get(pair_id(contrast, number), 0) < 2]
+        n_runs[run.pair_id or ""] = n_runs.get(run.pair_id or "", 0) + 1
+    return [number for number in range(1, n_pairs + 1) if n_runs.get(pair_id(contrast, number), 0) < 2]
 
 
 def pairs(bench: Bench, contrast: Contrast, n_pairs: int, progress: Progress) -> Iterator[tuple[int, Run, Run]]:
-    """Measure the pairs that remain: (number, run of A, run of B) of each, as it ends.
+    """Measure the remaining pairs; yields (number, run of A, run of B) for each pair when it ends.
 
     Args:
-        n_pairs: in all, with those that are there already.
+        n_pairs: the total number, including the pairs that are measured already.
 
     Raises: as `load_test.measure`.
     """
-    paired = replace(bench, how=replace(bench.how, slow_clients=contrast.slow_clients))
+    paired = replace(bench, settings=replace(bench.settings, slow_clients=contrast.slow_clients))
     a, b = cells(bench.course, contrast)
     for number in remaining(bench, contrast, n_pairs):
         name = pair_id(contrast, number)
         runs = [load_test.measure(paired, cell, purpose="pair", pair_id=name, seed=zlib.crc32(name.encode()),
-                                  on_progress=load_test.on_load(progress, cell.label, bench.how.seconds))
+                                  on_progress=load_test.on_load(progress, cell.label, bench.settings.seconds))
                 for cell in ((a, b) if number % 2 else (b, a))]
         yield number, *(runs if number % 2 else runs[::-1])
 
 
 def pair_id(contrast: Contrast, number: int) -> str:
-    """What both halves of a pair bear: `gthread/1`."""
+    """The identifier that both halves of a pair have: `gthread/1`."""
     return f"{contrast.name}/{number}"
 
 
 def described(contrast: Contrast) -> str:
     """The two sides of a contrast and its load, on one line."""
     views = f"{contrast.view} and {contrast.b_view}" if contrast.b_view else contrast.view
-    slow = f", beside {units.count(contrast.slow_clients, 'slow client')}" if contrast.slow_clients else ""
+    slow = f" and {units.count(contrast.slow_clients, 'slow client')}" if contrast.slow_clients else ""
     return f"{contrast.a} and {contrast.b}, {views} with {units.count(contrast.concurrency, 'client')}{slow}"
 
 
 def as_plan(contrast: Contrast) -> dict[str, Any]:
-    """A contrast as a session's plan keeps it, equal to what JSON gives back."""
+    """A contrast for the plan of a session, in a form that JSON returns unchanged."""
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(contrast).items()}
 
 
-def _note_differences(bench: Bench, contrast: Contrast) -> None:
-    """Find what differs, once for each contrast, and keep it in the plan for the report."""
-    known = bench.session.plan.get("differences") or {}
-    if contrast.name not in known:
-        rows = find(bench.machine, bench.course, contrast)
-        bench.session.update(differences={**known, contrast.name: [asdict(row) for row in rows]})
+def _save_differences(bench: Bench, contrast: Contrast) -> None:
+    """Find what differs, once per contrast, and save it in the plan for the report."""
+    saved = bench.session.plan.get("differences") or {}
+    if contrast.name not in saved:
+        rows = find_differences(bench.machine, bench.course, contrast)
+        bench.session.update(differences={**saved, contrast.name: [asdict(row) for row in rows]})

@@ -1,4 +1,4 @@
-"""Every configured difference between two targets: found on the machine, never declared.
+"""Finds every difference in configuration between two targets, by reading the machine.
 
     the files of `configuration`  +  what the .env files evaluate to  +  the processes  +  the code
 """
@@ -17,20 +17,20 @@ from deploylab.measure.config_files import nameless
 from deploylab.results.record import Difference
 
 SECRET = re.compile("passw|secret|token|requirepass", re.IGNORECASE)
-NO_PART = {"autostart"}  # says when a server starts; while it is measured, it runs
+IGNORED = {"autostart"}  # when a server is started; while it is measured, it is running
 INTERPRETERS = re.compile(r"(python|perl|sh|bash|env)[\d.]*")
 V = TypeVar("V")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Configured:
-    """How one side is configured, as `guest.configured.read` saw it.
+    """How one side is configured, as `guest.configured.read` returns it.
 
     Attributes:
-        files: the text by path; None where there is no such file.
-        environment: the variables by `.env` file; None where it cannot be read.
+        files: the text of each file, by path; None if there is no such file.
+        environment: the variables of each `.env` file, by path; None if it cannot be read.
         commands: the command line of each process.
-        revision: of the application; None where its folder is missing.
+        revision: the revision of the application; None if its folder is missing.
     """
 
     files: dict[str, str | None]
@@ -40,103 +40,103 @@ class Configured:
 
 
 def differences(machine: Machine, a: Target, b: Target) -> list[Difference]:
-    """What is configured otherwise on B than on A, as both are now; changes by hand are found too.
+    """What is configured differently on B than on A, as both are now; finds changes made by hand too.
 
     Raises:
         MachineError: the machine could not be read.
 
     Example:
-        [one.name for one in differences(machine, course.target("nginx:sync"), course.target("nginx"))]
+        [row.name for row in differences(machine, course.target("nginx:sync"), course.target("nginx"))]
     """
     if a == b:
         return []
-    seen = _read(machine, (a, b))
-    return between(a, seen[0], b, seen[1])
+    a_config, b_config = _read(machine, (a, b))
+    return between(a, a_config, b, b_config)
 
 
-def between(a: Target, a_seen: Configured, b: Target, b_seen: Configured) -> list[Difference]:
-    """The same from what was seen of each side.
+def between(a: Target, a_config: Configured, b: Target, b_config: Configured) -> list[Difference]:
+    """The differences between two configurations that were read already.
 
-    What both share is no difference, whatever names it bears: one may stand in front of the other.
+    What both sides share does not count, whatever its name: one target may be a front of the other.
     """
-    a_files, b_files = _unshared(a_seen.files, b_seen.files)
-    a_variables, b_variables = _unshared(_variables(a_seen), _variables(b_seen))
-    a_commands, b_commands = _unshared(Counter(a_seen.commands), Counter(b_seen.commands))
+    a_files, b_files = _unshared(a_config.files, b_config.files)
+    a_variables, b_variables = _unshared(_variables(a_config), _variables(b_config))
+    a_commands, b_commands = _unshared(Counter(a_config.commands), Counter(b_config.commands))
     return [
         *_in_files(_by_role(a, a_files), _by_role(b, b_files)),
         *_in_environment(_environment(a, a_variables), _environment(b, b_variables)),
         *_in_processes(_programs(a, a_commands), _programs(b, b_commands)),
-        *_one("revision of the application", a_seen.revision, b_seen.revision),
+        *_difference("revision of the application", a_config.revision, b_config.revision),
     ]
 
 
 def _unshared(a: Mapping[str, V], b: Mapping[str, V]) -> tuple[dict[str, V], dict[str, V]]:
-    """Both without the items that are on both sides."""
+    """Both mappings without the items that they share."""
     return ({key: value for key, value in a.items() if key not in b or b[key] != value},
             {key: value for key, value in b.items() if key not in a or a[key] != value})
 
 
 def _read(machine: Machine, targets: Iterable[Target]) -> list[Configured]:
-    """What each target looks like, all at one moment."""
-    wanted = [(target.configuration, target.processes, f"/srv/deploylab/{target.stage}/app") for target in targets]
-    seen = guest.ask(machine, configured, f"[read(*one) for one in {wanted!r}]")
-    return [Configured(**each) for each in seen]
+    """The configuration of each target, all read in one call."""
+    arguments = [(target.configuration, target.processes, f"/srv/deploylab/{target.stage}/app") for target in targets]
+    rows = guest.ask(machine, configured, f"[read(*args) for args in {arguments!r}]")
+    return [Configured(**row) for row in rows]
 
 
 def _by_role(target: Target, files: dict[str, str | None]) -> dict[str, str]:
-    """The text of each file that is there, nameless, by its nameless path."""
-    found: dict[str, str] = {}
+    """The text of each existing file by its path, with the target's names taken out of both."""
+    texts: dict[str, str] = {}
     for path, text in files.items():
         if text is not None:
             role = nameless(path, target)
-            found[role] = "\n".join([*([found[role]] if role in found else []), nameless(text, target)])
-    return found
+            texts[role] = "\n".join([*([texts[role]] if role in texts else []), nameless(text, target)])
+    return texts
 
 
 def _in_files(a: dict[str, str], b: dict[str, str]) -> list[Difference]:
-    found = []
+    rows = []
     for role in dict.fromkeys([*a, *b]):
         if role not in a or role not in b:
-            there = ("there", None) if role in a else (None, "there")
-            found.append(Difference(name=f"file {role}", a=there[0], b=there[1], file=role))
+            values = ("there", None) if role in a else (None, "there")
+            rows.append(Difference(name=f"file {role}", a=values[0], b=values[1], file=role))
             continue
-        a_set, b_set = config_files.settings(a[role], role), config_files.settings(b[role], role)
-        for directive in [name for name in dict.fromkeys([*a_set, *b_set]) if name not in NO_PART]:
-            found += _counted(f"{config_files.kind(role)} {directive}", a_set.get(directive, Counter()),
-                              b_set.get(directive, Counter()), role)
-    return found
+        a_settings, b_settings = config_files.settings(a[role], role), config_files.settings(b[role], role)
+        for directive in [name for name in dict.fromkeys([*a_settings, *b_settings]) if name not in IGNORED]:
+            rows += _in_counts(f"{config_files.kind(role)} {directive}", a_settings.get(directive, Counter()),
+                               b_settings.get(directive, Counter()), role)
+    return rows
 
 
-def _variables(seen: Configured) -> dict[str, str]:
+def _variables(config: Configured) -> dict[str, str]:
     """The variables of all `.env` files of a target; a later file overrides an earlier one."""
     merged: dict[str, str] = {}
-    for path, variables in seen.environment.items():
+    for path, variables in config.environment.items():
         merged |= {"(cannot be read)": path} if variables is None else variables
     return merged
 
 
 def _environment(target: Target, variables: dict[str, str]) -> dict[str, str]:
-    """Variables with nameless values."""
+    """The variables, with the target's names taken out of their values."""
     names = {target.slug, target.stage, target.upon} - {""}
     return {name: config_files.NAME if value in names else nameless(value, target)
             for name, value in variables.items()}
 
 
 def _in_environment(a: dict[str, str], b: dict[str, str]) -> list[Difference]:
-    return [one for name in sorted({*a, *b}) for one in _one(f"environment {name}", a.get(name), b.get(name))]
+    return [row for name in sorted({*a, *b}) for row in _difference(f"environment {name}", a.get(name), b.get(name))]
 
 
 def _programs(target: Target, commands: dict[str, int]) -> dict[str, Counter[str]]:
-    """How often each command line runs, by its program."""
-    found: dict[str, Counter[str]] = {}
+    """The number of processes of each command line, by program."""
+    programs: dict[str, Counter[str]] = {}
     for command, n_processes in commands.items():
         line = nameless(command, target)
-        found.setdefault(_program(line), Counter())[line] += n_processes
-    return found
+        programs.setdefault(_program(line), Counter())[line] += n_processes
+    return programs
 
 
 def _program(command: str) -> str:
-    """The program of a command line; of an interpreter, what it runs.
+    """The program of a command line; for an interpreter, the script that it runs.
 
     >>> _program("/usr/bin/python3 manage.py runserver"), _program("nginx: worker process")
     ('manage.py', 'nginx')
@@ -147,38 +147,38 @@ def _program(command: str) -> str:
 
 
 def _in_processes(a: dict[str, Counter[str]], b: dict[str, Counter[str]]) -> list[Difference]:
-    found = []
+    rows = []
     for program in dict.fromkeys([*a, *b]):
         a_lines, b_lines = a.get(program, Counter()), b.get(program, Counter())
         if not a_lines or not b_lines:
-            found += _one(f"program {program}", "runs" if a_lines else None, "runs" if b_lines else None)
+            rows += _difference(f"program {program}", "runs" if a_lines else None, "runs" if b_lines else None)
         elif set(a_lines) != set(b_lines):
-            found += _one(f"command line of {program}", *_words_apart(set(a_lines), set(b_lines)))
+            rows += _difference(f"command line of {program}", *_different_words(set(a_lines), set(b_lines)))
         else:
-            found += _one(f"processes of {program}", str(a_lines.total()), str(b_lines.total()))
-    return found
+            rows += _difference(f"processes of {program}", str(a_lines.total()), str(b_lines.total()))
+    return rows
 
 
-def _words_apart(a: set[str], b: set[str]) -> tuple[str | None, str | None]:
-    """What stands in the command lines of one side alone: their words, or where those are equal, the lines."""
+def _different_words(a: set[str], b: set[str]) -> tuple[str | None, str | None]:
+    """The words that only one side has in its command lines; if there are none, the whole command lines."""
     a_words, b_words = (Counter(word for line in sorted(side) for word in line.split()) for side in (a, b))
     only = [" ".join(side.elements()) or None for side in (a_words - b_words, b_words - a_words)]
     return (only[0], only[1]) if any(only) else ("; ".join(sorted(a)), "; ".join(sorted(b)))
 
 
-def _counted(name: str, a: Counter[str], b: Counter[str], file: str = "") -> list[Difference]:
-    """A difference where one side has values that the other lacks."""
+def _in_counts(name: str, a: Counter[str], b: Counter[str], file: str = "") -> list[Difference]:
+    """A difference if one side has values that the other does not have."""
     only_a, only_b = a - b, b - a
-    return _one(name, *("; ".join(side.elements()) if side else None for side in (only_a, only_b)), file=file) \
+    return _difference(name, *("; ".join(side.elements()) if side else None for side in (only_a, only_b)), file=file) \
         if only_a or only_b else []
 
 
-def _one(name: str, a: str | None, b: str | None, file: str = "") -> list[Difference]:
+def _difference(name: str, a: str | None, b: str | None, file: str = "") -> list[Difference]:
     return [] if a == b else [Difference(name=name, a=_shown(name, a), b=_shown(name, b), file=file)]
 
 
 def _shown(name: str, value: str | None) -> str | None:
-    """The value, unless it is or holds a secret."""
+    """The value, unless it is a secret or contains one."""
     if value is not None and (SECRET.search(name) or SECRET.search(value)):
         return "(not shown)"
     return value and re.sub(r"://[^/@\s]*@", "://(not shown)@", value)

@@ -1,6 +1,6 @@
-"""What a configuration file says, setting by setting, with the names of its target taken out.
+"""Reads the settings of a configuration file, with the names of its target taken out.
 
-Two targets bear different names, ports and sockets; that alone is no difference.
+Two targets always have different names, ports and sockets; that alone does not count as a difference.
 """
 
 import ast
@@ -18,14 +18,14 @@ TOKEN = re.compile(r"""
     | (?P<word>(?:"(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' | \$\{\w+\} | [^\s;{}"'])+)
 """, re.VERBOSE | re.DOTALL | re.MULTILINE)
 
-Settings = dict[str, Counter[str]]  # how often each value of a directive is there
+Settings = dict[str, Counter[str]]  # by directive: how often each value occurs
 
 
 def nameless(text: str, target: Target) -> str:
-    """The text without what is mere naming: placeholders for the target's name, port and socket.
+    """The text with placeholders for the target's name, port and socket.
 
-    A name counts only behind `deploylab`, as in `/etc/deploylab/gunicorn-nginx-sync.py`: a stage may be
-    called like a program or a directive.
+    A name counts only after `deploylab`, as in `/etc/deploylab/gunicorn-nginx-sync.py`: a stage may have the
+    name of a program or of a directive.
     """
     if socket := target.expect.get("app_socket"):
         text = re.sub(rf"{re.escape(socket)}(?![\w.])", SOCKET, text)
@@ -36,7 +36,7 @@ def nameless(text: str, target: Target) -> str:
 
 
 def kind(role: str) -> str:
-    """The program that a file configures, by where the file lies.
+    """The program that a file configures, judged by the file's path.
 
     >>> kind("/etc/nginx/sites-available/deploylab-NAME"), kind("/etc/deploylab/gunicorn-NAME.py")
     ('nginx', 'gunicorn')
@@ -47,11 +47,11 @@ def kind(role: str) -> str:
 
 
 def settings(text: str, role: str) -> Settings:
-    """Each directive of a file with its values, comments and blank lines left out.
+    """Each directive of a file with its values, without comments and blank lines.
 
     Args:
-        text: of the file, nameless.
-        role: its nameless path; the suffixes `.py` and `.wsgi` mean Python.
+        text: the text of the file, after `nameless`.
+        role: its path, after `nameless`; the suffixes `.py` and `.wsgi` mean Python.
 
     >>> dict(settings("gzip on; # later", "/etc/nginx/nginx.conf"))
     {'gzip': Counter({'on': 1})}
@@ -62,8 +62,8 @@ def settings(text: str, role: str) -> Settings:
 
 
 def _python(text: str) -> Settings:
-    """A Python file: what each name is bound to at the top."""
-    found: Settings = {}
+    """The settings of a Python file: the value of each name at the top level."""
+    settings: Settings = {}
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
@@ -73,21 +73,21 @@ def _python(text: str) -> Settings:
             continue  # a docstring
         if isinstance(node, ast.Assign):
             for target in node.targets:
-                _add(found, ast.unparse(target), ast.unparse(node.value))
+                _add(settings, ast.unparse(target), ast.unparse(node.value))
         else:
-            _add(found, getattr(node, "name", type(node).__name__.lower()), ast.unparse(node))
-    return found
+            _add(settings, getattr(node, "name", type(node).__name__.lower()), ast.unparse(node))
+    return settings
 
 
 def _has_braces(text: str) -> bool:
-    """Whether most lines end as those of nginx and Varnish do."""
+    """Whether most lines end like those of nginx and Varnish, in `;`, `{` or `}`."""
     lines = [line for raw in text.splitlines() if (line := re.sub(r"(^|\s)(#|//|;).*", "", raw).strip())]
     return 2 * sum(line.endswith((";", "{", "}")) for line in lines) > len(lines)
 
 
 def _braces(text: str) -> Settings:
-    """`directive value;` and `block {`, of nginx and of Varnish."""
-    found: Settings = {}
+    """The settings of nginx or Varnish: `directive value;` and `block {`."""
+    settings: Settings = {}
     blocks: list[str] = []
     words: list[str] = []
     for token in TOKEN.finditer(text):
@@ -95,18 +95,18 @@ def _braces(text: str) -> Settings:
             words.append(token["word"])
         elif token["end"]:
             if words:
-                _add(found, words[0], " ".join(words[1:]), blocks[-1:])
+                _add(settings, words[0], " ".join(words[1:]), blocks[-1:])
             if token["end"] == "{":
                 blocks.append(" ".join(words))
             elif token["end"] == "}":
                 del blocks[-1:]
             words = []
-    return found
+    return settings
 
 
 def _lines(text: str) -> Settings:
-    """One directive a line: Apache, `[section]` files, and programs with a plain list."""
-    found: Settings = {}
+    """The settings of a file with one directive per line: Apache, `[section]` files, and plain lists."""
+    settings: Settings = {}
     blocks: list[str] = []
     for raw in re.sub(r"\\\n", " ", text).splitlines():
         line = re.sub(r"(^|\s)[;#]($|\s.*)", "", re.sub(r"^\s*[;#].*", "", raw)).strip()
@@ -119,11 +119,11 @@ def _lines(text: str) -> Settings:
         else:
             block = re.fullmatch(r"<(.+)>", line)
             directive, value = re.fullmatch(r"([^\s=]*)\s*=?\s*(.*)", block[1] if block else line).groups()
-            _add(found, directive, value, blocks[-1:])
+            _add(settings, directive, value, blocks[-1:])
             blocks += [block[1]] if block else []
-    return found
+    return settings
 
 
-def _add(found: Settings, directive: str, value: str, inside: Sequence[str] = ()) -> None:
+def _add(settings: Settings, directive: str, value: str, inside: Sequence[str] = ()) -> None:
     value = " ".join(value.split())
-    found.setdefault(directive, Counter())[f"{value} in {inside[0]}".strip() if inside else value] += 1
+    settings.setdefault(directive, Counter())[f"{value} in {inside[0]}".strip() if inside else value] += 1

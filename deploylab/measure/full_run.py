@@ -1,9 +1,9 @@
-"""The main job, `./lab run`: every stage converged, checked and previewed; then all of them, interleaved.
+"""The main job, `./lab run`: set up, check and preview every stage; then measure all of them, interleaved.
 
     for each stage:   converge → check → a short preview
-    then, all up:     rounds over every stage and view, order rotated
+    with all running: rounds over every stage and view, in rotated order
     then:             contrasts, two sides at a time, in pairs
-    at the end:       the report, from rounds and pairs alone
+    at the end:       the report, from rounds and pairs only
 """
 
 from collections.abc import Sequence
@@ -19,33 +19,33 @@ from deploylab.measure.bench import WARMUP_S, Bench, LoadSettings, machine_field
 from deploylab.provision import prepare
 from deploylab.results import Session
 
-N_ROUNDS = 5           # the fewest that give a t interval worth showing
+N_ROUNDS = 5           # with fewer, the t interval is too wide to be useful
 SECONDS = 3.0
 QUICK_SECONDS = 1.0
 PREVIEW_SECONDS = 1.0
 N_PAIRS = 5            # of each contrast
 QUICK_PAIRS = 3
 PAIR_SECONDS = 2.0
-AT_MOST_S = 15 * 60    # of rounds, and as much again of contrasts, whatever the course lists
-LEAST_S = 0.5          # of a window: in less, a run says nothing
-OVERHEAD_S = 0.9       # of one run beside its window: start, warm-up, two samples
+MAX_S = 15 * 60        # for the rounds, and as much again for the contrasts, however many the course has
+MIN_WINDOW_S = 0.5     # a shorter run says nothing
+OVERHEAD_S = 0.9       # of one run in addition to its window: start, warm-up, two samples
 
 
 def run(machine: Machine, course: Course, stages: Sequence[Stage], *, quick: bool,
         progress: Progress) -> tuple[Session, list[prepare.Ready]]:
-    """Take the machine down the road and measure it.
+    """Set up every stage on the machine and measure it.
 
-    An unfinished session of the same plan is gone on with: what it has measured stays.
+    An unfinished session with the same plan is resumed: what it has measured is not measured again.
 
     Args:
-        stages: those to go to, in the order of the course; contrasts are run where both sides are among them.
-        quick: shorter windows and fewer pairs, for a look; the same number of rounds.
+        stages: the stages to measure, in the order of the course; contrasts between them are measured too.
+        quick: shorter windows and fewer pairs, for a first impression; the same number of rounds.
 
     Returns:
-        The finished session, and each stage as it was found ready.
+        The finished session, and the changes and checks of each stage.
 
     Raises:
-        DeployLabError: a part failed; everything measured so far is on disk.
+        DeployLabError: a step failed; everything measured so far is on disk.
     """
     plan = _plan(course, stages, quick)
     session = results.resumable(plan) or Session.create(**plan)
@@ -60,25 +60,26 @@ def run(machine: Machine, course: Course, stages: Sequence[Stage], *, quick: boo
     assert bench is not None
     prepare.calibration_stub(machine, course, progress)
     bench = load_test.calibrated(bench, plan["seconds"], progress)
-    _note(session, bench, ready)
+    _save_facts(session, bench, ready)
     rounds.measure(bench, stages, progress)
-    paired = replace(bench, how=replace(bench.how, seconds=plan["pair_seconds"]))
-    compare.contrasts(paired, contrasts_among(course, stages), plan["n_pairs"], progress)
+    paired = replace(bench, settings=replace(bench.settings, seconds=plan["pair_seconds"]))
+    compare.measure_contrasts(paired, contrasts_among(course, stages), plan["n_pairs"], progress)
     session.update(phase_seconds=dict(progress.seconds))
     session.finish()
     return session, ready
 
 
 def contrasts_among(course: Course, stages: Sequence[Stage]) -> list[Contrast]:
-    """The contrasts whose both sides belong to these stages."""
+    """The contrasts with both sides in these stages."""
     names = {stage.name for stage in stages}
-    return [one for one in course.contrasts if {course.target(side).stage for side in (one.a, one.b)} <= names]
+    return [contrast for contrast in course.contrasts
+            if {course.target(side).stage for side in (contrast.a, contrast.b)} <= names]
 
 
 def _plan(course: Course, stages: Sequence[Stage], quick: bool) -> dict[str, Any]:
-    """What a session is to measure. Two sessions with an equal plan are the same work."""
+    """What a session should measure. Two sessions with equal plans do the same work."""
     cells = [cell.as_plan() for cell in rounds.cells(course, stages)]
-    contrasts = [compare.as_plan(one) for one in contrasts_among(course, stages)]
+    contrasts = [compare.as_plan(contrast) for contrast in contrasts_among(course, stages)]
     n_pairs = QUICK_PAIRS if quick else N_PAIRS
     return {
         "kind": "run", "quick": quick, "stages": [stage.name for stage in stages], "cells": cells,
@@ -90,12 +91,12 @@ def _plan(course: Course, stages: Sequence[Stage], quick: bool) -> dict[str, Any
 
 
 def _window_s(wanted_s: float, n_runs: int) -> float:
-    """The window of one run: the wanted one, or less where so many runs would take longer than AT_MOST_S."""
-    return round(min(wanted_s, max(LEAST_S, AT_MOST_S / max(1, n_runs) - OVERHEAD_S)), 1)
+    """The length of a window: `wanted_s`, or less if so many runs would take longer than MAX_S."""
+    return round(min(wanted_s, max(MIN_WINDOW_S, MAX_S / max(1, n_runs) - OVERHEAD_S)), 1)
 
 
-def _note(session: Session, bench: Bench, ready: list[prepare.Ready]) -> None:
-    """Write down what the machine was found to be, for the report."""
-    name = "keepalive" if bench.how.keepalive else "no_keepalive"
-    session.update(machine=machine_fields(bench.facts), ceiling={name: bench.how.ceiling_rps},
-                   converge=[{**one.to_json(), "seconds": one.converged.seconds} for one in ready])
+def _save_facts(session: Session, bench: Bench, ready: list[prepare.Ready]) -> None:
+    """Save facts about the machine, the generator and the stages in the plan, for the report."""
+    name = "keepalive" if bench.settings.keepalive else "no_keepalive"
+    session.update(machine=machine_fields(bench.facts), ceiling={name: bench.settings.ceiling_rps},
+                   converge=[{**stage.to_json(), "seconds": stage.converged.seconds} for stage in ready])

@@ -1,4 +1,4 @@
-"""Some targets loaded in turns, as the command line and the lessons do it."""
+"""Measures several targets in turns, for the command line and the lessons."""
 
 from collections.abc import Collection, Sequence
 
@@ -18,18 +18,18 @@ from deploylab.results.record import Run
 def measure(machine: Machine, course: Course, targets: Sequence[str], view: str, progress: Progress, *,
             concurrency: int | None = None, seconds: float, repeats: int,
             rate_per_s: float | None = None) -> tuple[Session, list[Run]]:
-    """The finished session and its runs: each target so many times, interleaved.
+    """The finished session and its runs: `repeats` of each target, interleaved.
 
     Args:
-        targets: names; none for all that stand and list the view.
-        concurrency: clients at a time, the view's own if None; with a rate, connections at most.
+        targets: names of targets; none for all that are running and have the view.
+        concurrency: number of clients, the view's own if None; with a rate, the most connections.
 
     Raises:
-        CourseError, CheckError: a target has no such view, does not answer, or a check of it says no.
+        CourseError, CheckError: a target has no such view, does not answer, or one of its checks fails.
     """
-    standing = listening(machine, course.targets)
-    chosen = chosen_targets(course, course.view(view), targets, standing)
-    # An open loop opens connections as it needs them: few of them would make it wait like a closed one.
+    running = listening(machine, course.targets)
+    chosen = chosen_targets(course, course.view(view), targets, running)
+    # An open loop opens connections as needed: with only a few it would wait like a closed loop.
     clients = concurrency or (OPEN_CONNECTIONS if rate_per_s else course.view(view).concurrency[0])
     cells = [Scenario(target, course.view(view), clients) for target in chosen]
     runs = []
@@ -45,27 +45,27 @@ def measure(machine: Machine, course: Course, targets: Sequence[str], view: str,
     return bench.session, runs
 
 
-def chosen_targets(course: Course, view: View, names: Sequence[str], standing: Collection[str]) -> list[Target]:
-    """The targets to measure: those named, or all that stand and list the view.
+def chosen_targets(course: Course, view: View, names: Sequence[str], running: Collection[str]) -> list[Target]:
+    """The targets to measure: those named, or all that are running and have the view.
 
     Args:
         names: what a person typed; none for all.
-        standing: names of the targets that answer now. Those with a `start` command are woken.
+        running: names of the targets that answer now. Targets with a `start` command will be started.
 
     Raises:
         CourseError: one of them has no such view.
-        CheckError: one of them does not stand.
+        CheckError: one of them is not running.
     """
     chosen = [course.target(name) for name in names]
     for target in chosen:
         if view.name not in target.all_views:
             raise CourseError(f"{target.name} has no view '{view.name}'. It has: {', '.join(target.all_views)}.",
                               f"./lab measure {target.name} --view {target.views[0]}")
-        if target.name not in standing and not target.start:
+        if target.name not in running and not target.start:
             raise CheckError(f"{target.name} does not answer on port {target.port}.", f"./lab goto {target.name}")
-    with_it = [target for target in course.targets if view.name in target.all_views]
-    chosen = chosen or [target for target in with_it if target.name in standing and not target.start]
+    with_view = [target for target in course.targets if view.name in target.all_views]
+    chosen = chosen or [target for target in with_view if target.name in running and not target.start]
     if not chosen:
-        first = (with_it or course.stages)[0]
-        raise CheckError(f"Nothing with the view '{view.name}' stands on the machine yet.", f"./lab goto {first.name}")
+        first = (with_view or course.stages)[0]
+        raise CheckError(f"Nothing with the view '{view.name}' is running on the machine.", f"./lab goto {first.name}")
     return chosen

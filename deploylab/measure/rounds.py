@@ -1,4 +1,4 @@
-"""Rounds: every cell once a round, interleaved over all stages. What is measured already stays."""
+"""Rounds: each round measures every cell once, interleaved over all stages. Skips what is measured already."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,7 @@ from deploylab.results import Session, lines
 
 
 def preview(bench: Bench, stage: Stage, progress: Progress) -> None:
-    """A short load on each view, at once after the stage is up. Not in the report."""
+    """A short load on each view, right after the stage is set up. It is not in the report."""
     done = {(run.stage, run.view, run.concurrency) for run in bench.session.runs("preview")}
     todo = [cell for cell in cells(bench.course, [stage])
             if (stage.name, cell.view.name, cell.concurrency) not in done]
@@ -19,18 +19,18 @@ def preview(bench: Bench, stage: Stage, progress: Progress) -> None:
     with progress.phase("load", f"{stage.name}: preview"):
         for number, cell in enumerate(todo):
             progress.update(cell.label, number, len(todo))
-            made = load_test.measure(bench, cell, purpose="preview")
-            progress.say(f"    {lines.line(made)}")
+            run = load_test.measure(bench, cell, purpose="preview")
+            progress.say(f"    {lines.line(run)}")
 
 
 def measure(bench: Bench, stages: Sequence[Stage], progress: Progress) -> None:
-    """Every cell once a round, the order rotated; only what is not measured yet."""
+    """Measure every cell once per round, in rotated order; skips what is measured already."""
     plan = bench.session.plan
     all_cells = cells(bench.course, stages)
     todo = list(remaining(bench.session, all_cells, plan["n_rounds"]))
     n_all = plan["n_rounds"] * len(all_cells)
     if len(todo) < n_all:
-        progress.say(f"  going on with session {bench.session.id}: {n_all - len(todo)} of {n_all} runs are there")
+        progress.say(f"  resuming session {bench.session.id}: {n_all - len(todo)} of {n_all} runs are done")
     with progress.phase("load", f"{plan['n_rounds']} rounds over all stages, {n_all} runs"):
         for number, (round_number, cell) in enumerate(todo, start=n_all - len(todo)):
             progress.update(f"round {round_number}: {cell.label}", number, n_all)
@@ -38,7 +38,7 @@ def measure(bench: Bench, stages: Sequence[Stage], progress: Progress) -> None:
 
 
 def cells(course: Course, targets: Sequence[Target]) -> list[Scenario]:
-    """Every load test that the course lists for these targets."""
+    """The cells that the course lists for these targets."""
     return [Scenario(target, course.view(name), concurrency)
             for target in targets for name in target.views for concurrency in course.view(name).concurrency]
 
@@ -46,23 +46,23 @@ def cells(course: Course, targets: Sequence[Target]) -> list[Scenario]:
 def rotated(all_cells: list[Scenario], round_number: int) -> list[Scenario]:
     """The cells in the order of one round.
 
-    All targets of one view stand next to each other, because neighbours in time share their noise, and
-    a comparison is of pairs. Each round begins with another view, and every second one takes the targets
-    from behind: A before B, then B before A.
+    All targets of one view come one after the other, because runs that are close in time have the same noise, and
+    targets are compared in pairs. Each round begins with another view, and every second round takes the targets in
+    reverse order: A before B, then B before A.
 
     Args:
-        round_number: from 1.
+        round_number: counts from 1.
     """
     groups: dict[tuple[str, int], list[Scenario]] = {}
     for cell in all_cells:
         groups.setdefault((cell.view.name, cell.concurrency), []).append(cell)
     shift = (round_number - 1) % len(groups)
-    turned = [*groups.values()][shift:] + [*groups.values()][:shift]
-    return [cell for group in turned for cell in (group if round_number % 2 else group[::-1])]
+    in_order = [*groups.values()][shift:] + [*groups.values()][:shift]
+    return [cell for group in in_order for cell in (group if round_number % 2 else group[::-1])]
 
 
 def remaining(session: Session, all_cells: list[Scenario], n_rounds: int) -> Iterator[tuple[int, Scenario]]:
-    """(round, cell) of every run of the plan that has not been made yet, in order."""
+    """(round, cell) of every run of the plan that is not measured yet, in order."""
     done = session.measured()
     for number in range(1, n_rounds + 1):
         for cell in rotated(all_cells, number):

@@ -1,1 +1,1 @@
-"""A machine is brought to a stage and checked: converge, the checks, reset, and faults on purpose."""
+"""Brings a machine to a stage and checks it: converge, the checks, reset, and faults on purpose."""

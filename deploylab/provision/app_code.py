@@ -1,8 +1,8 @@
-"""The application's code as a git bundle: one file that holds one revision.
+"""Packs the application's code into a git bundle: one file that contains one revision.
 
-A repository of our own, `.lab/app.git`, has the application's folder as its work tree. So it
-works where the clone came as a zip file, needs no git identity, and what is not committed yet
-is deployed too. Author and date are fixed: equal content has the equal revision everywhere.
+A separate repository, `.lab/app.git`, has the application's folder as its work tree. So this works even if the clone
+came as a zip file, needs no git identity, and deploys changes that are not committed yet. Author and date are fixed:
+the same content has the same revision on every computer.
 """
 
 import os
@@ -14,26 +14,26 @@ from deploylab.core import paths
 from deploylab.core.errors import HostError
 from deploylab.course import Course
 
-FIXED = {f"GIT_{who}_{what}": value
-         for who in ("AUTHOR", "COMMITTER")
-         for what, value in (("NAME", "deploylab"), ("EMAIL", "deploylab@localhost"),
-                             ("DATE", "2000-01-01T00:00:00Z"))}
-# Nothing of this person's git configuration may change the content.
+FIXED = {f"GIT_{role}_{field}": value
+         for role in ("AUTHOR", "COMMITTER")
+         for field, value in (("NAME", "deploylab"), ("EMAIL", "deploylab@localhost"),
+                              ("DATE", "2000-01-01T00:00:00Z"))}
+# The user's own git configuration must not change the content.
 PLAIN = ["-c", "core.autocrlf=false", "-c", "core.excludesFile=", "-c", "core.attributesFile=",
          "-c", "commit.gpgSign=false", "-c", "core.bare=false"]
 
 
 def revision(course: Course) -> str:
-    """The revision (a commit hash) of the application's code as it lies on the host now.
+    """The revision (a commit hash) of the application's code as it is on this computer now.
 
-    What the folder's `.gitignore` names does not count.
+    Files that the folder's `.gitignore` lists do not count.
 
     Raises:
         HostError: git is missing or failed, or there is no such folder.
     """
     folder = paths.ROOT / course.app.source
     if not folder.is_dir():
-        raise HostError(f"The application's folder {folder} is not there.", "see [app] in provisioning/course.toml")
+        raise HostError(f"The application's folder {folder} does not exist.", "see [app] in provisioning/course.toml")
     with tempfile.TemporaryDirectory() as scratch:
         index = Path(scratch) / "index"
         _git("add", "-A", ".", work_tree=folder, index=index)
@@ -42,7 +42,7 @@ def revision(course: Course) -> str:
 
 
 def bundle(course: Course) -> tuple[str, Path]:
-    """The revision of the application's code, and a file with it that git can fetch from (branch `main`).
+    """The revision of the application's code, and the path of a bundle with it (branch `main`).
 
     Raises:
         HostError: see `revision`.
@@ -52,7 +52,7 @@ def bundle(course: Course) -> tuple[str, Path]:
     """
     rev = revision(course)
     path = paths.state_dir() / "app.bundle"
-    if _holds(path) != rev:
+    if _bundled_revision(path) != rev:
         _git("update-ref", "refs/heads/main", rev)
         part = path.with_suffix(".part")
         _git("bundle", "create", "-q", str(part), "main")
@@ -60,8 +60,8 @@ def bundle(course: Course) -> tuple[str, Path]:
     return rev, path
 
 
-def _holds(path: Path) -> str | None:
-    """The revision in a bundle: it stands in the second line."""
+def _bundled_revision(path: Path) -> str | None:
+    """The revision in a bundle: it is in the second line. None if there is no valid bundle."""
     try:
         with path.open("rb") as file:
             return [file.readline(), file.readline()][1].split()[0].decode()
@@ -69,8 +69,8 @@ def _holds(path: Path) -> str | None:
         return None
 
 
-def _git(*words: str, work_tree: Path | None = None, index: Path | None = None) -> str:
-    """The output of a git command in our repository, which is made where it is missing."""
+def _git(*arguments: str, work_tree: Path | None = None, index: Path | None = None) -> str:
+    """The output of a git command in the repository, which is created if it does not exist."""
     git_dir = paths.state_dir() / "app.git"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment |= FIXED | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
@@ -78,8 +78,8 @@ def _git(*words: str, work_tree: Path | None = None, index: Path | None = None) 
         environment["GIT_INDEX_FILE"] = str(index)
     if not (git_dir / "HEAD").exists():
         _run(["git", "init", "-q", "--bare", str(git_dir)], environment, None)
-    where = ["--work-tree", str(work_tree)] if work_tree else []
-    return _run(["git", *PLAIN, "--git-dir", str(git_dir), *where, *words], environment, work_tree)
+    options = ["--work-tree", str(work_tree)] if work_tree else []
+    return _run(["git", *PLAIN, "--git-dir", str(git_dir), *options, *arguments], environment, work_tree)
 
 
 def _run(command: list[str], environment: dict[str, str], folder: Path | None) -> str:

@@ -1,7 +1,7 @@
-"""Bring a machine to a stage: works from any state, any number of times.
+"""Brings a machine to a stage, from any state and as often as you like.
 
-pyinfra does the work, in a process of its own (`deploylab.provision.worker`): it needs gevent, and a
-process can be ended. The spec goes in as one JSON line, events come out as JSON lines.
+pyinfra does the work in a separate process (`deploylab.provision.worker`), because it needs gevent, and because a
+process can be killed. The spec goes in as one JSON line, events come out as JSON lines.
 """
 
 import ast
@@ -25,33 +25,33 @@ from deploylab.course import Course
 from deploylab.machine import Machine, network
 from deploylab.provision import app_code
 
-CALIBRATION = "calibration"  # no stage: a static stub on the machine, for the load generator
+CALIBRATION = "calibration"  # not a stage: a static stub on the machine, for the load generator
 CALIBRATION_PORT = 8090
-GROUND = "ground"            # no stage either: what a machine has before the first lesson
+GROUND = "ground"            # not a stage either: what a machine has before the first lesson
 NO_STAGE = (CALIBRATION, GROUND)
-STOP_S = 20                  # what a cancelled converge gets to end its commands on the machine
+STOP_S = 20                  # the time that a cancelled converge gets to end its commands on the machine
 
-# What an installation fails of that is no fault of the course: what its output says, the cause, what to do.
+# Causes of a failure that lie outside the kit: a pattern in the output, the cause, what to do.
 CAUSES = (
     (r"No space left on device|enough free space|Disk quota exceeded", "its disk is full",
-     "./lab status --deep   says how full; make room, then "),
+     "./lab status --deep   shows how full; free some space, then "),
     (r"Network is unreachable|No route to host|Temporary failure (in name resolution|resolving)|Could not resolve"
      r"|Name or service not known|Failed to establish a new connection|[Cc]onnection timed out",
-     "it does not get through to the network", "./lab doctor   looks at this computer's; then "),
+     "it cannot reach the network", "./lab doctor   checks the network of this computer; then "),
 )
-SHOWN_LINES = 3              # of what was said of a cause that is known
+SHOWN_LINES = 3              # lines of output that are shown for a known cause
 
 OnEvent = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Converged:
-    """How a converge ended.
+    """The result of a converge.
 
     Attributes:
-        changed: operations that changed something; 0 when the machine was as it should be.
-        failed: operations that failed; a failure raises, so this is 0.
-        seconds: from beginning to end.
+        changed: operations that changed something; 0 if everything was in place already.
+        failed: operations that failed; always 0, because a failure raises ConvergeError.
+        seconds: how long it took.
         changes: names of the operations that changed something, in order.
     """
 
@@ -65,16 +65,16 @@ class Converged:
 
 def to_stage(machine: Machine, course: Course, stage_name: str, *, variants: Iterable[str] = (),
              on_event: OnEvent = lambda event: None) -> Converged:
-    """Bring the machine to a stage. What other stages and variants have there stays.
+    """Bring the machine to a stage. Other stages and variants on it are left alone.
 
     Args:
         stage_name: a stage of the course, CALIBRATION or GROUND.
-        variants: the stage's variants that shall stand too, by their own names.
+        variants: the stage's variants to set up too, by their own names.
         on_event: called with each event: planned (n), start (name, i, n), done (name, changed),
             failed (name, lines), end (changed, failed).
 
     Raises:
-        ConvergeError: an operation failed; the message holds its last lines and where the log lies.
+        ConvergeError: an operation failed; the message contains its last lines and the path of the log.
         CourseError: there is no such stage, or it has no deploy.
         HostError: the application could not be packed.
 
@@ -83,7 +83,7 @@ def to_stage(machine: Machine, course: Course, stage_name: str, *, variants: Ite
     """
     started = time.monotonic()
     spec = specification(machine, course, stage_name, variants)
-    ended: dict[str, Any] = {}
+    last_event: dict[str, Any] = {}
     changes = []
     with _process(spec) as process, cancel.ended_by(process.stdin.close):
         for line in process.stdout or ():
@@ -92,19 +92,20 @@ def to_stage(machine: Machine, course: Course, stage_name: str, *, variants: Ite
             if event["event"] == "done" and event["changed"]:
                 changes.append(event["name"])
             elif event["event"] in ("failed", "end"):
-                ended = event
-    if ended.get("event") != "end":
-        raise _failure(stage_name, ended, process.returncode)
-    return Converged(stage=stage_name, changed=ended["changed"], failed=ended["failed"], n_operations=ended["n"],
-                     seconds=round(time.monotonic() - started, 1), changes=tuple(changes))
+                last_event = event
+    if last_event.get("event") != "end":
+        raise _failure(stage_name, last_event, process.returncode)
+    return Converged(stage=stage_name, changed=last_event["changed"], failed=last_event["failed"],
+                     n_operations=last_event["n"], seconds=round(time.monotonic() - started, 1),
+                     changes=tuple(changes))
 
 
 def specification(machine: Machine, course: Course, stage_name: str, variants: Iterable[str] = (),
                   pip: dict[str, str] | None = None) -> dict[str, Any]:
-    """What `deploylab.provision.worker` needs to know: how to reach the machine, and the fields of a `Lab`.
+    """The spec for `deploylab.provision.worker`: how to reach the machine, and the fields of a `Lab`.
 
     Args:
-        pip: settings for the machine's pip; by default the host's, which takes half a second to ask.
+        pip: settings for the machine's pip; by default those of this computer's pip, which takes half a second to read.
     """
     if stage_name not in NO_STAGE:
         for name in ("", *variants):
@@ -112,9 +113,9 @@ def specification(machine: Machine, course: Course, stage_name: str, variants: I
     if not deploy_path(course, stage_name).exists():
         raise CourseError(f"Stage {stage_name} has no deploy.", f"write {deploy_path(course, stage_name)}")
     revision, bundle = app_code.bundle(course)
-    name, data = machine.inventory()
+    inventory = machine.inventory()
     return {
-        "inventory": {"name": name, "data": data},
+        "inventory": asdict(inventory),
         "deploy": _deploy_of(course, stage_name) or f"provisioning.deploys.{stage_name}",
         "lab": {
             "stage": stage_name, "variants": list(variants),
@@ -125,13 +126,13 @@ def specification(machine: Machine, course: Course, stage_name: str, variants: I
             "revision": revision, "bundle": str(bundle), "mark": uuid.uuid4().hex[:12],
             "hosts": list(dict.fromkeys([machine.host, "localhost", "127.0.0.1"])),
             "pip": network.pip_settings() if pip is None else pip, "apt_proxy": network.proxies().get("http", ""),
-            "certificates": {} if name == "@local" else network.certificates(),  # here they are already
+            "certificates": {} if inventory.name == "@local" else network.certificates(),  # this computer has them
         },
     }
 
 
 def deploy_path(course: Course, stage_name: str) -> Path:
-    """Where a stage's deploy lies: in deploys/ under its name, or where its table says."""
+    """The path of a stage's deploy: in deploys/ under its name, or the module that its table names."""
     module = _deploy_of(course, stage_name)
     if module:
         return paths.ROOT.joinpath(*module.split(".")).with_suffix(".py")
@@ -144,9 +145,9 @@ def app_revision(course: Course) -> str:
 
 
 def config_hash(course: Course, stage_name: str) -> str:
-    """Twelve hexadecimal digits over the stage's table, its deploy and its configuration files.
+    """A hash (twelve hexadecimal digits) of the stage's table, its deploy and its configuration files.
 
-    A file that is other stages' alone is left out, and so is a deploy that this one does not import.
+    Files that only other stages use are left out, and so are deploys that this one does not import.
     """
     stage = course.stage(stage_name)
     sha = hashlib.sha256(json.dumps(asdict(stage), sort_keys=True).encode())
@@ -156,54 +157,54 @@ def config_hash(course: Course, stage_name: str) -> str:
 
 
 def log_path() -> Path:
-    """Where everything that a converge said is kept; the newest converge only."""
+    """The path of the log with the whole output of the last converge."""
     return paths.state_dir() / "log" / "converge.log"
 
 
 def _deploy_of(course: Course, stage_name: str) -> str:
-    """The module that the stage's table names, "" where it names none."""
+    """The module that the stage's table names as its deploy; "" if it names none."""
     return "" if stage_name in NO_STAGE else course.stage(stage_name).deploy
 
 
 def _files_of(course: Course, stage_name: str) -> list[Path]:
-    """The deploys and files that make a stage: its deploy with all that it imports, and its configuration.
+    """The files that define a stage: its deploy with everything that it imports, and its configuration files.
 
-    A file that targets list as `configuration` is of their stages; one that none lists is everybody's.
+    A file that targets list as `configuration` belongs to their stages; one that no target lists belongs to all.
     """
-    own = deploy_path(course, stage_name)
-    found = {(path, "/" + path.relative_to(folder).as_posix().removesuffix(".j2"))
-             for folder in (paths.PROVISIONING / "files", own.parent / "files") for path in folder.rglob("*")
+    deploy = deploy_path(course, stage_name)
+    files = {(path, "/" + path.relative_to(folder).as_posix().removesuffix(".j2"))
+             for folder in (paths.PROVISIONING / "files", deploy.parent / "files") for path in folder.rglob("*")
              if path.is_file() and "__pycache__" not in path.parts}
     listed: dict[str, set[str]] = {}
     for target in course.all_targets:
         for on_guest in target.configuration:
             listed.setdefault(on_guest, set()).add(target.stage)
-    files = {path for path, on_guest in found if stage_name in listed.get(on_guest, {stage_name})}
-    return sorted(files | _with_imports(own))
+    own_files = {path for path, on_guest in files if stage_name in listed.get(on_guest, {stage_name})}
+    return sorted(own_files | _with_imports(deploy))
 
 
 def _with_imports(module: Path) -> set[Path]:
-    """The module's file, and those of all modules of `provisioning` that it imports, and they in turn."""
-    found: set[Path] = set()
+    """The module's file, and the files of all modules of `provisioning` that it imports, directly or indirectly."""
+    files: set[Path] = set()
     to_read = [module]
     while to_read:
         path = to_read.pop()
-        if path in found or not path.is_file():
+        if path in files or not path.is_file():
             continue
-        found.add(path)
+        files.add(path)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == paths.PROVISIONING.name:
                 folder = paths.PROVISIONING.parent.joinpath(*(node.module or "").split("."))
-                # What is imported from a package may be a module or a package of its own, or a name in its __init__.py.
-                names = ["__init__", *(one.name for one in node.names)]
+                # A name imported from a package may be a module, a package, or a name in its __init__.py.
+                names = ["__init__", *(alias.name for alias in node.names)]
                 to_read += [folder.with_suffix(".py"), *(folder / f"{name}.py" for name in names),
                             *(folder / name / "__init__.py" for name in names)]
-    return found
+    return files
 
 
 @contextmanager
 def _process(spec: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
-    """The running converge. When the block is left early, it ends, and its commands on the machine with it."""
+    """The running converge. If the block is left early, it is ended, and its commands on the machine too."""
     log_path().parent.mkdir(parents=True, exist_ok=True)
     with log_path().open("w", encoding="utf-8") as log:
         process = subprocess.Popen([sys.executable, "-m", "deploylab.provision.worker"], cwd=paths.ROOT, text=True,
@@ -214,7 +215,7 @@ def _process(spec: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
             process.wait()
         finally:
             if process.stdin:
-                process.stdin.close()  # its end means stop
+                process.stdin.close()  # the end of its input means stop
             try:
                 process.wait(STOP_S)
             except subprocess.TimeoutExpired:
@@ -235,12 +236,13 @@ def _failure(stage_name: str, event: dict[str, Any], status: int) -> ConvergeErr
     if event:
         lines = event["lines"]
         for pattern, cause, cure in CAUSES:
-            if telling := [line for line in dict.fromkeys(lines) if re.search(pattern, line)]:
-                lines, again, stage_name = telling[:SHOWN_LINES], cure + again, f"{stage_name}, because {cause}"
+            if matches := [line for line in dict.fromkeys(lines) if re.search(pattern, line)]:
+                lines, again, stage_name = matches[:SHOWN_LINES], cure + again, f"{stage_name}, because {cause}"
                 break
-        said = "\n".join(f"  {line}" for line in lines)
-        what = f"'{event['name']}' failed:\n{said}"
+        output = "\n".join(f"  {line}" for line in lines)
+        problem = f"'{event['name']}' failed:\n{output}"
     else:
         end = log_path().read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
-        what = f"its process ended with status {status}:\n" + "\n".join(f"  {line}" for line in end)
-    return ConvergeError(f"The machine could not be brought to {stage_name}: {what}\nThe full log: {log_path()}", again)
+        problem = f"its process ended with status {status}:\n" + "\n".join(f"  {line}" for line in end)
+    message = f"The machine could not be brought to {stage_name}: {problem}\nThe full log: {log_path()}"
+    return ConvergeError(message, again)

@@ -1,4 +1,4 @@
-"""Variants that stand only while they are needed: some memory is saved for the others."""
+"""Variants that run only while they are needed, which saves memory; and whether a target answers."""
 
 import socket
 import time
@@ -15,17 +15,17 @@ from deploylab.machine import Machine
 
 PROBE_S = 0.3
 START_S = 30.0
-PATIENCE_S = 8.0  # with one that ought to stand
+PATIENCE_S = 8.0  # for a target that should be running
 
 
 @contextmanager
 def awake(machine: Machine, targets: Iterable[Target]) -> Iterator[None]:
-    """Inside the block, every one of these targets answers. Those that slept before sleep again after it.
+    """Inside the block, every one of these targets answers. Those that were asleep before are stopped again after it.
 
-    A target of course.toml without a `start` command always stands, and is left alone.
+    A target without a `start` command in course.toml always runs, and is left alone.
 
     Raises:
-        MachineError: a start command failed, or its server did not answer.
+        MachineError: a start command failed, or the server did not answer.
 
     Example:
         with awake(machine, [course.target("cache:fragment")]): ...
@@ -44,18 +44,18 @@ def awake(machine: Machine, targets: Iterable[Target]) -> Iterator[None]:
 
 
 def answers(machine: Machine, target: Target, *, patience_s: float = 0.0) -> bool:
-    """Whether an application answers there; a server in front that finds nobody behind it says 502.
+    """Whether the application of a target answers; a server in front without an application behind it answers 502.
 
     Args:
-        patience_s: so long it is asked again while its port is open: somebody may have restarted it just now.
+        patience_s: how long to try again while the port is open: the application may have been restarted just now.
     """
     end_s = time.monotonic() + patience_s
     with requests.Session() as session:
-        session.trust_env = False  # no proxy stands between the host and its own machine
+        session.trust_env = False  # no proxy between the host and its own machine
         while True:
             try:
-                got = session.get(machine.url(target), timeout=(2, 5), allow_redirects=False)
-                if got.status_code not in (502, 503, 504):
+                response = session.get(machine.url(target), timeout=(2, 5), allow_redirects=False)
+                if response.status_code not in (502, 503, 504):
                     return True
             except requests.ReadTimeout:
                 pass
@@ -67,9 +67,9 @@ def answers(machine: Machine, target: Target, *, patience_s: float = 0.0) -> boo
 
 
 def listening(machine: Machine, targets: Sequence[Target]) -> set[str]:
-    """The names of the targets whose port takes a connection now. Quick: nothing is asked there."""
+    """The names of the targets whose port accepts a connection now. Quick, because no request is sent."""
 
-    def opens(target: Target) -> bool:
+    def accepts(target: Target) -> bool:
         try:
             socket.create_connection((machine.host, target.port), timeout=PROBE_S).close()
             return True
@@ -77,14 +77,15 @@ def listening(machine: Machine, targets: Sequence[Target]) -> set[str]:
             return False
 
     with ThreadPoolExecutor(max_workers=16) as pool:
-        return {target.name for target, is_open in zip(targets, pool.map(opens, targets), strict=True) if is_open}
+        return {target.name for target, is_open in zip(targets, pool.map(accepts, targets), strict=True) if is_open}
 
 
 def _start(machine: Machine, target: Target) -> None:
-    done = machine.run(target.start, sudo=True, timeout_s=60)
+    completed = machine.run(target.start, sudo=True, timeout_s=60)
     deadline_s = time.monotonic() + START_S
     while not answers(machine, target):
         if time.monotonic() > deadline_s:
             raise MachineError(f"{target.name} was started with `{target.start}` and does not answer after "
-                               f"{START_S:.0f} s. It said: {done.out.strip()[-300:]}", f"./lab goto {target.name}")
+                               f"{START_S:.0f} s. Its output: {completed.out.strip()[-300:]}",
+                               f"./lab goto {target.name}")
         cancel.sleep(0.2)

@@ -1,6 +1,6 @@
-"""A stage made ready: converged to, then checked. And targets that stand already, verified before a load."""
+"""Makes a stage ready: converges to it, then checks it. And verifies running targets before a load."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from deploylab.provision.on_demand import PATIENCE_S, answers, awake
 
 @dataclass(frozen=True)
 class Ready:
-    """A converged stage, and what the checks saw of it."""
+    """A converged stage, and the results of its checks."""
 
     converged: Converged
     checks: list[Check]
@@ -33,10 +33,10 @@ class Ready:
 
 def to_stage(machine: Machine, course: Course, stage: Stage, progress: Progress,
              variants: Sequence[Target] = ()) -> Ready:
-    """Converge the machine to a stage and check it. See `not_ready` for a 'no'.
+    """Converge the machine to a stage and check it. If a check fails, see `not_ready`.
 
     Args:
-        variants: those of its variants that shall stand too, and be checked.
+        variants: variants of the stage to set up and check too.
 
     Raises:
         ConvergeError: it could not be converged.
@@ -44,17 +44,17 @@ def to_stage(machine: Machine, course: Course, stage: Stage, progress: Progress,
     with progress.phase("converge", f"{stage.name}: converge"):
         converged = converge.to_stage(machine, course, stage.name, on_event=_show(progress),
                                       variants=[variant.variant or "" for variant in variants])
-    seen = []
+    results = []
     for target in (stage, *variants):
         with progress.phase("check", f"{target.name}: check"), awake(machine, [target]):
-            seen += checks.verify(machine, course, target)
-    n_ok = sum(check.ok for check in seen)
-    progress.say(f"    {_changes(converged)}; {n_ok} of {len(seen)} checks say yes")
-    return Ready(converged, seen)
+            results += checks.verify(machine, course, target)
+    n_ok = sum(check.ok for check in results)
+    progress.say(f"    {units.count(converged.changed, 'change')}; {n_ok} of {len(results)} checks say yes")
+    return Ready(converged, results)
 
 
 def calibration_stub(machine: Machine, course: Course, progress: Progress) -> None:
-    """The machine serves a file that costs next to nothing: what the load generator reaches there is its ceiling.
+    """Set up the static stub: a page that costs almost nothing, where the load generator reaches its ceiling.
 
     Raises:
         ConvergeError: it could not be converged.
@@ -64,18 +64,14 @@ def calibration_stub(machine: Machine, course: Course, progress: Progress) -> No
 
 
 def not_ready(ready: Ready) -> CheckError:
-    """The error for a stage of which a check says no."""
-    no = [check for check in ready.checks if not check.ok]
-    text = "\n".join(checks.line(check) for check in no)
-    return CheckError(f"Stage {ready.converged.stage} is not ready:\n{text}", no[0].cure)
+    """The error for a stage with a failed check."""
+    failed = [check for check in ready.checks if not check.ok]
+    text = "\n".join(checks.line(check) for check in failed)
+    return CheckError(f"Stage {ready.converged.stage} is not ready:\n{text}", failed[0].cure)
 
 
-def _changes(converged: Converged) -> str:
-    return units.count(converged.changed, "change")
-
-
-def _show(progress: Progress) -> Callable[[dict[str, Any]], None]:
-    """Drive a progress line with the events of a converge."""
+def _show(progress: Progress) -> converge.OnEvent:
+    """A function that shows the events of a converge on a progress line."""
     state = {"n": 0, "done": 0}
 
     def on_event(event: dict[str, Any]) -> None:
@@ -90,10 +86,10 @@ def _show(progress: Progress) -> Callable[[dict[str, Any]], None]:
 
 
 def verify(machine: Machine, course: Course, targets: Iterable[Target], progress: Progress) -> None:
-    """Nothing, if each of these stands and every check of it says yes: never measure an unverified server.
+    """Check that each of these targets is running and passes every check: never measure an unverified server.
 
     Raises:
-        CheckError: one does not stand, or a check says no.
+        CheckError: a target is not running, or a check fails.
     """
     for target in {target.name: target for target in targets}.values():
         with progress.phase("check", f"{target.name}: check"):

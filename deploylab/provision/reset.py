@@ -1,8 +1,8 @@
-"""`./lab reset STAGE`: the machine as it was before a stage. Lessons by hand begin there.
+"""`./lab reset STAGE`: puts the machine back to just before a stage. Lessons by hand begin there.
 
-Before the first stage that is a bare guest; before any other, a bare guest converged to every earlier
-stage of the course. On every provider: destroy, up, converge. On LXC a copy of the disk saves that time:
-it is made the first time and put back from then on, as long as all that went into it is the same.
+Before the first stage that is a bare guest; before any other, a bare guest converged to every earlier stage of the
+course. On every provider this is: destroy, up, converge. On LXC a copy of the disk saves time: it is made the first
+time and restored from then on, as long as nothing that went into it has changed.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ class ResetResult:
     """How a machine was reset.
 
     Attributes:
-        before: the stages that stand on it.
+        before: the stages that are set up on it.
         copied: how many of them came from a copy of the disk.
     """
 
@@ -34,34 +34,34 @@ class ResetResult:
 
 
 def reset(machine: OwnMachine, course: Course, stage: Stage, progress: Progress) -> ResetResult:
-    """Make the machine what it was before a stage. All that is on it goes.
+    """Put the machine back to just before a stage. Everything on it is lost.
 
     Raises:
-        DeployLabError: a part failed; the same command again begins anew.
+        DeployLabError: a step failed; run the same command again, it starts from scratch.
 
     Example:
         reset(machine, course, course.stage("nginx"), progress).before
     """
     before = earlier(course, stage)
-    n_copied = _restored(machine, course, before, progress)
+    n_copied = _restore(machine, course, before, progress)
     if n_copied is None:
         n_copied = 0
-        _bare(machine, course, progress)
-    for one in before[n_copied:]:
-        _prepare(machine, course, one, progress)
+        _build_bare(machine, course, progress)
+    for earlier_stage in before[n_copied:]:
+        _prepare(machine, course, earlier_stage, progress)
     if n_copied < len(before) and machine.provider == "lxc":
-        _keep(machine, course, before, progress)
-    for one in before:
-        if not answers(machine, one):  # nobody starts it at boot
-            _prepare(machine, course, one, progress)
-    return ResetResult(tuple(one.name for one in before), n_copied)
+        _save_copy(machine, course, before, progress)
+    for earlier_stage in before:
+        if not answers(machine, earlier_stage):  # it is not started at boot
+            _prepare(machine, course, earlier_stage, progress)
+    return ResetResult(tuple(earlier_stage.name for earlier_stage in before), n_copied)
 
 
 def earlier(course: Course, stage: Stage) -> tuple[Stage, ...]:
     """The stages of the road before this one, in order.
 
     Raises:
-        CourseError: it is no stage of the road.
+        CourseError: the stage is not part of the road.
     """
     if stage not in course.stages:
         raise CourseError(f"{stage.name} is no step of the road, so nothing comes before it.",
@@ -70,31 +70,31 @@ def earlier(course: Course, stage: Stage) -> tuple[Stage, ...]:
 
 
 def fingerprints(course: Course, stages: Sequence[Stage]) -> list[str]:
-    """For a guest at none of these stages, at the first, at the first two …: twelve digits over all that makes it.
+    """A hash for a guest with none of these stages, with the first, with the first two, and so on.
 
-    The box, the course with the stages' files, the application, and this host's way to packages.
+    It covers the box, the course, the files of the stages, the application, and the package sources of this host.
     """
     sha = hashlib.sha256(box.path().read_bytes() + paths.COURSE.read_bytes())
-    ways = network.pip_settings(), network.proxies(), network.certificates()
-    sha.update(json.dumps([converge.app_revision(course), *ways]).encode())
-    found = [sha.hexdigest()[:12]]
+    sources = network.pip_settings(), network.proxies(), network.certificates()
+    sha.update(json.dumps([converge.app_revision(course), *sources]).encode())
+    hashes = [sha.hexdigest()[:12]]
     for stage in stages:
         sha.update(f" {stage.name} {converge.config_hash(course, stage.name)}".encode())
-        found.append(sha.hexdigest()[:12])
-    return found
+        hashes.append(sha.hexdigest()[:12])
+    return hashes
 
 
-def _bare(machine: OwnMachine, course: Course, progress: Progress) -> None:
-    """A new guest, with nothing on it but what no lesson is about."""
+def _build_bare(machine: OwnMachine, course: Course, progress: Progress) -> None:
+    """Build a new guest, with only the things that no lesson is about."""
     if machine.state() != "not_created":
         machine.discard(progress)
     machine.up(progress)
-    with progress.phase("converge", "the way to packages, and the code in a file"):
+    with progress.phase("converge", "package sources, and the code as a file"):
         converge.to_stage(machine, course, converge.GROUND)
 
 
-def _restored(machine: OwnMachine, course: Course, before: Sequence[Stage], progress: Progress) -> int | None:
-    """How many of these stages stand after the best copy was put back; None if there was none to put back."""
+def _restore(machine: OwnMachine, course: Course, before: Sequence[Stage], progress: Progress) -> int | None:
+    """Restore the best copy. How many of these stages it has; None if there was no copy to restore."""
     n, copy = _best(machine, course, before)
     if copy is None:
         return None
@@ -106,12 +106,12 @@ def _restored(machine: OwnMachine, course: Course, before: Sequence[Stage], prog
         progress.say(f"    {error.what} The machine is built again instead.")
         return None
     machine.up(progress)
-    # Its files speak of another address: then every stage is gone through once more.
+    # If the machine had another address then, its files have the old one: every stage is converged to again.
     return n if copy.host == machine.host else 0
 
 
 def _best(machine: OwnMachine, course: Course, before: Sequence[Stage]) -> tuple[int, Copy | None]:
-    """The copy with the most of these stages, and how many it has."""
+    """How many of these stages the best copy has, and the copy; 0 and None if there is none."""
     if machine.provider == "lxc" and copies.every() and machine.state() in ("running", "stopped"):
         keys = fingerprints(course, before)
         for n in range(len(before), 0, -1):
@@ -120,15 +120,15 @@ def _best(machine: OwnMachine, course: Course, before: Sequence[Stage]) -> tuple
     return 0, None
 
 
-def _keep(machine: OwnMachine, course: Course, before: Sequence[Stage], progress: Progress) -> None:
-    """A copy for the next time. The machine halts for it, so that no file is half written."""
+def _save_copy(machine: OwnMachine, course: Course, before: Sequence[Stage], progress: Progress) -> None:
+    """Save a copy for the next reset. The machine is halted meanwhile, so that no file is half written."""
     machine.halt(progress)
     try:
         with progress.phase("copy", "a copy of the machine's disk, for the next reset"):
-            copies.save(machine.name, fingerprints(course, before)[-1], of=" + ".join(s.name for s in before),
+            copies.save(machine.name, fingerprints(course, before)[-1], of=" + ".join(stage.name for stage in before),
                         host=machine.host)
     except HostError as error:
-        progress.say(f"    No copy is kept: {error.what}")
+        progress.say(f"    No copy was saved: {error.what}")
     machine.up(progress)
 
 

@@ -1,7 +1,7 @@
-"""One converge, in a process of its own: `python -m deploylab.provision.worker`.
+"""Runs one converge in a separate process: `python -m deploylab.provision.worker`.
 
-Standard input: the spec, one JSON line; its end means stop. Standard output: events, one JSON
-line each. Standard error: everything that was done and said.
+Standard input: the spec, one JSON line; its end means stop. Standard output: events, one JSON line each. Standard
+error: all operations and their output.
 
     {"event": "planned", "n": 28}
     {"event": "start", "name": "Packages: git python3-venv", "i": 3, "n": 28}
@@ -32,13 +32,13 @@ LEFTOVERS, APT_CONFIG = f"{LIB}/leftovers", f"{LIB}/apt.conf"
 
 
 class Report(BaseStateCallback):
-    """Tells each operation's start and end."""
+    """Emits an event at the start and at the end of each operation."""
 
     def __init__(self, emit):
         self.emit = emit
         self.changed = 0
         self.i = 0
-        self.name = "converge"  # of the operation that runs
+        self.name = "converge"  # name of the operation that is running
 
     def operation_start(self, state, op_hash):
         self.i += 1
@@ -47,20 +47,20 @@ class Report(BaseStateCallback):
         self.emit(event="start", name=self.name, i=self.i, n=len(state.op_meta))
 
     def operation_end(self, state, op_hash):
-        done = _meta(state, op_hash)
-        if done.did_succeed(_raise_if_not_complete=False):
-            self.changed += done.did_change()
-            self.emit(event="done", name=_name(state, op_hash), changed=done.did_change())
+        result = _meta(state, op_hash)
+        if result.did_succeed(_raise_if_not_complete=False):
+            self.changed += result.did_change()
+            self.emit(event="done", name=_name(state, op_hash), changed=result.did_change())
 
     def operation_host_error(self, state, host, op_hash, retry_count=0, max_retries=0):
         self.failed = op_hash
 
 
 def main() -> int:
-    """Read the spec, converge, tell. Returns the exit status: 0 when all is done."""
+    """Read the spec, converge, and emit events. Returns the exit status: 0 on success."""
     spec = json.loads(sys.stdin.readline())
     events = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever else is printed belongs into the log
+    os.dup2(2, 1)  # everything else that is printed belongs in the log
 
     def emit(**event: Any) -> None:
         print(json.dumps(event), file=events, flush=True)
@@ -73,9 +73,9 @@ def main() -> int:
     state.add_callback_handler(report)
     try:
         _converge(state, spec, emit)
-    except Exception as error:  # whatever it is, the parent shows it as one message
-        logging.exception("not converged")
-        name, lines = _why(state, report, error)
+    except Exception as error:  # the parent shows any error as one message
+        logging.exception("the converge failed")
+        name, lines = _reason(state, report, error)
         emit(event="failed", name=name, lines=lines)
         return 1
     emit(event="end", n=len(state.op_meta), changed=report.changed, failed=0,
@@ -85,14 +85,14 @@ def main() -> int:
 
 def _state(spec: dict[str, Any]) -> State:
     name, data = spec["inventory"]["name"], spec["inventory"]["data"]
-    # The mark by which a cancelled converge finds its commands on the machine again, and what apt does otherwise.
+    # The mark by which a cancelled converge finds its commands on the machine, and our configuration of apt.
     env = {"DEPLOYLAB_CONVERGE": spec["lab"]["mark"], "APT_CONFIG": APT_CONFIG}
-    os.umask(0o022)  # files made on this computer are readable by every user, whatever the umask was
-    if cpus := data.get("cpus"):  # what we start on this computer inherits them: the load has others
+    os.umask(0o022)  # files created on this computer are readable by every user, whatever the umask was
+    if cpus := data.get("cpus"):  # servers started on this computer inherit them: the load uses others
         os.sched_setaffinity(0, cpus)
     inventory = Inventory(([(name, data)], {}))
-    # Each operation is evaluated when its turn comes, and never before: on a bare machine most
-    # questions make no sense until the operations before have run.
+    # Each operation is evaluated when its turn comes, not before: on a bare machine most facts make no sense until
+    # the earlier operations have run.
     state = State(inventory, Config(CONNECT_TIMEOUT=15, ENV=env), check_for_changes=False)
     state.print_input = state.print_output = True
     return state
@@ -117,7 +117,7 @@ def _converge(state: State, spec: dict[str, Any], emit) -> None:
 
 
 def _stop_at_end_of_input(state: State) -> None:
-    """When the parent goes, or says stop: end our commands on the machine, then ourselves."""
+    """When the parent is gone or closes our input: end our commands on the machine, then this process."""
     while sys.stdin.read(1):
         pass
     if state.current_stage < StateStage.Disconnect:
@@ -125,17 +125,17 @@ def _stop_at_end_of_input(state: State) -> None:
             try:
                 host.run_shell_command(StringCommand(f"env -u DEPLOYLAB_CONVERGE {LEFTOVERS} --now none"),
                                        _sudo=True, print_output=False)
-            except Exception:  # the machine may be gone; nothing more can be done
+            except Exception:  # the machine may be gone: nothing more can be done
                 logging.exception("could not end the commands on the machine")
         os._exit(130)
 
 
-def _why(state: State, report: Report, error: Exception) -> tuple[str, list[str]]:
-    """The name of what failed, and the last lines that it said."""
+def _reason(state: State, report: Report, error: Exception) -> tuple[str, list[str]]:
+    """The name of the operation that failed, and the last lines of its output."""
     for op_hash in state.get_op_order():
-        done = _meta(state, op_hash)
-        if done.is_complete() and not done.did_succeed():
-            lines = [*done.stdout_lines, *done.stderr_lines]
+        result = _meta(state, op_hash)
+        if result.is_complete() and not result.did_succeed():
+            lines = [*result.stdout_lines, *result.stderr_lines]
             return _name(state, op_hash), [line for line in lines if line.strip()][-LAST_LINES:]
     if isinstance(error, PyinfraError) and state.current_stage == StateStage.Connect:
         return "connect", ["The machine does not answer over ssh."]
@@ -158,4 +158,4 @@ def _log_everything() -> None:
 if __name__ == "__main__":
     status = main()
     sys.stdout.flush()
-    os._exit(status)  # do not wait for the thread that reads standard input
+    os._exit(status)  # without waiting for the thread that reads standard input

@@ -1,18 +1,94 @@
 """Collects from a session what the report shows. The template only lays it out."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from deploylab.core import units
-from deploylab.course import Course
+from deploylab.course import Course, Stage, View
 from deploylab.report import contrasts, plots, sentences
+from deploylab.report.plots import Plot
 from deploylab.results import Session, describe, stats
 from deploylab.results.record import Run
 
 
-def collect(session: Session, course: Course) -> dict[str, Any]:
-    """Every name that `report.html.j2` uses.
+@dataclass(frozen=True)
+class Box:
+    """What one step did to one view."""
+
+    step: stats.Step
+    kind: str                       # the outcome: see `sentences.outcome`
+    where: str                      # the view and its load
+    said: str
+    sure: str                       # how certain that is
+    note: str                       # failures and doubts; often empty
+    figures: list[str]
+    sentences: list[str]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One stage against the stage before it: its headline, a box for each view, its plot."""
+
+    stage: Stage
+    before: str
+    headline: list[str]
+    cost: list[str]
+    boxes: list[Box]
+    plot: Plot
+
+
+@dataclass(frozen=True)
+class Section:
+    """One view under one load: its two plots, and the summaries, also of stages that are not in the plots."""
+
+    view: View
+    concurrency: int
+    summaries: list[stats.Summary]
+    aside: list[str]                # stages that are not in the plots
+    warned: dict[str, list[str]]    # by warning, the stages that it is about
+    noted: dict[str, str]           # by stage, other figures of its runs
+    ladder: Plot | None
+    latency: Plot | None
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A flag: an example for its sentence, how many runs have it, and of what."""
+
+    flag: str
+    n: int
+    on: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """Every name that `report.html.j2` uses."""
+
+    session: Session
+    plan: dict[str, Any]
+    course: Course
+    runs: list[Run]
+    problems: list[str]
+    n_planned: int
+    machine: dict[str, Any]
+    machine_line: str
+    steps: list[Chapter]
+    n_ratios: int
+    contrasts: contrasts.Overview
+    cells: list[Section]
+    order: Plot | None
+    flags: list[Doubt]
+    how: list[str]
+    converge: list[dict[str, Any]]
+    phases: dict[str, float]
+    symbols: dict[str, str]
+
+
+def collect(session: Session, course: Course) -> Content:
+    """What the report of a session shows.
 
     Args:
         session: finished or not.
@@ -25,18 +101,18 @@ def collect(session: Session, course: Course) -> dict[str, Any]:
     pairs, more_strays = of_one_machine([run for run in all_runs if run.purpose == "pair"])
     steps = stats.steps(runs, course)
     plan = session.plan
-    return {
-        "session": session, "plan": plan, "course": course, "runs": runs, "problems": problems + strays + more_strays,
-        "n_planned": plan.get("n_rounds", 0) * len(plan.get("cells", [])),
-        "machine": runs[0].machine if runs else plan.get("machine") or {},
-        "machine_line": describe.machine((runs[0].machine if runs else plan.get("machine")) or {}),
-        "steps": _by_stage(steps, runs, course, session.recorded), "n_ratios": len(steps),
-        "contrasts": contrasts.collect(plan, pairs, course, session.recorded),
-        "cells": _cells(runs, course, session.recorded),
-        "order": plots.run_order(runs, course, recorded=session.recorded) if runs else None,
-        "flags": _flags(runs), "how": _how(runs, plan), "converge": plan.get("converge") or [],
-        "phases": plan.get("phase_seconds") or {}, "symbols": sentences.SYMBOLS,
-    }
+    return Content(
+        session=session, plan=plan, course=course, runs=runs, problems=problems + strays + more_strays,
+        n_planned=plan.get("n_rounds", 0) * len(plan.get("cells", [])),
+        machine=runs[0].machine if runs else plan.get("machine") or {},
+        machine_line=describe.machine((runs[0].machine if runs else plan.get("machine")) or {}),
+        steps=_by_stage(steps, runs, course, session.recorded), n_ratios=len(steps),
+        contrasts=contrasts.collect(plan, pairs, course, session.recorded),
+        cells=_cells(runs, course, session.recorded),
+        order=plots.run_order(runs, course, recorded=session.recorded) if runs else None,
+        flags=_flags(runs), how=_how(runs, plan), converge=plan.get("converge") or [],
+        phases=plan.get("phase_seconds") or {}, symbols=sentences.SYMBOLS,
+    )
 
 
 def of_one_machine(runs: list[Run]) -> tuple[list[Run], list[str]]:
@@ -51,33 +127,30 @@ def of_one_machine(runs: list[Run]) -> tuple[list[Run], list[str]]:
                   for name, group in by_machine.items() if group is not kept]
 
 
-def _by_stage(steps: Sequence[stats.Step], runs: Sequence[Run], course: Course,
-              recorded: bool) -> list[dict[str, Any]]:
-    """One entry per stage: its headline, a box and a row for each view, its plot."""
+def _by_stage(steps: Sequence[stats.Step], runs: Sequence[Run], course: Course, recorded: bool) -> list[Chapter]:
     out = []
     for name, group in groupby(steps, key=lambda step: step.stage.stage):
         stage_steps = list(group)
         before = list(dict.fromkeys(step.before.stage for step in stage_steps))
         mine = [run for run in runs if run.stage in (name, *before)]
-        out.append({
-            "stage": stage_steps[0].stage, "before": " or ".join(before),
-            "headline": sentences.headline(stage_steps), "cost": sentences.cost(stage_steps),
-            "boxes": [_box(step) for step in stage_steps],
-            "plot": plots.ratios(stage_steps, mine, course, recorded=recorded),
-        })
+        out.append(Chapter(
+            stage=stage_steps[0].stage, before=" or ".join(before),
+            headline=sentences.headline(stage_steps), cost=sentences.cost(stage_steps),
+            boxes=[_box(step) for step in stage_steps],
+            plot=plots.ratios(stage_steps, mine, course, recorded=recorded),
+        ))
     return out
 
 
-def _box(step: stats.Step) -> dict[str, Any]:
+def _box(step: stats.Step) -> Box:
     short, sure = sentences.in_short(step)
-    return {"step": step, "kind": sentences.outcome(step), "where": sentences.where(step), "said": short, "sure": sure,
-            "note": sentences.note(step), "figures": sentences.beside(step), "sentences": sentences.full(step),
-            "warnings": list(dict.fromkeys(text for comparison in step.ratios.values() for text in comparison.warnings
-                                           if comparison.ratio is not None))}
+    return Box(step=step, kind=sentences.outcome(step), where=sentences.where(step), said=short, sure=sure,
+               note=sentences.note(step), figures=sentences.beside(step), sentences=sentences.full(step),
+               warnings=list(dict.fromkeys(text for comparison in step.ratios.values() for text in comparison.warnings
+                                           if comparison.ratio is not None)))
 
 
-def _cells(runs: Sequence[Run], course: Course, recorded: bool) -> list[dict[str, Any]]:
-    """One entry for each view and load: its two plots, and the summaries, also of stages that are not in the plots."""
+def _cells(runs: Sequence[Run], course: Course, recorded: bool) -> list[Section]:
     summaries = stats.summarise(runs)
     ladder = [stage.stage for stage in stats.on_ladder(course)]
     names = [*ladder, *dict.fromkeys(run.stage for run in runs if run.stage not in ladder)]
@@ -87,14 +160,14 @@ def _cells(runs: Sequence[Run], course: Course, recorded: bool) -> list[dict[str
         chosen = [summaries[cell] for name in names
                   if (cell := stats.Cell(name, None, view, concurrency)) in summaries]
         drawn = any(summary.cell.stage in ladder for summary in chosen)
-        out.append({
-            "view": course.view(view), "concurrency": concurrency, "summaries": chosen,
-            "aside": [summary.cell.stage for summary in chosen if summary.cell.stage not in ladder],
-            "warned": _warned(chosen),
-            "noted": _noted([run for run in runs if (run.view, run.concurrency) == (view, concurrency)]),
-            "ladder": plots.ladder(runs, course, **options) if drawn else None,
-            "latency": plots.latency(runs, course, **options) if drawn else None,
-        })
+        out.append(Section(
+            view=course.view(view), concurrency=concurrency, summaries=chosen,
+            aside=[summary.cell.stage for summary in chosen if summary.cell.stage not in ladder],
+            warned=_warned(chosen),
+            noted=_noted([run for run in runs if (run.view, run.concurrency) == (view, concurrency)]),
+            ladder=plots.ladder(runs, course, **options) if drawn else None,
+            latency=plots.latency(runs, course, **options) if drawn else None,
+        ))
     return out
 
 
@@ -113,14 +186,13 @@ def _warned(summaries: Sequence[stats.Summary]) -> dict[str, list[str]]:
     return stages
 
 
-def _flags(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Each flag once: an example for its sentence, and which stages have it how often."""
+def _flags(runs: Sequence[Run]) -> list[Doubt]:
+    """Each flag once."""
     carried: dict[str, list[tuple[str, Run]]] = {}
     for run in runs:
         for flag in run.flags:
             carried.setdefault(describe.flag_name(flag), []).append((flag, run))
-    return [{"flag": carriers[0][0], "n": len(carriers),
-             "on": sorted({f"{run.stage} {run.view}" for _, run in carriers})}
+    return [Doubt(flag=carriers[0][0], n=len(carriers), on=sorted({f"{run.stage} {run.view}" for _, run in carriers}))
             for carriers in carried.values()]
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from deploylab.core import units
 from deploylab.course import Contrast, Course
 from deploylab.report import plots, sentences
+from deploylab.report.plots import Plot
 from deploylab.results import describe
-from deploylab.results.record import Difference, Run
+from deploylab.results.record import Comparison, Difference, Run
 from deploylab.results.stats import ContrastResult, Summary, contrast_result, differing
 
 FAILED = "failed"
@@ -31,16 +32,44 @@ class Figure:
         return f"{self.name} {a if a and self.b.endswith(f' {unit}') else self.a} → {self.b}"
 
 
-def collect(plan: dict[str, Any], runs: Sequence[Run], course: Course, recorded: bool) -> dict[str, Any]:
-    """What the report shows of a session's contrasts: {plot, each}; the plot is None if there is no result.
+@dataclass(frozen=True)
+class Wording:
+    """One contrast in words, for a template."""
+
+    name: str
+    contrast: Contrast
+    load: str
+    kind: str                       # the outcome: see `sentences.outcome`
+    heads: tuple[str, str | None]   # of the columns of its figures
+    titles: list[str]
+    brief: list[str]                # its figures in short lines
+    differing: str
+    differences: list[str]
+    rps: Comparison
+    failed: list[str]
+    verdict: str
+    figures: list[Figure]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the report shows of a session's contrasts."""
+
+    plot: Plot | None               # None if there is no result
+    each: list[Wording]
+
+
+def collect(plan: dict[str, Any], runs: Sequence[Run], course: Course, recorded: bool) -> Overview:
+    """What the report shows of a session's contrasts.
 
     Args:
         plan: of the session; it contains the contrasts as they were when they were measured.
         runs: the runs of pairs.
     """
     results = contrast_results(plan, runs)
-    return {"plot": plots.forest(results, runs, course, recorded=recorded) if results else None,
-            "each": [in_words(result, course) for result in results], "n_runs": len(runs)}
+    return Overview(plot=plots.forest(results, runs, course, recorded=recorded) if results else None,
+                    each=[in_words(result, course) for result in results])
 
 
 def contrast_results(plan: dict[str, Any], runs: Sequence[Run]) -> list[ContrastResult]:
@@ -93,23 +122,23 @@ def _raced(table: dict[str, Any], plan: dict[str, Any], runs: Sequence[Run]) -> 
     return contrast_result(contrast, [Difference(**row) for row in differences], runs)
 
 
-def in_words(result: ContrastResult, course: Course) -> dict[str, Any]:
-    """One contrast in words, for a template."""
+def in_words(result: ContrastResult, course: Course) -> Wording:
+    """One contrast in words."""
     contrast, rows, rps = result.contrast, figures(result), result.rps
     sides = dict.fromkeys((contrast.a, contrast.b))
-    return {
-        "name": contrast.name, "contrast": contrast, "load": load(contrast), "kind": sentences.outcome(result),
-        "heads": (contrast.a, contrast.b) if contrast.a != contrast.b else (contrast.view, contrast.b_view),
-        "titles": [f"{name}: {course.target(name).title}" for name in sides if name in _names(course)],
-        "brief": [row.short for row in rows if row.name not in UNSAID],
-        "one_thing": result.one_thing, "differing": differing(result.contrast, result.differences),
-        "differences": [shown(difference) for difference in result.differences], "rps": rps,
-        "failed": [f"{side.cell.target}: {describe.failures(side.errors, side.n_sent)}"
-                   for side in (result.a, result.b) if side.n_failed],
-        "verdict": describe.change(rps.ratio, rps.ci95, unit=rps.unit) if rps.ratio is not None
+    return Wording(
+        name=contrast.name, contrast=contrast, load=load(contrast), kind=sentences.outcome(result),
+        heads=(contrast.a, contrast.b) if contrast.a != contrast.b else (contrast.view, contrast.b_view),
+        titles=[f"{name}: {course.target(name).title}" for name in sides if name in _names(course)],
+        brief=[row.short for row in rows if row.name not in UNSAID],
+        differing=differing(result.contrast, result.differences),
+        differences=[shown(difference) for difference in result.differences], rps=rps,
+        failed=[f"{side.cell.target}: {describe.failures(side.errors, side.n_sent)}"
+                for side in (result.a, result.b) if side.n_failed],
+        verdict=describe.change(rps.ratio, rps.ci95, unit=rps.unit) if rps.ratio is not None
         else f"No ratio: {rps.verdict.partition('because ')[2]}",
-        "figures": rows, "warnings": result.warnings,
-    }
+        figures=rows, warnings=result.warnings,
+    )
 
 
 def _names(course: Course) -> set[str]:

@@ -43,4 +43,4 @@ def html(session: Session, course: Course) -> str:
         half_width=units.half_width, count=units.count, span=sentences.span, cpu=sentences.cpu, pair=sentences.pair,
     )
     environment.globals.update(show_ms=units.ms, show_rate=units.rate, show_cpu=sentences.cpu, show_size=units.size)
-    return environment.get_template("report.html.j2").render(content.collect(session, course))
+    return environment.get_template("report.html.j2").render(vars(content.collect(session, course)))

@@ -65,8 +65,8 @@ class Session:
         session.update()
         return session
 
-    @classmethod
-    def open(cls, session_id: str) -> "Session":
+    @staticmethod
+    def open(session_id: str) -> "Session":
         """The session with that identifier, one's own or one that comes with the course.
 
         Raises:
@@ -74,7 +74,7 @@ class Session:
         """
         for folder in (place / session_id for place in (paths.results_dir(), *_recorded_dirs())):
             if (folder / "session.json").exists():
-                return cls(folder, _read_plan(folder / "session.json"))
+                return _read(folder / "session.json")
         known = ", ".join(s.id for s in sessions()[-3:]) or "none yet"
         shipped = ", ".join(s.id for s in recorded()) or "none"
         raise ResultsError(f"There is no session '{session_id}' in {paths.results_dir()}. The latest of your own are: "
@@ -222,7 +222,7 @@ def _sessions_in(folder: Path) -> list[Session]:
     readable = []
     for plan_file in folder.glob("*/session.json"):
         try:
-            readable.append(Session(plan_file.parent, _read_plan(plan_file)))
+            readable.append(_read(plan_file))
         except ResultsError as error:
             warnings.warn(error.what, DamagedResults, stacklevel=3)
     return sorted(readable, key=_age)
@@ -249,7 +249,8 @@ def _new_folder(now: datetime) -> Path:
             continue
 
 
-def _read_plan(file: Path) -> dict[str, Any]:
+def _read(file: Path) -> Session:
+    """The session with this plan."""
     with explained(file):
         data = file.read_bytes()
     text = whole_json(data)
@@ -262,7 +263,7 @@ def _read_plan(file: Path) -> dict[str, Any]:
             f"this version reads schema {SCHEMA}.",
             "measure again with this version (./lab run), or read it with the one that wrote it",
         )
-    return plan
+    return Session(file.parent, plan)
 
 
 def _count_lines(file: Path) -> int:

@@ -1,1 +1,1 @@
-"""One deploy a stage, found by its name; the other modules are what several stages share."""
+"""One deploy for each stage, found by its name; the other modules are shared by several stages."""

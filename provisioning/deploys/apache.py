@@ -31,17 +31,17 @@ def mod_wsgi(lab: Lab, variant: str = "", conf: str = "apache") -> None:
     """An Apache that runs the application itself.
 
     Args:
-        conf: the slug of the target with whose processes and threads it runs.
+        conf: the slug of the target whose numbers of processes and threads it uses.
     """
     slug = f"{lab.stage}-{variant}" if variant else lab.stage
-    own = {**variants.file(lab, slug, WSGI), **variants.environment(lab, slug)}
-    operations.placed(name=f"Files of mod_wsgi for {lab.name_of(slug)}", files=own)
+    config = {**variants.file(lab, slug, WSGI), **variants.environment(lab, slug)}
+    operations.placed(name=f"Files of mod_wsgi for {lab.name_of(slug)}", files=config)
     httpd.apache(lab, httpd.Instance(slug, variant, ("wsgi",), conf),
-                 [*own, *app.read_at_start(lab, production=True)])
+                 [*config, *app.read_at_start(lab, production=True)])
 
 
 def proxy(lab: Lab) -> None:
-    """An Apache in front of the gunicorn that the stage `nginx` has too: only the server in front differs."""
+    """An Apache in front of the same gunicorn as in the stage `nginx`: only the front server differs."""
     behind = lab.of("nginx")
     nginx.application(behind)
     gunicorn.serve(behind, behind.stage)
@@ -49,7 +49,7 @@ def proxy(lab: Lab) -> None:
 
 
 def sqlite(lab: Lab) -> None:
-    """A database in a file, with the same rows. Its folder is the application's: SQLite keeps its journal there."""
+    """A database in a file, with the same rows. The application owns its folder: SQLite writes its journal there."""
     folder = f"{lab.folder}/sqlite"
     files.directory(name=f"Folder {folder}", path=folder, user="deploylab", group="deploylab", mode="750")
     operations.owned(folder, "deploylab")

@@ -5,12 +5,12 @@ import shlex
 from pyinfra.operations import apt, files, pip
 
 from provisioning import operations
-from provisioning.deploys.common import place, text
+from provisioning.deploys.common import place, settings_file
 from provisioning.lab import Lab
 
 LIB, VENV = operations.LIB, operations.VENV
 BUNDLE = "/srv/deploylab/app.bundle"
-# What pip needs to build the database driver.
+# Debian packages that pip needs to build the database driver.
 BUILD = ["gcc", "libc6-dev", "libmariadb-dev", "pkg-config", "python3-dev"]
 
 
@@ -19,12 +19,12 @@ def packages(lab: Lab, *, production: bool, writable: bool = False) -> None:
 
     Args:
         production: with the database driver and the application server.
-        writable: the application may make files of its own in the stage's folder (SQLite).
+        writable: the application may create files in the stage's folder (SQLite).
     """
     names = ["git", "python3-venv", *(BUILD if production else [])]
     apt.packages(name=f"Packages: {' '.join(names)}", packages=names, update=True, _if=operations.missing(names))
     bundle(lab)
-    # The sticky bit: the application may add files, but not move away those of root.
+    # The sticky bit: the application may add files, but not rename or delete those of root.
     files.directory(name=f"Folder {lab.folder}", path=lab.folder, user="root",
                     group="deploylab" if writable else "root", mode="1775" if writable else "755")
     operations.checkout(f"{lab.folder}/app", lab.revision, BUNDLE)
@@ -32,8 +32,8 @@ def packages(lab: Lab, *, production: bool, writable: bool = False) -> None:
 
 
 def python_packages(pinned: str) -> None:
-    """The lab's one virtual environment has what this requirements file on the machine pins."""
-    # pip.packages runs pip each time for a requirements file; `_if` compares what is installed with it.
+    """The virtual environment, which all stages share, has the packages of this requirements file on the machine."""
+    # With a requirements file pip.packages runs pip every time; `_if` first compares the file with what is installed.
     pip.packages(name=f"Python packages of {pinned.rpartition('/')[2]}", requirements=pinned, virtualenv=VENV,
                  virtualenv_kwargs={"venv": True, "python": "python3"},
                  extra_install_args="--no-input --disable-pip-version-check --progress-bar off",
@@ -49,14 +49,14 @@ def code(lab: Lab, *, production: bool, writable: bool = False) -> None:
     packages(lab, production=production, writable=writable)
     operations.secret("/etc/deploylab/secret-key.env", "DJANGO_SECRET_KEY")
     place("/usr/local/bin/deploylab-manage", mode="755")
-    text("/etc/deploylab/hosts.env", f"DJANGO_ALLOWED_HOSTS={','.join(lab.hosts)}\n")
+    settings_file("/etc/deploylab/hosts.env", f"DJANGO_ALLOWED_HOSTS={','.join(lab.hosts)}\n")
     place(f"/etc/deploylab/{lab.stage}.env", mode="640", group="deploylab", hosts=lab.hosts)
 
 
 def bundle(lab: Lab) -> None:
-    """The code in one file, a repository that git clones from."""
-    # Two bundles of one revision may differ in their bytes. It stands in the second line.
-    files.put(name="The code has arrived", src=lab.bundle, dest=BUNDLE, user="root", group="root", mode="644",
+    """The code as one file, a repository that git can clone."""
+    # Two bundles of the same revision may differ in their bytes, so compare the revision: it is in the second line.
+    files.put(name="The code as a bundle", src=lab.bundle, dest=BUNDLE, user="root", group="root", mode="644",
               _if=operations.unless(f"sed -n '2s/ .*//p; 2q' {BUNDLE} | grep -qx {lab.revision}"))
 
 
@@ -64,20 +64,20 @@ def data(lab: Lab, start_over: str, variant: str = "") -> None:
     """The database's tables and rows.
 
     Args:
-        start_over: a command that empties the database, for one that cannot be migrated.
-        variant: one with a database of its own, in its environment.
+        start_over: a command that empties the database, in case it cannot be migrated.
+        variant: a variant with another database, which its environment names.
     """
-    own = lab.environment_of(variant) if variant else {}
-    words = shlex.join([lab.stage, *(f"{name}={value}" for name, value in own.items())])
-    operations.migrated(words, start_over)
-    operations.seeded(words, lab.app["data_command"], lab.app["data_digest_command"])
+    environment = lab.environment_of(variant) if variant else {}
+    arguments = shlex.join([lab.stage, *(f"{name}={value}" for name, value in environment.items())])
+    operations.migrated(arguments, start_over)
+    operations.seeded(arguments, lab.app["data_command"], lab.app["data_digest_command"])
 
 
 def static(lab: Lab, hashed: bool = False) -> None:
     """The static files in one folder, for a front server to serve.
 
     Args:
-        hashed: what DJANGO_STATIC_FILES=hashed in the stage's environment needs, and compressed copies.
+        hashed: with what DJANGO_STATIC_FILES=hashed in the stage's environment needs, and with compressed copies.
     """
     folder = f"{lab.folder}/static"
     files.directory(name=f"Folder {folder}", path=folder, user="deploylab", group="deploylab", mode="755")
@@ -91,19 +91,19 @@ def requirements(lab: Lab, production: bool) -> str:
 
 
 def records(lab: Lab, production: bool) -> str:
-    """A shell expression for the list of files of each Python package: they change when a package does."""
+    """A shell expression for the file lists of all Python packages: these change when a package changes."""
     return records_of(requirements(lab, production))
 
 
 def records_of(requirements: str) -> str:
-    """The same for the packages that this requirements file names."""
+    """The same for the packages in this requirements file."""
     return f"$({VENV}/bin/python {LIB}/requirements --records {requirements})"
 
 
 def read_at_start(lab: Lab, production: bool) -> list[str]:
-    """Every file that a running server has read: after a change it must start anew."""
+    """Every file that a server reads at its start: after a change it must be restarted."""
     environments = [lab.stage, "hosts", "secret-key", *(["mariadb"] if production else [])]
-    # Lists of hashed names and bundles, where the stage has them.
+    # Lists of hashed names and bundles, if the stage has them.
     names = f"$(find {lab.folder}/static -maxdepth 2 -name '*.json' 2>/dev/null)"
     return [f"{lab.folder}/app/", *(f"/etc/deploylab/{name}.env" for name in environments), records(lab, production),
             names]

@@ -1,4 +1,4 @@
-"""Stage `cache`: as `static`, and memcached keeps parts of pages, what the database said, and whole pages."""
+"""Stage `cache`: as `static`, and memcached stores parts of pages, query results, and whole pages."""
 
 from provisioning.deploys import app, caches, common, front, gunicorn, mariadb
 from provisioning.lab import Lab
@@ -13,6 +13,6 @@ def deploy(lab: Lab) -> None:
     caches.memcached()
     if "redis" in lab.variants:
         caches.redis()
-    # The variants: the same in everything but the environment, which says where and what to keep.
+    # The variants differ only in the environment, which says what to cache and where.
     gunicorn.serve(lab, *lab.wanted)
     front.nginx(lab, *lab.wanted, reads=(f"{lab.folder}/static/",))

@@ -1,4 +1,4 @@
-"""Not a stage: a constant answer from nginx, to find the load generator's own limit."""
+"""Not a stage: a constant answer from nginx, to measure the limit of the load generator."""
 
 from provisioning.deploys import common, front
 from provisioning.lab import Lab

@@ -1,4 +1,4 @@
-"""What every stage stands on: the machine itself, its user, its folders, our helper programs."""
+"""What every stage needs: the network settings of the machine, the user, the folders, our helper programs."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ File = tuple[bytes, str, str]  # content, mode, group
 
 
 def place(path: str, *, mode: str = "644", group: str = "root", **values) -> None:
-    """A whole file from `files/` on the machine, at the same path there.
+    """Put a file from `files/` on the machine, at the same path.
 
     Args:
-        values: for a template, a file whose name in `files/` ends in `.j2`.
+        values: for a template, which is a file whose name in `files/` ends in `.j2`.
     """
     source = FILES / path.lstrip("/")
     content = source.read_bytes() if source.exists() else rendered(path, **values)
@@ -24,29 +24,29 @@ def place(path: str, *, mode: str = "644", group: str = "root", **values) -> Non
 
 
 def rendered(path: str, root: Path = FILES, **values) -> bytes:
-    """A template from `files/`, or from another such folder, with its values."""
+    """The content of a template from `files/`, or from another such folder, filled in with the values."""
     text = (root / f"{path.lstrip('/')}.j2").read_text()
     template = jinja2.Template(text, undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True)
     return template.render(**values).encode()
 
 
 def machine(lab: Lab) -> None:
-    """The ground: helpers, trust, folders, a user without a shell."""
+    """The basis of every stage: helper programs, network settings, folders, a user without a shell."""
     helpers()
     operations.ensure(name="Nothing of an interrupted converge still runs",
                       holds=f"{LIB}/leftovers --check {lab.mark}", otherwise=f"{LIB}/leftovers {lab.mark}")
     operations.ensure(name="No package is half-installed", holds=f"{LIB}/install --check", otherwise=f"{LIB}/install")
     network(lab)
-    # server.user asks about all users of the machine, for most of a second; `_if` about one.
-    there = "getent passwd deploylab | grep -q ':/srv/deploylab:/usr/sbin/nologin$'"
+    # server.user reads all users of the machine, which takes most of a second; `_if` looks for one only.
+    exists = "getent passwd deploylab | grep -q ':/srv/deploylab:/usr/sbin/nologin$'"
     server.user(name="User deploylab", user="deploylab", home="/srv/deploylab", system=True,  # noqa: S604
-                shell="/usr/sbin/nologin", ensure_home=False, _if=operations.unless(there))
+                shell="/usr/sbin/nologin", ensure_home=False, _if=operations.unless(exists))
     for path in ("/etc/deploylab", "/srv/deploylab", "/var/log/deploylab"):
         files.directory(name=f"Folder {path}", path=path, user="root", group="root", mode="755")
 
 
 def helpers() -> None:
-    """Our programs that converging and checking work with."""
+    """Our programs that converging and the checks use."""
     programs = {f"{LIB}/{source.name}": (source.read_bytes(), "755" if source.stat().st_mode & 0o100 else "644", "root")
                 for source in sorted((FILES / LIB.lstrip("/")).iterdir())}
     operations.placed(name="Helper programs", files=programs)
@@ -59,22 +59,23 @@ def sockets() -> None:
 
 
 def network(lab: Lab) -> None:
-    """The machine reaches packages the way its host does: certificates, proxy, package index."""
+    """The machine fetches packages like its host: with the same certificates, proxy and package index."""
     if lab.certificates:
         operations.placed(name="Certificates of this network", files={
-            f"/usr/local/share/ca-certificates/{name}": (text.encode(), "644", "root")
-            for name, text in lab.certificates.items()})
+            f"/usr/local/share/ca-certificates/{name}": (content.encode(), "644", "root")
+            for name, content in lab.certificates.items()})
         operations.certificates(list(lab.certificates))
-    # pip brings a list of authorities of its own; here it uses the machine's.
+    # pip comes with its own list of certificate authorities; here it uses the machine's.
     settings = {"cert": "/etc/ssl/certs/ca-certificates.crt", **lab.pip}
-    text("/etc/pip.conf", "[global]\n" + "".join(f"{key} = {value}\n" for key, value in sorted(settings.items())))
+    lines = [f"{key} = {value}\n" for key, value in sorted(settings.items())]
+    settings_file("/etc/pip.conf", "".join(["[global]\n", *lines]))
     proxy = "/etc/apt/apt.conf.d/90deploylab-proxy"
     if lab.apt_proxy:
-        text(proxy, "".join(f'Acquire::{scheme}::Proxy "{lab.apt_proxy}";\n' for scheme in ("http", "https")))
+        settings_file(proxy, "".join(f'Acquire::{scheme}::Proxy "{lab.apt_proxy}";\n' for scheme in ("http", "https")))
     else:
         files.file(name="No proxy for packages", path=proxy, present=False)
 
 
-def text(path: str, content: str) -> None:
-    """A file with settings of the network. An address with a password in it is for root alone."""
+def settings_file(path: str, content: str) -> None:
+    """A file with network settings. If it has an address with a password, only root may read it."""
     operations.placed(name=f"File {path}", files={path: (content.encode(), "600" if "@" in content else "644", "root")})

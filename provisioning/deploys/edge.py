@@ -10,38 +10,38 @@ from provisioning.lab import Lab
 VARNISH = "edge-varnish"
 RULES = "/etc/varnish/deploylab-edge-varnish.vcl"
 SITE = f"{front.AVAILABLE}/deploylab-edge"
-KEPT = "/var/cache/nginx/deploylab-edge"
+CACHED = "/var/cache/nginx/deploylab-edge"
 START = "/etc/systemd/system/varnish.service.d/deploylab-edge-varnish.conf"
 
 
 def deploy(lab: Lab) -> None:
     behind = lab.of("static")
     static.deploy(behind)
-    # It has no application of its own; by this name `deploylab-manage edge` finds the one behind.
+    # This stage has no application; through this link `deploylab-manage edge` finds the one behind it.
     files.link(name=f"Link {lab.folder}", path=lab.folder, target=behind.folder)
     place(f"/etc/deploylab/{lab.stage}.env", mode="640", group="deploylab")
     files.directory(name="Folder /var/cache/nginx", path="/var/cache/nginx", user="root", group="root", mode="755")
     front.nginx(lab, lab.stage, reads=(f"{behind.folder}/static/",))
-    by_older_rules()
+    no_outdated_pages()
     if VARNISH in lab.wanted:
         varnish(lab)
 
 
-def by_older_rules() -> None:
-    """No page was kept by other rules than those of now: how long it is good for was written down when it was kept."""
-    older = f"find {KEPT} -type f ! -newer {SITE}"
-    operations.ensure(name="Pages kept by older rules are gone", holds=f'[ -z "$({older} -print -quit)" ]',
-                      otherwise=f"{older} -delete; systemctl reload nginx")  # it holds some of them open
+def no_outdated_pages() -> None:
+    """The cache has no page from before the last change of its rules: a cached page keeps its old expiry time."""
+    older = f"find {CACHED} -type f ! -newer {SITE}"
+    operations.ensure(name="No cached pages from older rules", holds=f'[ -z "$({older} -print -quit)" ]',
+                      otherwise=f"{older} -delete; systemctl reload nginx")  # nginx has some of them open
 
 
 def varnish(lab: Lab) -> None:
-    """Varnish with our rules, its memory and threads bounded."""
+    """Varnish with our rules, and with limits for its memory and threads."""
     apt.packages(name="Packages: varnish", packages=["varnish"], update=True, _if=operations.missing(["varnish"]))
     place(RULES)
     place(START)
     port = lab.port_of("varnish")
     operations.port_for("varnishd", port, child="cache-main")
-    # It makes a program of its rules before it listens: a second or two.
+    # Varnish compiles its rules before it listens, which takes a second or two.
     operations.service(name="Service varnish", unit="varnish", process="/usr/sbin/varnishd .*", files=[RULES, START],
                        test=f"varnishd -C -f {RULES} >/dev/null",
                        ready=f"ss -Hltn 'sport = :{port}' | grep -q .")

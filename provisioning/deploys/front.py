@@ -1,4 +1,4 @@
-"""nginx as the server in front, shared by every stage that has it."""
+"""nginx as the front server, shared by every stage that has it."""
 
 from pyinfra.operations import apt, files
 
@@ -12,16 +12,16 @@ PROCESSES = "/etc/nginx/deploylab-processes.conf"
 
 
 def nginx(lab: Lab, *slugs: str, reads: tuple[str, ...] = ()) -> None:
-    """nginx serves these targets too; those of other stages stay.
+    """nginx serves these targets too; those of other stages are left alone.
 
     Args:
-        slugs: the targets' names as files bear them: `nginx-sync`. See `variants` for where the files come from.
-        reads: what else it keeps in mind while it runs: folders of static files, because of
-            `open_file_cache`. After a change it is reloaded.
+        slugs: the targets' names in file names: `nginx-sync`. See `variants` for where the files come from.
+        reads: other files that it remembers while it runs: folders of static files, because of `open_file_cache`.
+            After a change it is reloaded.
     """
     apt.packages(name="Packages: nginx-light", packages=["nginx-light"], update=True,
                  _if=operations.missing(["nginx-light"]))
-    # Among others Debian's welcome page goes: it has port 80, which no stage uses and Apache wants too.
+    # This also removes Debian's welcome page: it takes port 80, which no stage uses and which Apache's needs too.
     operations.only(ENABLED, [f"deploylab-{slug}" for slug in lab.slugs])
     operations.only("/etc/nginx/conf.d", [])
     place("/etc/nginx/nginx.conf")
@@ -37,21 +37,21 @@ def nginx(lab: Lab, *slugs: str, reads: tuple[str, ...] = ()) -> None:
 
 
 def enable(site: str) -> None:
-    """nginx reads the site's file. A copy of it in the link's place goes."""
+    """nginx reads the site's file, through a link. A copy in place of the link is replaced."""
     files.link(name=f"Link {ENABLED}/{site}", path=f"{ENABLED}/{site}", target=f"{AVAILABLE}/{site}",
                force=True, force_backup=False)
 
 
 def running(reads: list[str]) -> None:
-    """nginx runs with these files, and with the list of its sites, as they are now."""
+    """nginx runs with the current version of these files and of the list of its sites."""
     operations.service(name="Service nginx", unit="nginx", process="nginx: worker process",
                        files=[f"{ENABLED}/", *reads], test="nginx -t", reload_if="true")
 
 
 def processes() -> None:
-    """As many nginx processes as this machine has processors: `nproc` knows what a container may use.
+    """As many nginx processes as this machine has processors: `nproc` reports what a container may use.
 
-    The machine alone can tell: pyinfra makes a file of what is known before.
+    Only the machine knows the number; pyinfra can write a file only with content that is known beforehand.
     """
     line = "worker_processes $(nproc);"
     operations.ensure(name="nginx: one process for each processor", holds=f'[ "$(cat {PROCESSES})" = "{line}" ]',

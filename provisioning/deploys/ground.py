@@ -1,6 +1,6 @@
-"""Not a stage: what a guest has before the first lesson. The way to packages, the code and the configuration files.
+"""Not a stage: what a guest has before the first lesson: package sources, the code and the configuration files.
 
-Nothing of it is installed or configured yet: that is what the lessons do.
+Nothing is installed or configured yet: that is what the lessons do.
 """
 
 import io
@@ -21,18 +21,18 @@ def deploy(lab: Lab) -> None:
     for path in ("/srv/deploylab", FOLDER):
         files.directory(name=f"Folder {path}", path=path, user="root", group="root", mode="755")
     app.bundle(lab)
-    operations.placed(name="The configuration files have arrived", files={ARCHIVE: (archive(), "644", "root")})
+    operations.placed(name="The configuration files as an archive", files={ARCHIVE: (archive(), "644", "root")})
     files.unarchive(name=f"Files in {FOLDER}", src=ARCHIVE, dest=FOLDER, remote_src=True,
                     extra_opts=["--no-same-owner"], _if=operations.unless(f"tar --compare -f {ARCHIVE} -C {FOLDER}"))
 
 
 def archive() -> bytes:
-    """All of `files/` in one file, the same bytes every time. Templates stay here: nobody copies one by hand."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
+    """All of `files/` in one archive, the same bytes every time. Templates are left out: nobody copies one by hand."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
         for path in sorted(path for path in FILES.rglob("*") if path.is_file() and path.suffix not in (".j2", ".pyc")):
             member = tarfile.TarInfo(path.relative_to(FILES).as_posix())
-            content = operations.heard(path.read_text()).encode()
+            content = operations.with_address(path.read_text()).encode()
             member.size, member.mode = len(content), 0o755 if path.stat().st_mode & 0o100 else 0o644
             tar.addfile(member, io.BytesIO(content))
-    return packed.getvalue()
+    return buffer.getvalue()

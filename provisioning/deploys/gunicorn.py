@@ -1,4 +1,4 @@
-"""The application server, kept by supervisord: gunicorn, or another in its place. All stages that have one share it."""
+"""The application server under supervisord: gunicorn, or another one. Shared by all stages that have one."""
 
 from dataclasses import dataclass
 
@@ -13,15 +13,15 @@ BIN = f"{operations.VENV}/bin"
 
 @dataclass(frozen=True)
 class Server:
-    """An application server. In its texts {} is the target's name as files bear it: `nginx-sync`.
+    """An application server. {} in its attributes stands for the target's name in file names: `nginx-sync`.
 
     Attributes:
-        name: for a person.
+        name: the name for a person.
         process: the whole command line (a regular expression) of its processes.
-        configuration: its file, "" where all is said in the environment or the command.
-        command: what supervisord runs instead of what the stage's table says; "" for that.
-        packages: of Debian, that it needs.
-        requirements: the file of `sample_app` with its Python packages, "" for those that every stage has.
+        configuration: its configuration file, "" if everything is in the environment or the command.
+        command: the command for supervisord, "" for the one in the stage's table.
+        packages: Debian packages that it needs.
+        requirements: the file in `sample_app` with its Python packages, "" for those that every stage has.
     """
 
     name: str
@@ -40,12 +40,12 @@ def serve(lab: Lab, *slugs: str, server: Server = GUNICORN, reads: list[str] | N
           behind_a_front: bool = True) -> None:
     """The application server of each target, with its configuration, environment and supervisord's table.
 
-    A target that sleeps is made ready and not started.
+    A sleeping target is set up but not started.
 
     Args:
-        slugs: the targets' names as files bear them: `nginx-sync`. See `variants` for where the files come from.
-        reads: what it reads at its start beside its own files; None: what a Django of this stage reads.
-        behind_a_front: it listens on a socket of its own; otherwise on the target's port, for visitors.
+        slugs: the targets' names in file names: `nginx-sync`. See `variants` for where the files come from.
+        reads: other files that it reads at its start, by default those that Django reads in this stage.
+        behind_a_front: it listens on a socket file; otherwise on the target's port, for visitors.
     """
     if behind_a_front:
         common.sockets()
@@ -59,8 +59,8 @@ def serve(lab: Lab, *slugs: str, server: Server = GUNICORN, reads: list[str] | N
         app.python_packages(requirements)
         reads = [*reads, app.records_of(requirements)]
     for slug in slugs:
-        own = variants.file(lab, slug, server.configuration) if server.configuration else {}
-        files = {**own, **variants.environment(lab, slug)}
+        config = variants.file(lab, slug, server.configuration) if server.configuration else {}
+        files = {**config, **variants.environment(lab, slug)}
         table = variants.table(lab, slug, server.command.format(slug))
         operations.placed(name=f"Files of {server.name} for {lab.name_of(slug)}", files={**files, **table})
         url = f"--unix-socket /run/deploylab/{slug}.sock http://localhost/"
@@ -72,7 +72,7 @@ def serve(lab: Lab, *slugs: str, server: Server = GUNICORN, reads: list[str] | N
 
 
 def supervisor(lab: Lab) -> None:
-    """supervisord runs, with the tables of the lab alone."""
+    """supervisord runs, with only the tables of the course."""
     apt.packages(name="Packages: supervisor", packages=["supervisor"], update=True,
                  _if=operations.missing(["supervisor"]))
     systemd.service(name="Service supervisor", service="supervisor", running=True, enabled=True)
@@ -80,13 +80,13 @@ def supervisor(lab: Lab) -> None:
 
 
 def running(lab: Lab, slug: str, process: str, files: list[str], url: str) -> None:
-    """The program runs with these files as they are now, and answers."""
+    """The program runs with the current version of these files, and answers."""
     program = f"deploylab-{slug}"
     if lab.name_of(slug) in lab.sleepers:
         operations.asleep(program, process, files)
         return
     operations.supervised(
         program, process, files,
-        # It answers, and the user of the servers in front may connect.
+        # It answers, and the user of the front servers may connect.
         ready=f"setpriv --reuid www-data --regid www-data --clear-groups curl -s -m 5 -o /dev/null {url}",
     )

@@ -1,7 +1,7 @@
-"""Apache as the server in front, shared by every stage that has it. Each target is an instance of its own.
+"""Apache as the front server, shared by every stage that has it. Each target is a separate instance.
 
-The first is Debian's service apache2; a variant is apache2@NAME, because MPM, user and mod_wsgi's
-interpreter belong to a whole server.
+The first is Debian's service apache2; a variant is apache2@NAME, because a whole server has one MPM, one user and one
+interpreter for mod_wsgi.
 """
 
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class Instance:
     """One Apache with its own processes.
 
     Attributes:
-        slug: the target's name as files bear it: `apache-embedded`.
-        variant: its own name, `embedded`; "" for the stage.
-        modules: what it loads beside MODULES.
-        conf: whose file in conf-available/ says how many processes and threads: a slug.
+        slug: the target's name in file names: `apache-embedded`.
+        variant: the variant's own name, `embedded`; "" for the stage.
+        modules: modules that it loads in addition to MODULES.
+        conf: the slug of the target whose file in conf-available/ sets the numbers of processes and threads.
     """
 
     slug: str
@@ -56,10 +56,10 @@ class Instance:
 
 
 def apache(lab: Lab, instance: Instance, reads: list[str]) -> None:
-    """An Apache serves this target, with its files as they are now. One that sleeps is made ready and not started.
+    """An Apache serves this target, with the current version of its files. A sleeping one is set up but not started.
 
     Args:
-        reads: what the application in it reads when it starts.
+        reads: files that the application in it reads when it starts.
     """
     packages = ["apache2", "libapache2-mod-wsgi-py3"]
     apt.packages(name=f"Packages: {' '.join(packages)}", packages=packages, update=True,
@@ -67,22 +67,22 @@ def apache(lab: Lab, instance: Instance, reads: list[str]) -> None:
     for path in SHARED:
         place(path)
     name = lab.name_of(instance.slug)
-    own = {**variants.file(lab, instance.conf, CONF), **variants.file(lab, instance.slug, SITE)}
-    operations.placed(name=f"Files of Apache for {name}", files=own)
+    config = {**variants.file(lab, instance.conf, CONF), **variants.file(lab, instance.slug, SITE)}
+    operations.placed(name=f"Files of Apache for {name}", files=config)
     linked(instance)
     logs(instance)
     operations.port_for("apache2", lab.ports[name])
-    running(instance, [*own, *reads], sleeps=name in lab.sleepers)
+    running(instance, [*config, *reads], sleeps=name in lab.sleepers)
 
 
 def linked(instance: Instance) -> None:
-    """The folder of the instance, all of it links into /etc/apache2: what a2enmod, a2enconf and a2ensite make."""
+    """The folder of the instance with links into /etc/apache2, like those that a2enmod, a2enconf and a2ensite make."""
     folder, slug = instance.folder, instance.slug
     modules = {f"{name}.load": f"/etc/apache2/mods-available/{name}.load" for name in (*MODULES, *instance.modules)}
     operations.links(f"{folder}/mods-enabled", modules)
     conf, site = CONF.format(instance.conf), SITE.format(slug)
     operations.links(f"{folder}/conf-enabled", {conf.rpartition("/")[2]: conf})
-    # Among others Debian's welcome page goes, which has port 80.
+    # This also removes Debian's welcome page, which takes port 80.
     operations.links(f"{folder}/sites-enabled", {site.rpartition("/")[2]: site})
     if instance.variant:
         for path in SHARED:
@@ -91,18 +91,19 @@ def linked(instance: Instance) -> None:
 
 
 def logs(instance: Instance) -> None:
-    """The folder of its logs."""
+    """The folder for the logs of the instance."""
     files.directory(name=f"Folder {instance.logs}", path=instance.logs, user="root", group="adm", mode="750")
 
 
 def running(instance: Instance, reads: list[str], sleeps: bool) -> None:
-    """The service runs with these files as they are now, or is ready to."""
-    # What a reload does not take up: the most processes and threads there may be, and the variables of envvars.
-    once = [*SHARED, CONF.format(instance.conf), *(f"{instance.folder}/{kind}-enabled/" for kind in ("mods", "conf"))]
-    reads = [*once, f"{instance.folder}/sites-enabled/", *reads]
-    master = f"{operations.LIB}/fresh \"$(cat {instance.pid_file})\" {' '.join(once)}"
+    """The service runs with the current version of these files, or is ready to."""
+    # Files that a reload does not read: they have the limits of processes and threads, and the variables of envvars.
+    folders = [f"{instance.folder}/{kind}-enabled/" for kind in ("mods", "conf")]
+    at_start = [*SHARED, CONF.format(instance.conf), *folders]
+    reads = [*at_start, f"{instance.folder}/sites-enabled/", *reads]
+    master = f"{operations.LIB}/fresh \"$(cat {instance.pid_file})\" {' '.join(at_start)}"
     test = f"APACHE_CONFDIR={instance.folder} apache2ctl configtest"
-    # The main process stays over a reload. Its children, mod_wsgi's daemons among them, have read everything.
+    # The main process survives a reload. Its children, including mod_wsgi's daemons, have read all files.
     children = f'pgrep -d, -P "$(cat {instance.pid_file})"'
     if sleeps:
         operations.dormant(name=f"Service {instance.unit}, asleep", unit=instance.unit, files=reads, pids=children,

@@ -1,4 +1,4 @@
-"""Stage `nginx`: nginx in front of gunicorn, kept by supervisord; MariaDB; static files by nginx."""
+"""Stage `nginx`: nginx in front of gunicorn, which supervisord runs; MariaDB; static files by nginx."""
 
 from pyinfra.operations import apt
 
@@ -7,7 +7,7 @@ from provisioning.deploys import app, common, front, gunicorn, mariadb
 from provisioning.lab import Lab
 
 BARE = "nginx-bare"  # the variant without nginx in front
-LIGHTTPD, CONF = "nginx-lighttpd", "/etc/lighttpd/lighttpd.conf"  # lighttpd there, before the same gunicorn
+LIGHTTPD, CONF = "nginx-lighttpd", "/etc/lighttpd/lighttpd.conf"  # lighttpd in front of the same gunicorn
 SERVERS = {  # the variants with another application server
     "nginx-granian": gunicorn.Server(
         "granian", f"{gunicorn.BIN}/python[0-9.]* {gunicorn.BIN}/granian .*/{{}}.sock .*",
@@ -15,8 +15,8 @@ SERVERS = {  # the variants with another application server
         requirements="requirements-granian.txt"),
     "nginx-uwsgi": gunicorn.Server(
         "uWSGI", "/usr/bin/uwsgi .*/{}.sock .*", packages=("uwsgi-core", "uwsgi-plugin-python3"),
-        # The numbers are gunicorn's. Each process loads the application itself, as there; TERM ends it, else it would
-        # mean "load again"; the head of a request may be as long as nginx lets it be. nginx writes the log.
+        # The same numbers as gunicorn's. Each process loads the application itself, as with gunicorn. TERM ends uWSGI;
+        # by default it means "reload". A request head may be as long as nginx allows. nginx writes the log.
         command="/usr/bin/uwsgi --socket /run/deploylab/{}.sock --chmod-socket=777 --plugins python3 "
                 f"--virtualenv {operations.VENV} --module programme.wsgi:application --master --processes 2 "
                 "--threads 8 --lazy-apps --die-on-term --harakiri 30 --buffer-size 16384 --disable-logging"),
@@ -26,7 +26,7 @@ SERVERS = {  # the variants with another application server
 def deploy(lab: Lab) -> None:
     application(lab)
     app.static(lab)
-    # The variants: the same in everything but gunicorn's file (sync, bare) or the environment (reconnect, debug).
+    # The variants differ only in gunicorn's file (sync, bare) or in the environment (reconnect, debug).
     gunicorn.serve(lab, *(slug for slug in lab.wanted if slug not in (*SERVERS, LIGHTTPD)))
     for slug in [slug for slug in lab.wanted if slug in SERVERS]:
         gunicorn.serve(lab, slug, server=SERVERS[slug])
@@ -42,7 +42,7 @@ def deploy(lab: Lab) -> None:
 
 
 def application(lab: Lab) -> None:
-    """What gunicorn needs: code, environment and data. Another stage may put its own server in front of it."""
+    """What gunicorn needs: code, environment and data. Another stage may put another server in front of it."""
     common.machine(lab)
     mariadb.server()
     app.code(lab, production=True)

@@ -12,16 +12,16 @@ def deploy(lab: Lab) -> None:
     app.data(lab, start_over=f"mv -f {lab.folder}/db.sqlite3* /var/backups/deploylab/")
     server(lab, lab.stage, lab.port)
     if "nothreading" in lab.variants:
-        # One request at a time: while a page waits, everybody waits.
+        # One request at a time: while one page waits, all others wait too.
         server(lab, f"{lab.stage}-nothreading", lab.port_of("nothreading"), "--nothreading ")
 
 
 def server(lab: Lab, name: str, port: int, options: str = "") -> None:
     """The development server on one port.
 
-    --noreload: no second process that watches the files. 0.0.0.0: it answers on every address
-    of the machine, or the host could not reach it.
+    --noreload: no second process that watches the files. 0.0.0.0: it listens on every address of the machine,
+    otherwise the host could not reach it.
     """
     command = f"runserver --noreload {options}0.0.0.0:{port}"
-    operations.kept(name, port, f"deploylab-manage {lab.stage} {command}",
-                    f"{operations.VENV}/bin/python manage.py {command}", app.read_at_start(lab, production=False))
+    operations.background(name, port, f"deploylab-manage {lab.stage} {command}",
+                          f"{operations.VENV}/bin/python manage.py {command}", app.read_at_start(lab, production=False))

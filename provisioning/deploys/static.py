@@ -1,4 +1,4 @@
-"""Stage `static`: as `nginx`, with static files that browsers keep, in bundles and compressed ahead."""
+"""Stage `static`: as `nginx`, with static files that browsers cache, bundled and compressed ahead."""
 
 from provisioning.deploys import app, common, front, gunicorn, mariadb
 from provisioning.lab import Lab
@@ -11,5 +11,5 @@ def deploy(lab: Lab) -> None:
     app.data(lab, mariadb.START_OVER)
     app.static(lab, hashed=True)
     gunicorn.serve(lab, lab.stage)
-    # The variants are server blocks alone: the same gunicorn, the same files, compressed otherwise.
+    # The variants differ only in nginx's server block: the same gunicorn and the same files, compressed differently.
     front.nginx(lab, *lab.wanted, reads=(f"{lab.folder}/static/",))

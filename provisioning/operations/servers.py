@@ -1,27 +1,27 @@
-"""Servers run with their files as they are now, or sleep, or make room for another on their port."""
+"""Operations for servers: they run with the current version of their files, or are asleep, or free a port."""
 
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 from pyinfra.operations import systemd
 
 from provisioning.facts import Holds
-from provisioning.operations.base import LIB, ensure, heard, until
+from provisioning.operations.base import LIB, ensure, until, with_address
 
 
 @operation()
 def service(unit: str, process: str, files: list[str], *, pids: str = "", ready: str = "true", test: str = "true",
             reload_if: str = "false"):
-    """A service is enabled and runs with its files as they are now.
+    """A service is enabled and runs with the current version of its files.
 
-    pyinfra's `systemd.service` does it; it cannot know whether the files changed since the service started, tries no
-    configuration before it is taken up, and does not wait until the service is ready.
+    pyinfra's `systemd.service` starts it, but does not know whether the files changed since then, does not test a
+    configuration before it is used, and does not wait until the service is ready.
 
     Args:
         process: the whole command line (a regular expression) of the processes that read the files.
-        pids: a command that prints their ids, commas between, where the command line does not tell them.
-        ready: a further test that must hold.
-        test: a command that refuses bad configuration before it is taken up.
-        reload_if: a test: reading the files again is enough.
+        pids: a command that prints their ids, separated by commas, if the command line is not enough to find them.
+        ready: another test that must hold.
+        test: a command that fails if the configuration is bad; it runs before the configuration is used.
+        reload_if: a test; if it holds, a reload is enough.
     """
     holds = (f"systemctl -q is-enabled {unit} && systemctl -q is-active {unit} && {_fresh(process, files, pids)}"
              f" && [ $(systemctl show -P NeedDaemonReload {unit}) = no ] && {ready}")
@@ -31,16 +31,16 @@ def service(unit: str, process: str, files: list[str], *, pids: str = "", ready:
     yield StringCommand(test)
     yield from systemd.service._inner(service=unit, enabled=True, reloaded=reload, restarted=not reload,
                                       daemon_reload=True)
-    # A reloaded server lets its old processes finish first.
+    # After a reload the old processes finish their work first.
     yield until(holds, 10, f"journalctl -q --no-pager -o cat -u {unit} -n 8")
 
 
 @operation()
 def dormant(unit: str, files: list[str], *, pids: str, test: str):
-    """A service can start with its files as they are now, and does not start by itself.
+    """A service can start with the current version of its files, but does not start by itself.
 
-    Somebody may have woken it: see `asleep`, which is the same for a program of supervisord. pyinfra's
-    `systemd.service` stops it; with the same lacks as for `service`.
+    It may have been started for a measurement: see `asleep`, which is the same for a program of supervisord. pyinfra's
+    `systemd.service` stops it, and lacks the same things as for `service`.
 
     Args:
         pids, test: as for `service`.
@@ -54,19 +54,19 @@ def dormant(unit: str, files: list[str], *, pids: str, test: str):
 
 
 def supervised(program: str, process: str, files: list[str], ready: str):
-    """supervisord runs a program with its files, and with its own table, as they are now.
+    """supervisord runs a program with the current version of its files and of its table.
 
     pyinfra knows nothing of supervisord.
 
     Args:
         process: a regular expression on the command line, as for `service`.
-        files: what the program read when it started.
-        ready: a test that holds once the program answers.
+        files: the files that the program reads when it starts.
+        ready: a test that holds as soon as the program answers.
     """
     table = f"/etc/supervisor/conf.d/{program}.conf"
     return ensure(
         name=f"Program {program}",
-        # `reread` only tells what differs from the tables in use; it puts nothing into effect.
+        # `reread` only shows which tables have changed; it does not apply them.
         holds=f"supervisorctl status {program} | grep -q RUNNING"
               f" && ! supervisorctl reread | grep -q '^{program}: '"
               f" && {_fresh(process, [table, *files])} && {ready}",
@@ -78,14 +78,14 @@ def supervised(program: str, process: str, files: list[str], ready: str):
 
 
 def asleep(program: str, process: str, files: list[str]):
-    """supervisord has a program's table as it is now, and does not run it by itself.
+    """supervisord has the current version of a program's table, but does not start it by itself.
 
-    Somebody may have woken it: then it may go on if it runs with its files as they are, else it is
-    stopped. Whoever needs it wakes it again. pyinfra knows nothing of supervisord.
+    The program may have been started for a measurement: then it may go on if it runs with the current version of its
+    files, otherwise it is stopped, and started again when it is needed. pyinfra knows nothing of supervisord.
 
     Args:
         process: a regular expression on the command line, as for `service`.
-        files: what the program reads when it starts.
+        files: the files that the program reads when it starts.
     """
     table = f"/etc/supervisor/conf.d/{program}.conf"
     state = f"supervisorctl status {program} | awk '{{print $2}}'"
@@ -98,16 +98,16 @@ def asleep(program: str, process: str, files: list[str]):
     )
 
 
-def kept(name: str, port: int, command: str, process: str, files: list[str]):
-    """A server runs in the background, kept by nobody: see the program `keep`.
+def background(name: str, port: int, command: str, process: str, files: list[str]):
+    """A server runs in the background without a supervisor: see the program `keep`.
 
-    pyinfra's operations for servers all ask a supervisor, systemd or another.
+    pyinfra's operations for servers all need a supervisor, systemd or another.
 
     Args:
-        process: its whole command line (a regular expression), and the only one on the port.
-        files: what it read when it started.
+        process: its whole command line (a regular expression); no other process may listen on the port.
+        files: the files that it reads when it starts.
     """
-    command, process = heard(command), heard(process)
+    command, process = with_address(command), with_address(process)
     holder = f"ss -Hltnp 'sport = :{port}' | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -u"
     return ensure(name=f"Server on port {port}",
                   holds=f"[ \"$({holder})\" = \"$(pgrep -u deploylab -fx '{process}')\" ] && {_fresh(process, files)}",
@@ -115,12 +115,12 @@ def kept(name: str, port: int, command: str, process: str, files: list[str]):
 
 
 def port_for(program: str, port: int, *, child: str = ""):
-    """Nobody but this program listens on the port; a server started by hand there is ended.
+    """Only this program listens on the port; any other server there, such as one started by hand, is ended.
 
-    pyinfra's `server.kill` ends a process whose number is known before.
+    pyinfra's `server.kill` needs a process id that is known beforehand.
 
     Args:
-        child: what its own children call themselves, where that is another name.
+        child: the name of the program's children, if they have another one.
     """
     own = "|".join(name for name in (program, child) if name)
     others = f"ss -Hltnp 'sport = :{port}' | grep -o '(\"[^)]*' | grep -vE '^\\(\"({own})\"'"
@@ -131,6 +131,6 @@ def port_for(program: str, port: int, *, child: str = ""):
 
 
 def _fresh(process: str, files: list[str], pids: str = "") -> str:
-    """A test: there are such processes, and all started after the last change of the files."""
+    """A test: there are such processes, and all of them started after the last change of the files."""
     pids = pids or f"pgrep -d, -fx '{process}'"
     return f"{LIB}/fresh \"$({pids})\" {' '.join(files)}"

@@ -1,12 +1,12 @@
-"""The site: its code, its secrets, its database and its static files. Of Django pyinfra knows nothing."""
+"""Operations for the site: its code, secrets, database and static files. pyinfra knows nothing of Django."""
 
-from provisioning.operations.base import BACKUPS_THERE, LIB, VENV, ensure
+from provisioning.operations.base import LIB, MAKE_BACKUPS, VENV, ensure
 
 
 def checkout(folder: str, revision: str, bundle_path: str):
     """The code of one revision, and nothing else, in a folder that only root may change.
 
-    pyinfra's `git.repo` follows a branch. It cannot go to a revision, and leaves what was changed or added by hand.
+    pyinfra's `git.repo` follows a branch. It cannot check out a revision, and keeps changes made by hand.
     """
     git = f"git -C {folder}"
     return ensure(
@@ -20,60 +20,61 @@ def checkout(folder: str, revision: str, bundle_path: str):
 
 
 def secret(path: str, variable: str):
-    """A secret of the application, made on the machine, for root and the application alone.
+    """A secret of the application, generated on the machine. Only root and the application may read it.
 
-    pyinfra writes files whose content it knows: here that is nobody but the machine.
+    pyinfra can write a file only with content that it knows; this content never leaves the machine.
     """
-    words = f"{path} {variable} deploylab"
-    return ensure(name=f"Secret {variable}", holds=f"{LIB}/secret --check {words}", otherwise=f"{LIB}/secret {words}")
+    arguments = f"{path} {variable} deploylab"
+    return ensure(name=f"Secret {variable}", holds=f"{LIB}/secret --check {arguments}",
+                  otherwise=f"{LIB}/secret {arguments}")
 
 
 def migrated(stage: str, start_over: str):
     """No migration is pending.
 
-    MariaDB cannot undo a CREATE TABLE: a migration that was killed leaves tables that the next
-    attempt stumbles over. Then, and only then, the database is put aside and begun anew.
+    MariaDB cannot undo a CREATE TABLE: a migration that was killed leaves tables, and the next attempt fails because
+    of them. Only in that case the database is moved to the backups and created from scratch.
 
     Args:
-        stage: its name, and NAME=VALUE of a variant: what `deploylab-manage` begins with.
-        start_over: a command that leaves an empty database, and the old one in /var/backups.
+        stage: the first arguments of `deploylab-manage`: the stage's name, and NAME=VALUE of a variant.
+        start_over: a command that empties the database, and saves the old one in /var/backups.
     """
     migrate = f"deploylab-manage {stage} migrate --noinput"
-    half_made = "already exists|doesn.t exist|no such table|Duplicate column|not a database|malformed"
+    half_finished = "already exists|doesn.t exist|no such table|Duplicate column|not a database|malformed"
     return ensure(
         name="Migrations", holds=f"deploylab-manage {stage} migrate --check",
-        otherwise=f"{BACKUPS_THERE}; said=$({migrate} 2>&1) && exit 0; printf '%s\\n' \"$said\";"
-                  f" printf '%s' \"$said\" | grep -qE \"{half_made}\" || exit 1; {start_over} && {migrate}",
+        otherwise=f"{MAKE_BACKUPS}; output=$({migrate} 2>&1) && exit 0; printf '%s\\n' \"$output\";"
+                  f" printf '%s' \"$output\" | grep -qE \"{half_finished}\" || exit 1; {start_over} && {migrate}",
     )
 
 
 def seeded(stage: str, command: str, digest_command: str):
-    """The database has the course's rows. What people added stays, unless it clashes with them."""
+    """The database has the rows of the course. Rows that people added stay, unless they conflict with those."""
     manage = f"deploylab-manage {stage}"
     return ensure(name="Data", holds=f"{manage} {digest_command} --check",
                   otherwise=f"{manage} {command} || {manage} {command} --reset")
 
 
 def collected(stage: str, folder: str, hashed: bool = False):
-    """The folder of the stage holds the static files of the site, byte for byte, and nothing else.
+    """The folder of the stage has the static files of the site, byte for byte, and nothing else.
 
     Args:
-        hashed: with bundles, and a compressed copy beside each file that gains by it.
+        hashed: with bundles, and with a compressed copy of each file that becomes smaller.
     """
     manage, user = f"deploylab-manage {stage}", "setpriv --reuid deploylab --regid deploylab --init-groups"
-    more = [f"{manage} compress --verbosity 0",
-            f"{user} {VENV}/bin/python -m whitenoise.compress --quiet --no-brotli {folder}"]
-    commands = [f"{manage} collectstatic --noinput --clear --verbosity 0", *(more if hashed else [])]
+    compress = [f"{manage} compress --verbosity 0",
+                f"{user} {VENV}/bin/python -m whitenoise.compress --quiet --no-brotli {folder}"]
+    commands = [f"{manage} collectstatic --noinput --clear --verbosity 0", *(compress if hashed else [])]
     bundled = "DEPLOYLAB_BUNDLED=1 " if hashed else ""
     return ensure(name="Static files", holds=f'{bundled}{manage} shell --no-imports -c "$(cat {LIB}/collected.py)"',
                   otherwise=f"umask 022; {' && '.join(commands)}")
 
 
 def database_user(name: str, user: str, password_file: str):
-    """A MariaDB user with a password that the machine alone knows, and a database in UTF-8 even if it was there before.
+    """A MariaDB user with a password that only the machine knows, and a database in UTF-8, also if it existed before.
 
-    pyinfra's `mysql.user` writes the password onto a command line, where everybody can read it, and neither it nor
-    `mysql.database` changes what is there. Here SQL goes in on standard input.
+    pyinfra's `mysql.user` puts the password on a command line, where every user can read it, and neither it nor
+    `mysql.database` changes what exists. Here the SQL is sent on standard input.
     """
     secret = f". {password_file}"
     login = f'MYSQL_PWD="$DJANGO_MYSQL_PASSWORD" mariadb -u {user}'

@@ -148,7 +148,7 @@ def bench(stands, tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path / "results"))
     bench = Bench.of(stands, COURSE, results.Session.create(kind="measure"), LoadSettings(seconds=0.3, warmup_s=0))
     load_test.measure(bench, cell(), purpose="measure")
-    return replace(bench, how=replace(bench.how, seconds=4.0))
+    return replace(bench, settings=replace(bench.settings, seconds=4.0))
 
 
 def cell() -> Scenario:
@@ -229,7 +229,7 @@ def test_a_full_disk_and_a_missing_network_of_the_guest_are_said_and_the_next_ti
         stands.check_output("umount /var/cache/apt/archives", sudo=True)
     stands.check_output("ip route del default", sudo=True)
     try:
-        one_message(lab("goto", STAGE.name), "nginx, because it does not get through to the network",
+        one_message(lab("goto", STAGE.name), "nginx, because it cannot reach the network",
                     "./lab doctor.*./lab goto nginx")
     finally:
         stands.check_output(f"ip route replace {route}", sudo=True)

@@ -28,31 +28,31 @@ def seen(t_s: float) -> load.LoadProgress:
     return load.LoadProgress(t_s=t_s, n_sent=0, n_ok=0, n_errors=0, rps=0.0, p50_ns=None)
 
 
-def test_the_act_is_done_once_and_while_the_load_goes_on():
-    done, seen_at_work = [], threading.Event()
+def test_the_action_runs_once_and_during_the_load():
+    done, may_end = [], threading.Event()
 
-    def act() -> str:
-        seen_at_work.wait(60)
+    def action() -> str:
+        may_end.wait(60)
         time.sleep(0.2)
         done.append(True)
         return "done"
 
     with ThreadPoolExecutor(1) as pool:
-        once = during._Once(pool, act, 1.0)
-        once.look(seen(0.5))
-        assert once.begun is None
+        in_the_middle = during._InTheMiddle(pool, action, 1.0)
+        in_the_middle.on_progress(seen(0.5))
+        assert in_the_middle.future is None
         for t_s in (1.1, 1.2, 1.3):
-            once.look(seen(t_s))
-        assert not once.begun.done()
-        seen_at_work.set()
-        said, began_s, ended_s = once.result()
-    assert (said, len(done)) == ("done", 1)
+            in_the_middle.on_progress(seen(t_s))
+        assert not in_the_middle.future.done()
+        may_end.set()
+        result, began_s, ended_s = in_the_middle.result()
+    assert (result, len(done)) == ("done", 1)
     assert began_s >= 1.1 and ended_s > began_s + 0.19
 
 
-def test_a_load_too_short_for_its_act_is_void():
+def test_a_load_that_ends_before_the_action_is_an_error():
     with ThreadPoolExecutor(1) as pool, pytest.raises(LoadError, match="before 2 s"):
-        during._Once(pool, lambda: None, 2.0).result()
+        during._InTheMiddle(pool, lambda: None, 2.0).result()
 
 
 def attempts(*rows: tuple[int, int, str]):

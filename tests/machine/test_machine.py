@@ -228,10 +228,10 @@ def test_packages_that_a_distribution_lacks_are_found_out(state, monkeypatch):
 @pytest.mark.machine
 def test_the_machine_is_what_the_box_says(machine):
     facts = machine.facts()
-    assert facts["kind"] == "vagrant"
-    assert "trixie" in facts["distro"]
-    assert facts["memory_bytes"] == 2048 * 1024 * 1024
-    assert facts["n_cpu"] in (1, 2)
+    assert facts.kind == "vagrant"
+    assert "trixie" in facts.distro
+    assert facts.memory_bytes == 2048 * 1024 * 1024
+    assert facts.n_cpu in (1, 2)
 
 
 @pytest.mark.machine

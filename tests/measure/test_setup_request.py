@@ -1,4 +1,4 @@
-"""What is asked once before a load, against a server of this test's own."""
+"""The request before a load, against a server of this test."""
 
 import threading
 from dataclasses import replace
@@ -21,7 +21,7 @@ class Site(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        self.server.asked.append(self.headers)
+        self.server.requests.append(self.headers)
         if self.path == "/file":
             fresh = self.headers.get("If-None-Match") == ETAG
             self.answer(304 if fresh else 200, b"" if fresh else b"body", ETag=ETAG)
@@ -49,9 +49,9 @@ class Site(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site():
-    """The server; `url(path)` is on it, `asked` holds the headers it was asked with."""
+    """The server; `url(path)` is a URL on it, `requests` has the headers of each request."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
-        server.asked = []
+        server.requests = []
         server.url = lambda path: f"http://127.0.0.1:{server.server_port}{path}"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -60,47 +60,47 @@ def site():
 
 
 def test_every_prelude_of_the_course_is_known():
-    wanted = {view.prelude for view in VIEWS.values()} - {None}
-    assert wanted == set(setup_request.PRELUDES)
+    used = {view.prelude for view in VIEWS.values()} - {None}
+    assert used == set(setup_request.PRELUDES)
 
 
-def test_a_view_without_a_prelude_asks_for_nothing():
-    assert setup_request.headers(VIEWS["page"], "http://127.0.0.1:9/nobody-listens-here") == {}
+def test_a_view_without_a_prelude_sends_no_request():
+    assert setup_request.headers(VIEWS["page"], "http://127.0.0.1:9/nothing-listens-here") == {}
 
 
 def test_a_file_that_has_not_changed_is_not_sent_again(site):
     view, url = VIEWS["asset_again"], site.url("/file")
-    found = setup_request.headers(view, url)
-    assert found == {"If-None-Match": ETAG}
-    result = load.run(load.LoadSpec(url=url, n_requests=20, headers=found, expect_status=view.expect_status))
+    headers = setup_request.headers(view, url)
+    assert headers == {"If-None-Match": ETAG}
+    result = load.run(load.LoadSpec(url=url, n_requests=20, headers=headers, expect_status=view.expect_status))
     assert (result.n_ok, result.errors) == (20, {})
 
 
 def test_a_form_is_posted_with_its_token(site):
     view, url = VIEWS["write"], site.url("/form")
-    more = setup_request.headers(view, url)
+    headers = setup_request.headers(view, url)
     spec = load.LoadSpec(url=url, n_requests=20, method=view.method, body=view.body,
-                         headers={**view.headers, **more}, expect_status=view.expect_status)
+                         headers={**view.headers, **headers}, expect_status=view.expect_status)
     assert load.run(spec).n_ok == 20
     assert load.run(replace(spec, headers=view.headers | {"X-CSRFToken": "guessed", "Cookie": "a=b"})).errors == {
         "http_4xx": 20}
 
 
-def test_it_is_asked_as_the_load_will_ask(site):
+def test_it_sends_the_same_headers_as_the_load(site):
     setup_request.headers(replace(VIEWS["asset_again"], headers={"Accept-Encoding": "gzip"}), site.url("/file"))
-    assert site.asked[-1]["Accept-Encoding"] == "gzip"
+    assert site.requests[-1]["Accept-Encoding"] == "gzip"
     setup_request.headers(VIEWS["asset_again"], site.url("/file"))
-    assert site.asked[-1]["Accept-Encoding"] == "identity"
+    assert site.requests[-1]["Accept-Encoding"] == "identity"
 
 
-@pytest.mark.parametrize(("view", "path", "words"), [
+@pytest.mark.parametrize(("view", "path", "message"), [
     ("asset_again", "/form", r"without an ETag[\s\S]*Next: curl -I http"),
     ("write", "/file", r"no cookie named csrftoken[\s\S]*Next: curl -i http"),
     ("write", "/500", r"gave 500 instead of 200[\s\S]*Next: ./lab check"),
     ("asset_again", "/302", "gave 302"),
 ])
-def test_a_server_without_it_is_explained(site, view, path, words):
-    with pytest.raises(LoadError, match=words):
+def test_an_answer_that_lacks_it_is_explained(site, view, path, message):
+    with pytest.raises(LoadError, match=message):
         setup_request.headers(VIEWS[view], site.url(path))
 
 
@@ -109,6 +109,6 @@ def test_a_server_that_is_not_there_is_explained():
         setup_request.headers(VIEWS["write"], "http://127.0.0.1:9/")
 
 
-def test_an_unknown_prelude_names_those_there_are():
+def test_an_unknown_prelude_lists_the_known_ones():
     with pytest.raises(LoadError, match="etag, csrf"):
         setup_request.headers(replace(VIEWS["page"], prelude="handshake"), "http://127.0.0.1:9/")

@@ -1,4 +1,4 @@
-"""The main job from its beginning to its report, on the smallest stage; test_full_run.py asks far more of it."""
+"""The main job from the beginning to the report, on the smallest stage; test_full_run.py tests it in depth."""
 
 import json
 
@@ -18,7 +18,7 @@ def document(machine, machine_lab):
     return json.loads(done.stdout)
 
 
-def test_every_check_says_yes_and_the_report_is_there(document):
+def test_every_check_passes_and_the_report_is_there(document):
     (stage,) = document["stages"]
     assert stage["stage"] == STAGE.name and stage["checks"] and all(check["ok"] for check in stage["checks"])
     session = Session.open(document["session"])
@@ -32,7 +32,7 @@ def test_every_cell_was_measured_in_each_round_and_every_attempt_has_one_outcome
     assert all(run.n_sent == run.n_ok + sum(run.errors.values()) and run.n_ok for run in runs)
 
 
-def test_measure_verifies_and_keeps_its_runs(document, machine_lab):
+def test_measure_verifies_and_saves_its_runs(document, machine_lab):
     done = machine_lab("measure", STAGE.name, "--seconds", "1", "--repeats", "2", "--view", STAGE.views[0], "--json")
     assert done.returncode == 0, done.stderr
     assert [run["round"] for run in json.loads(done.stdout)] == [1, 2]

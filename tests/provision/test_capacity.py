@@ -1,4 +1,4 @@
-"""Who works on requests, and how many at most: the checks without a machine, and the road's budget."""
+"""What processes requests, and how many at a time: the checks without a machine, and the budget of connections."""
 
 import dataclasses
 import re
@@ -33,24 +33,24 @@ class Scripted:
 
 
 def look(answers: dict[str, str], workers=TWO, **expect) -> Look:
-    seen = Look(Scripted(answers), COURSE, dataclasses.replace(APACHE, expect={**APACHE.expect, **expect}))
-    seen.workers = workers
-    return seen
+    look = Look(Scripted(answers), COURSE, dataclasses.replace(APACHE, expect={**APACHE.expect, **expect}))
+    look.workers = workers
+    return look
 
 
 @pytest.mark.parametrize(("lines", "ok"), [
     ((DAEMON, DAEMON), True), ((DAEMON, MASTER), False), ((MASTER, MASTER), False),
 ])
-def test_every_process_that_answers_is_looked_at(lines, ok):
+def test_every_process_that_answers_is_checked(lines, ok):
     answers = {"/proc/7/": lines[0], "/proc/8/": lines[1], "grep": "/etc/apache2/x.conf:3:  WSGIProcessGroup other"}
-    said = capacity.process_is(look(answers))
-    assert said.ok is ok
-    assert ok or (MASTER.strip() in said.seen and "x.conf:3: WSGIProcessGroup other" in said.cause)
+    check = capacity.process_is(look(answers))
+    assert check.ok is ok
+    assert ok or (MASTER.strip() in check.seen and "x.conf:3: WSGIProcessGroup other" in check.cause)
 
 
-def test_nobody_who_answers_is_a_no():
-    no = capacity.process_is(look({"systemctl is-active": "failed\n"}, workers={}))
-    assert not no.ok and "is failed" in no.cause
+def test_the_check_fails_if_nothing_answers():
+    check = capacity.process_is(look({"systemctl is-active": "failed\n"}, workers={}))
+    assert not check.ok and "is failed" in check.cause
 
 
 STATUS = "ServerVersion: Apache/2.4 (Debian)\nBusyWorkers: 1\nIdleWorkers: {idle}\nProcesses: 1\n"
@@ -61,12 +61,12 @@ STATUS = "ServerVersion: Apache/2.4 (Debian)\nBusyWorkers: 1\nIdleWorkers: {idle
     (STATUS.format(idle=31), False, "32 threads in 1 process"),
     ("<html>Not Found</html>", False, "no /server-status"),
 ])
-def test_threads_are_counted_busy_and_idle(status, ok, seen):
-    said = capacity.max_request_workers(look({"server-status": status, "is-active": "active"}, max_request_workers=64))
-    assert (said.ok, said.seen) == (ok, seen)
+def test_busy_and_idle_threads_are_counted(status, ok, seen):
+    check = capacity.max_request_workers(look({"server-status": status, "is-active": "active"}, max_request_workers=64))
+    assert (check.ok, check.seen) == (ok, seen)
 
 
-# Two connections of process 7, one of 8, one of a stranger, and a socket of another kind.
+# Two connections of process 7, one of 8, one of another program, and a socket of another kind.
 CONNECTIONS = """\
 u_str ESTAB 0 0 /run/mysqld/mysqld.sock 100 * 200 users:(("mariadbd",pid=1,fd=30))
 u_str ESTAB 0 0 /run/mysqld/mysqld.sock 101 * 201 users:(("mariadbd",pid=1,fd=31))
@@ -84,13 +84,13 @@ u_str ESTAB 0 0 * 300 * 301 users:(("apache2",pid=7,fd=2))
     (3, 999, None), (2, 999, "it holds 3, but has only 2"), (3, 60, "is 60, and"),
 ])
 def test_connections_held_and_allowed(slots, most, word):
-    said = capacity.database_connections(look({"max_connections'": f"{most}\n", "ss ": CONNECTIONS},
-                                              database_connections=slots))
-    assert said.ok is (word is None)
-    assert "it holds 3 of 3" in said.seen if said.ok else word in said.seen
+    check = capacity.database_connections(look({"max_connections'": f"{most}\n", "ss ": CONNECTIONS},
+                                               database_connections=slots))
+    assert check.ok is (word is None)
+    assert "it holds 3 of 3" in check.seen if check.ok else word in check.seen
 
 
-def test_the_database_server_allows_what_the_whole_road_may_hold():
+def test_the_database_server_allows_all_connections_that_the_stages_may_hold():
     text = (paths.PROVISIONING / "files/etc/mysql/mariadb.conf.d/60-deploylab.cnf").read_text()
     most = int(re.search(r"^max_connections = (\d+)", text, re.MULTILINE)[1])
     budget = capacity._budget(look({}))
@@ -98,7 +98,7 @@ def test_the_database_server_allows_what_the_whole_road_may_hold():
     assert int(re.search(r"^# (\d+) in all", text, re.MULTILINE)[1]) == sum(budget.values())
 
 
-def test_servers_in_front_of_one_application_server_share_its_slots():
+def test_front_servers_of_the_same_application_server_share_its_slots():
     budget = capacity._budget(look({}))
     assert budget["nginx"] == 16 and "apache:proxy" not in budget
     assert budget["apache"] == budget["apache:embedded"] == 16 and "apache:sqlite" not in budget

@@ -1,4 +1,4 @@
-"""Checks: what they ask, and what they say of answers that a test made up."""
+"""Checks: what they look at, and their results for answers that the test makes up."""
 
 import dataclasses
 import itertools
@@ -14,12 +14,12 @@ from deploylab.provision.checks.base import Look, Response
 
 COURSE = courses.load()
 NGINX = COURSE.stage("nginx")
-YES = Check("the moon", True, "it is there")
-NO = Check("the sun", False, "darkness", "it is night", "wait")
+PASSED = Check("the moon", True, "it is there")
+FAILED = Check("the sun", False, "darkness", "it is night", "wait")
 
 
 class Bare:
-    """A machine with nothing on it: each command is missing, and nobody listens on any port."""
+    """A machine with nothing on it: every command is missing, and nothing listens on any port."""
 
     host, address, kind, provider = "127.0.0.1", "0.0.0.0", "vagrant", "none"
 
@@ -31,22 +31,22 @@ class Bare:
 
 
 @pytest.mark.parametrize("target", COURSE.stages, ids=lambda target: target.name)
-def test_on_a_machine_with_nothing_on_it_every_check_says_something(target):
-    seen = checks.verify(Bare(), COURSE, target)
-    assert not seen[0].ok and all(one.cause and one.cure for one in seen if not one.ok)
+def test_on_a_machine_with_nothing_on_it_every_check_that_fails_has_a_cause_and_a_cure(target):
+    results = checks.verify(Bare(), COURSE, target)
+    assert not results[0].ok and all(check.cause and check.cure for check in results if not check.ok)
 
 
-def test_require_passes_over_yes_and_raises_the_first_cure():
-    checks.require([YES])
+def test_require_raises_an_error_with_the_first_cure():
+    checks.require([PASSED])
     with pytest.raises(CheckError, match="it is night") as raised:
-        checks.require([YES, NO, Check("stars", False, "clouds", "rain", "umbrella")])
+        checks.require([PASSED, FAILED, Check("stars", False, "clouds", "rain", "umbrella")])
     assert raised.value.next_step == "wait"
     assert "umbrella" in str(raised.value)
 
 
-def test_a_no_shows_cause_and_cure_and_a_yes_is_one_line():
-    assert checks.line(YES).count("\n") == 0
-    assert "cause: it is night" in checks.line(NO) and "cure:  wait" in checks.line(NO)
+def test_a_failed_check_shows_cause_and_cure_and_a_passed_one_is_one_line():
+    assert checks.line(PASSED).count("\n") == 0
+    assert "cause: it is night" in checks.line(FAILED) and "cure:  wait" in checks.line(FAILED)
 
 
 def test_an_unknown_expectation_is_refused():
@@ -80,21 +80,21 @@ def look(workers=None, target=NGINX, **answers) -> Look:
     return look
 
 
-def test_workers_that_lie_waiting_are_waited_for_and_those_that_are_missing_not_for_ever(monkeypatch):
-    """The second process answers after more rounds than are asked at least."""
-    def seen(n_alone: int) -> dict:
-        asked = itertools.count()
+def test_checks_wait_for_idle_workers_but_not_for_ever_for_missing_ones(monkeypatch):
+    """The second process answers only after more than the fewest rounds."""
+    def workers(n_alone: int) -> dict:
+        numbers = itertools.count()
 
         def get(self, path) -> Response:
-            number = next(asked)
+            number = next(numbers)
             return Response(200, {"X-Process": f"{1 + (number > n_alone and number % 2)}/{number // 2 % 8}"}, "")
 
         monkeypatch.setattr(Look, "get", get)
         return look().workers
 
-    assert sorted(seen(n_alone=2 * base.ROUNDS * 64)) == [1, 2]
+    assert sorted(workers(n_alone=2 * base.ROUNDS * 64)) == [1, 2]
     monkeypatch.setattr(base, "LOOK_S", 0)
-    assert sorted(seen(n_alone=1_000_000)) == [1]
+    assert sorted(workers(n_alone=1_000_000)) == [1]
 
 
 def test_worker_counts():
@@ -102,17 +102,17 @@ def test_worker_counts():
     assert web.processes(look({1: eight, 2: eight})).ok
     assert web.threads(look({1: eight, 2: eight})).ok
     for wrong in ({1: eight}, {1: eight, 2: eight, 3: eight}):
-        no = web.processes(look(wrong, grep=(0, "gunicorn.py:9:workers = 9\n")))
-        assert not no.ok and "workers = 9" in no.cause and no.cure.startswith("./lab goto nginx")
+        check = web.processes(look(wrong, grep=(0, "gunicorn.py:9:workers = 9\n")))
+        assert not check.ok and "workers = 9" in check.cause and check.cure.startswith("./lab goto nginx")
 
 
 def test_workers_that_are_killed_again_and_again_are_the_cause():
-    said = "[2026-11-24 04:08:42 +0000] [4134] [ERROR] Worker (pid:11363) was sent SIGKILL! Perhaps out of memory?\n"
-    no = web.processes(look({1: set(range(8))}, tail=(0, said)))
-    assert not no.ok and "SIGKILL" in no.cause and "workers end" in no.cause
+    log = "[2026-11-24 04:08:42 +0000] [4134] [ERROR] Worker (pid:11363) was sent SIGKILL! Perhaps out of memory?\n"
+    check = web.processes(look({1: set(range(8))}, tail=(0, log)))
+    assert not check.ok and "SIGKILL" in check.cause and "workers end" in check.cause
 
 
-# Listens, with 24 in its queue; two taken connections, of which one is nginx's.
+# gunicorn listens, with 24 connections in its queue; of three accepted ones, one is nginx's.
 QUEUE = """\
 u_str LISTEN 24 2048 /run/deploylab/nginx.sock 7 * 0 users:(("gunicorn",pid=12,fd=3))
 u_str ESTAB 0 0 /run/deploylab/nginx.sock 101 * 201 users:(("gunicorn",pid=12,fd=9))
@@ -125,31 +125,31 @@ u_str ESTAB 0 0 * 204 * 104 users:(("python3",pid=66,fd=3))
 """
 
 
-def test_who_holds_the_connections_behind_a_full_queue_is_named():
+def test_the_process_that_holds_the_connections_of_a_full_queue_is_named():
     cause, cure = trouble._queue(look(**{"-Hxl": (0, QUEUE.splitlines()[0]), "-Hxap": (0, QUEUE)}))
     assert "24 connections wait" in cause and "2, are of process 55, python3" in cause and "sudo kill 55" in cure
     assert trouble._queue(look(**{"-Hxl": (0, QUEUE.replace("24", "0").splitlines()[0])})) is None
 
 
-def test_a_service_that_will_not_survive_a_reboot_is_a_no():
-    no = system.services(look(**{"is-active": (0, "active\ndisabled\n"), "journalctl": (0, "its last word\n")}))
-    assert not no.ok and "active and disabled" in no.seen and "its last word" in no.cause
+def test_a_service_that_does_not_start_at_boot_fails():
+    check = system.services(look(**{"is-active": (0, "active\ndisabled\n"), "journalctl": (0, "its last word\n")}))
+    assert not check.ok and "active and disabled" in check.seen and "its last word" in check.cause
 
 
 def test_the_reason_of_a_bad_configuration_is_the_cause():
-    no = system.config_test(look(**{"nginx -t": (1, "nginx: [emerg] unexpected ;\nnginx: test failed\n")}))
-    assert no.cause == "nginx: [emerg] unexpected ;"
+    check = system.config_test(look(**{"nginx -t": (1, "nginx: [emerg] unexpected ;\nnginx: test failed\n")}))
+    assert check.cause == "nginx: [emerg] unexpected ;"
     apache = "Syntax error on line 1 of mine.conf:\nInvalid command 'Bogus'\nbye"
-    no = system.config_test(look(**{"nginx -t": (1, apache)}))
-    assert no.cause == "Syntax error on line 1 of mine.conf: Invalid command 'Bogus'"
+    check = system.config_test(look(**{"nginx -t": (1, apache)}))
+    assert check.cause == "Syntax error on line 1 of mine.conf: Invalid command 'Bogus'"
 
 
-@pytest.mark.parametrize(("seen", "ok"), [
+@pytest.mark.parametrize(("stat", "ok"), [
     ("640 root:deploylab", True), ("600 root:root", True), ("644 root:root", False), ("640 vagrant:root", False),
     ("stat: cannot statx 'x': No such file", False),
 ])
-def test_private_files(seen, ok):
-    assert system.private(look(stat=(0, f"{seen}\n"))).ok is ok
+def test_private_files(stat, ok):
+    assert system.private(look(stat=(0, f"{stat}\n"))).ok is ok
 
 
 SOCKETS = """\
@@ -162,33 +162,34 @@ tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=81,fd=6))
 """
 
 
-def test_listening_counts_the_stage_and_not_its_neighbours():
+def test_only_the_ports_of_the_stage_are_checked():
     assert system.listens(look(pgrep=(0, "10\n11\n12\n"), ss=(0, SOCKETS.format(bind="127.0.0.1")))).ok
 
 
-def test_a_database_open_to_the_street_is_a_no():
-    no = system.listens(look(pgrep=(0, "10\n11\n12\n"), ss=(0, SOCKETS.format(bind="0.0.0.0"))))
-    assert not no.ok
+def test_a_database_that_is_open_to_the_network_fails():
+    check = system.listens(look(pgrep=(0, "10\n11\n12\n"), ss=(0, SOCKETS.format(bind="0.0.0.0"))))
+    assert not check.ok
 
 
-# ------------------------------------------------------------------------------- how answers travel
+# ------------------------------------------------------------------------------- how files and pages are delivered
 
 CSS = "/static/site.0123456789ab.css"
 FOR_EVER = {"Cache-Control": "max-age=31536000, immutable", "ETag": '"1"'}
 
 
 def answering(target, answers: dict[str, Response | list[Response]], **machine) -> Look:
-    """A look at a target that answers so; a list: one after the other, the last one for ever."""
-    seen = look(target=target, **machine)
+    """A look at a target with these answers; from a list one after the other, and the last one again and again."""
+    answering_look = look(target=target, **machine)
 
     def get(path, **headers):
-        found = answers.get(path, Response(404, {}, ""))
-        if isinstance(found, list):
-            found = found.pop(0) if len(found) > 1 else found[0]
-        return Response(304, {}, "") if headers.get("If_None_Match") == found.headers.get("ETag", "-") else found
+        response = answers.get(path, Response(404, {}, ""))
+        if isinstance(response, list):
+            response = response.pop(0) if len(response) > 1 else response[0]
+        same = headers.get("If_None_Match") == response.headers.get("ETag", "-")
+        return Response(304, {}, "") if same else response
 
-    seen.get = get
-    return seen
+    answering_look.get = get
+    return answering_look
 
 
 def with_checks(**expect):
@@ -201,23 +202,23 @@ def with_checks(**expect):
     (CSS, {**FOR_EVER, "Cache-Control": "max-age=60"}, "max-age=60"),
     (CSS, {"Cache-Control": FOR_EVER["Cache-Control"]}, "200, not 304"),
 ])
-def test_names_for_ever(reference, headers, word):
-    seen = answering(NGINX, {CSS: Response(200, headers, ""), reference: Response(200, headers, "")})
-    seen.page = Response(200, {}, f'<link rel="stylesheet" href="{reference}"></html>')
-    said = delivery.hashed(seen)
-    assert said.ok is (word is None) and (said.ok or word in said.seen)
+def test_hashed_names_that_are_cached_for_ever(reference, headers, word):
+    page = answering(NGINX, {CSS: Response(200, headers, ""), reference: Response(200, headers, "")})
+    page.page = Response(200, {}, f'<link rel="stylesheet" href="{reference}"></html>')
+    check = delivery.hashed(page)
+    assert check.ok is (word is None) and (check.ok or word in check.seen)
 
 
-@pytest.mark.parametrize(("headers", "is_so"), [
+@pytest.mark.parametrize(("headers", "compressed"), [
     ({"Content-Encoding": "gzip", "Content-Length": "9"}, "ahead"),
     ({"Content-Encoding": "gzip"}, "on the fly"),
     ({"Content-Length": "99"}, "never"),
 ])
-def test_how_a_file_was_compressed_shows_in_its_answer(headers, is_so):
+def test_the_response_shows_how_a_file_was_compressed(headers, compressed):
     path = COURSE.view("asset").path
-    for wanted in ("ahead", "on the fly", "never"):
-        said = delivery.compressed(answering(with_checks(compressed=wanted), {path: Response(200, headers, "")}))
-        assert said.ok is (wanted == is_so)
+    for expected in ("ahead", "on the fly", "never"):
+        check = delivery.compressed(answering(with_checks(compressed=expected), {path: Response(200, headers, "")}))
+        assert check.ok is (expected == compressed)
 
 
 HIT, MISS = (Response(200, {"X-Cache": word}, "") for word in ("HIT", "MISS"))
@@ -235,43 +236,44 @@ HIT, MISS = (Response(200, {"X-Cache": word}, "") for word in ("HIT", "MISS"))
     ("nobody", True, [MISS, HIT], MISS, "kept by the application"),
     ("front", False, [Response(502, {}, "")], MISS, "gave 502"),
 ])
-def test_who_keeps_whole_pages(by, inside, pages, wait, word, monkeypatch):
+def test_what_caches_whole_pages(by, inside, pages, wait, word, monkeypatch):
     monkeypatch.setattr(delivery, "PAUSE_S", 0)
     answers = {"/": pages, "/talks/1/": pages, COURSE.view("wait").path: wait}
-    said = delivery.cached_by(answering(with_checks(cached_by=by), answers, curl=(0 if inside else 1, "")))
-    assert said.ok is (word is None) and (said.ok or word in said.seen)
+    check = delivery.cached_by(answering(with_checks(cached_by=by), answers, curl=(0 if inside else 1, "")))
+    assert check.ok is (word is None) and (check.ok or word in check.seen)
 
 
 MADE = 'HTTP/1.1 200 OK\r\nETag: "{}"\r\nCache-Control: public, max-age=0\r\n'
 
 
 @pytest.mark.parametrize(("own", "pages", "ok"), [
-    ("new", ['"new"'], True), ("new", ['W/"new"'], True),   # compressed on the way
-    ("new", ['W/"old"', 'W/"new"'], True),                  # the first who asks when its time is over
+    ("new", ['"new"'], True), ("new", ['W/"new"'], True),   # compressed by the front
+    ("new", ['W/"old"', 'W/"new"'], True),                  # the first request after it has expired
     ("new", ['"old"'], False), ("new", [""], False),
 ])
-def test_a_kept_page_is_no_older_than_the_application_allows(own, pages, ok, monkeypatch):
+def test_a_cached_page_is_no_older_than_the_application_allows(own, pages, ok, monkeypatch):
     monkeypatch.setattr(delivery, "LATE_S", 0.01)
     monkeypatch.setattr(delivery.time, "sleep", lambda s: None)
-    kept = [Response(200, {"ETag": page}, "") for page in pages]
-    pages = {"/": kept, "/talks/1/": Response(200, {"ETag": '"new"'}, "")}
-    said = delivery.fresh(answering(with_checks(fresh=True), pages, curl=(0, MADE.format(own)),
-                                    grep=(0, "proxy_cache_valid 200 1d;\n")))
-    assert said.ok is ok and (said.ok or "proxy_cache_valid 200 1d" in said.cause)
+    cached = [Response(200, {"ETag": page}, "") for page in pages]
+    pages = {"/": cached, "/talks/1/": Response(200, {"ETag": '"new"'}, "")}
+    check = delivery.fresh(answering(with_checks(fresh=True), pages, curl=(0, MADE.format(own)),
+                                     grep=(0, "proxy_cache_valid 200 1d;\n")))
+    assert check.ok is ok and (check.ok or "proxy_cache_valid 200 1d" in check.cause)
 
 
-@pytest.mark.parametrize(("said", "ok"), [('{"cache": "redis", "cache_levels": ["view"]}', True),
+@pytest.mark.parametrize(("body", "ok"), [('{"cache": "redis", "cache_levels": ["view"]}', True),
                                           ('{"cache": "none", "cache_levels": []}', False),
                                           ("Server Error", False)])
-def test_the_server_s_own_word(said, ok):
+def test_what_the_application_reports_about_itself(body, ok):
     target = with_checks(whoami={"cache": "redis", "cache_levels": ["view"]})
-    assert web.whoami(answering(target, {COURSE.app.whoami: Response(200, {}, said)})).ok is ok
+    assert web.whoami(answering(target, {COURSE.app.whoami: Response(200, {}, body)})).ok is ok
 
 
-def test_a_cache_that_forgets_is_a_no():
+def test_a_cache_that_forgets_fails():
     keeps, forgets = with_checks(remembers=True), with_checks(remembers=False)
     assert system.remembers(look(target=keeps, shell=(0, "kept\n"))).ok
     assert not system.remembers(look(target=forgets, shell=(0, "kept\n"), active=(0, "active\n"))).ok
-    no = system.remembers(look(target=keeps, shell=(0, "None\n"), test=(1, ""), active=(0, "active\n"),
-                               echo=(0, "unix:///run/redis/redis.sock?db=0\n"), stat=(0, "srw-rw---- redis:redis\n")))
-    assert not no.ok and "may not write to /run/redis/redis.sock (srw-rw---- redis:redis)" in no.cause
+    check = system.remembers(look(target=keeps, shell=(0, "None\n"), test=(1, ""), active=(0, "active\n"),
+                                  echo=(0, "unix:///run/redis/redis.sock?db=0\n"),
+                                  stat=(0, "srw-rw---- redis:redis\n")))
+    assert not check.ok and "may not write to /run/redis/redis.sock (srw-rw---- redis:redis)" in check.cause

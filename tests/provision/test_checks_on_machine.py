@@ -1,6 +1,6 @@
-"""The whole course on one real machine, which begins bare: every stage and variant, all checks, what contrasts are of.
+"""The whole course on one real machine, bare at first: every stage and variant, all checks, the parts of contrasts.
 
-Then each check says no once something is really broken, and converging mends it.
+Then each check fails when something is really broken, and converging repairs it.
 """
 
 import dataclasses
@@ -31,12 +31,12 @@ def test_a_stage_and_its_variants_pass_every_check_and_the_second_time_nothing_c
     again = converge.to_stage(machine, COURSE, stage.name, variants=variants)
     assert again.changes == () and again.changed == 0
     assert again.n_operations == first.n_operations
-    assert converge.to_stage(machine, COURSE, stage.name).changes == (), "the stage alone leaves its variants standing"
+    assert converge.to_stage(machine, COURSE, stage.name).changes == (), "the stage alone changes its variants"
 
 
 @pytest.fixture(scope="module")
-def standing(machine):
-    """The machine with every stage and variant: nothing to do where the test above has run."""
+def complete(machine):
+    """The machine with every stage and variant: nothing to do if the test above has run."""
     for stage in COURSE.stages:
         converge.to_stage(machine, COURSE, stage.name, variants=[target.variant for target in stage.variants])
     return machine
@@ -44,9 +44,9 @@ def standing(machine):
 
 @pytest.mark.machine
 @pytest.mark.parametrize("contrast", COURSE.contrasts, ids=lambda contrast: contrast.name)
-def test_the_parts_of_a_contrast_are_all_that_differs(standing, contrast):
-    with awake(standing, [cell.target for cell in compare.cells(COURSE, contrast)]):
-        rows = compare.find(standing, COURSE, contrast)
+def test_nothing_but_the_parts_of_a_contrast_differs(complete, contrast):
+    with awake(complete, [cell.target for cell in compare.cells(COURSE, contrast)]):
+        rows = compare.find_differences(complete, COURSE, contrast)
     if contrast.parts:
         assert sorted(row.name for row in rows) == sorted(contrast.parts), rows
     else:
@@ -55,9 +55,9 @@ def test_the_parts_of_a_contrast_are_all_that_differs(standing, contrast):
 
 @pytest.mark.machine
 @pytest.mark.parametrize("target", COURSE.targets, ids=lambda target: target.name)
-def test_every_file_of_a_target_is_there(standing, target):
+def test_every_file_of_a_target_is_there(complete, target):
     paths = shlex.join(target.configuration)
-    assert standing.check_output(f"for path in {paths}; do [ -s $path ] || echo $path; done", sudo=True) == ""
+    assert complete.check_output(f"for path in {paths}; do [ -s $path ] || echo $path; done", sudo=True) == ""
 
 
 SITES = "/etc/nginx/sites-available/deploylab"
@@ -69,7 +69,7 @@ AGAIN = "systemctl restart apache2"
 EMBEDDED = "User deploylab\\nGroup deploylab\\nWSGIRestrictEmbedded Off\\nWSGIPythonHome /srv/deploylab/venv\\n" \
            "WSGIPythonPath /srv/deploylab/apache/app\\n"
 BREAK = [
-    # stage, the check that must say no, how it is broken, a word of the cause
+    # stage, the check that must fail, the command that breaks it, a word of the cause
     ("nginx", "server", "systemctl stop nginx", "nginx is inactive"),
     ("nginx", "server", "chmod 600 /run/deploylab/nginx.sock; systemctl restart nginx", "may not write"),
     ("nginx", "server", "supervisorctl stop deploylab-nginx", "STOPPED"),
@@ -136,9 +136,7 @@ BREAK = [
 ]
 
 
-WHOLE = set()  # targets whose checks all said yes when they were last asked, and nothing was harmed since
-
-
+INTACT = set()  # targets that passed all checks the last time, with nothing broken since
 FIRST = {case[1]: case for case in reversed(BREAK)}  # one for each check; `./lab test --all` takes every one
 
 
@@ -146,26 +144,26 @@ FIRST = {case[1]: case for case in reversed(BREAK)}  # one for each check; `./la
 @pytest.mark.parametrize(("name", "key", "harm", "word"), [
     pytest.param(*case, marks=[] if FIRST[case[1]] is case else pytest.mark.thorough,
                  id=f"{case[0]}-{case[1]}-{case[3]}") for case in BREAK])
-def test_a_check_says_no_and_converging_mends_it(machine, name, key, harm, word):
+def test_a_check_fails_and_converging_repairs_it(machine, name, key, harm, word):
     stage, _, variant = name.partition(":")
 
-    def mend():
+    def repair():
         return converge.to_stage(machine, COURSE, stage, variants=[variant] if variant else [])
 
-    if name not in WHOLE and no_of(machine, name):
-        mend()
-    WHOLE.clear()
+    if name not in INTACT and no_of(machine, name):
+        repair()
+    INTACT.clear()
     machine.check_output(harm, sudo=True)
-    no = shown(machine, name, key, word)
-    assert key in no
-    assert word in no[key].cause and no[key].cure.startswith(f"./lab goto {stage}")
-    assert mend().changed
+    failed = shown(machine, name, key, word)
+    assert key in failed
+    assert word in failed[key].cause and failed[key].cure.startswith(f"./lab goto {stage}")
+    assert repair().changed
     assert no_of(machine, name) == {}
-    WHOLE.add(name)
+    INTACT.add(name)
 
 
 @pytest.mark.machine
-def test_a_stranger_on_the_port_is_named(machine):
+def test_another_program_on_the_port_is_named(machine):
     converge.to_stage(machine, COURSE, "nginx")
     machine.check_output("systemctl stop nginx; systemctl disable -q nginx; "
                          "setsid python3 -m http.server 8003 >/dev/null 2>&1 </dev/null & "

@@ -1,4 +1,4 @@
-"""Converging: the pieces without a machine: the code as a bundle, the way to packages, the hash, the plan."""
+"""Converging, the parts that need no machine: the code as a bundle, the package sources, the hash, the plan."""
 
 import dataclasses
 import os
@@ -33,7 +33,7 @@ def variants_of(stage: str) -> list[str]:
 
 @pytest.fixture
 def state(tmp_path, monkeypatch):
-    """A state folder of its own, and a person whose git is set up in her own way."""
+    """An empty state folder, and a user with an unusual git configuration."""
     monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path / "state"))
     home = tmp_path / "home"
     home.mkdir()
@@ -47,7 +47,7 @@ def state(tmp_path, monkeypatch):
 
 @pytest.fixture
 def site(tmp_path):
-    """A course whose application is a folder that a test may change."""
+    """A course whose application is a folder that a test may change, and the folder."""
     folder = tmp_path / "site"
     folder.mkdir()
     (folder / "manage.py").write_text("print()\n")
@@ -55,7 +55,7 @@ def site(tmp_path):
     return dataclasses.replace(COURSE, app=dataclasses.replace(COURSE.app, source=str(folder))), folder
 
 
-def test_equal_content_has_the_equal_revision(state, site):
+def test_the_same_content_has_the_same_revision(state, site):
     course, folder = site
     first = app_code.revision(course)
     assert app_code.revision(course) == first and len(first) == 40
@@ -63,16 +63,16 @@ def test_equal_content_has_the_equal_revision(state, site):
     assert app_code.revision(course) == first
 
 
-def test_a_change_changes_the_revision_and_what_is_ignored_does_not(state, site):
+def test_a_change_changes_the_revision_and_an_ignored_file_does_not(state, site):
     course, folder = site
     first = app_code.revision(course)
     (folder / "db.sqlite3").write_text("rows")
     assert app_code.revision(course) == first
-    (folder / "views.py").write_text("")  # not committed anywhere, and deployed all the same
+    (folder / "views.py").write_text("")  # not committed anywhere, and still deployed
     assert app_code.revision(course) != first
 
 
-def test_the_bundle_holds_the_revision(state, site, tmp_path):
+def test_the_bundle_contains_the_revision(state, site, tmp_path):
     rev, path = app_code.bundle(site[0])
     assert app_code.bundle(site[0]) == (rev, path)
     subprocess.run(["git", "clone", "-q", "-b", "main", path, tmp_path / "out"], check=True)
@@ -86,10 +86,10 @@ def test_a_missing_application_is_named(state, site):
         app_code.revision(course)
 
 
-# ---------------------------------------------------------------------- the way to the packages
+# ------------------------------------------------------------------------------ package sources
 
 
-def test_pip_settings_that_only_this_host_can_use_are_left_out(monkeypatch):
+def test_pip_settings_that_work_only_on_this_host_are_left_out(monkeypatch):
     monkeypatch.setattr(network, "getproxies", lambda: {"https": "http://127.0.0.1:3128", "http": "http://proxy.example:1"})
     listing = ("global.index-url='https://one.example/simple'\n"
                ":env:.index-url='https://two.example/simple'\n"
@@ -105,7 +105,7 @@ def test_pip_settings_that_only_this_host_can_use_are_left_out(monkeypatch):
     assert network.proxies() == {"http": "http://proxy.example:1"}
 
 
-def test_pip_itself_says_what_it_is_told(monkeypatch, tmp_path):
+def test_the_settings_are_read_from_pip_itself(monkeypatch, tmp_path):
     (tmp_path / "pip.conf").write_text("[global]\nindex-url = https://one.example/simple\ntimeout = 7\n"
                                        "[install]\nextra-index-url =\n  https://a.example/\n  https://b.example/\n")
     for name in [name for name in os.environ if name.startswith("PIP_")]:
@@ -113,9 +113,9 @@ def test_pip_itself_says_what_it_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
     monkeypatch.setenv("PIP_INDEX_URL", "https://two.example/simple")
     monkeypatch.setattr(network, "getproxies", dict)
-    told = network.pip_settings()
-    assert told["index-url"] == "https://two.example/simple" and told["timeout"] == "7"
-    assert told["extra-index-url"] == "https://a.example/ https://b.example/"
+    settings = network.pip_settings()
+    assert settings["index-url"] == "https://two.example/simple" and settings["timeout"] == "7"
+    assert settings["extra-index-url"] == "https://a.example/ https://b.example/"
 
 
 def test_certificates_of_the_network(tmp_path):
@@ -129,34 +129,34 @@ def test_certificates_of_the_network(tmp_path):
 
 @pytest.fixture
 def hash_after(tmp_path, monkeypatch):
-    """Change one file under provisioning/; gives back the stages whose hash is another then."""
+    """A function that changes a file under provisioning/ and returns the stages whose hash has changed."""
     copy = tmp_path / "provisioning"
     shutil.copytree(paths.PROVISIONING, copy)
     monkeypatch.setattr(paths, "PROVISIONING", copy)
 
-    seen: dict[str, dict[str, str]] = {}  # the hashes after the change before
+    last: dict[str, dict[str, str]] = {}  # by course: the hashes after the previous change
 
     def hash_after(path, course=COURSE):
         names = [stage.name for stage in course.stages]
-        first = seen.get(repr(course)) or {name: converge.config_hash(course, name) for name in names}
+        before = last.get(repr(course)) or {name: converge.config_hash(course, name) for name in names}
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
         with (copy / path).open("a") as file:
             file.write("# more\n")
-        seen[repr(course)] = {name: converge.config_hash(course, name) for name in names}
-        return [name for name in names if seen[repr(course)][name] != first[name]]
+        last[repr(course)] = {name: converge.config_hash(course, name) for name in names}
+        return [name for name in names if last[repr(course)][name] != before[name]]
 
     return hash_after
 
 
 @pytest.mark.slow
 @each_stage
-def test_the_hash_is_of_those_that_list_the_file(stage, hash_after):
+def test_a_file_changes_the_hash_of_the_stages_that_list_it(stage, hash_after):
     for path in {path for target in COURSE.targets if target.stage == stage for path in target.configuration}:
         listed = {target.stage for target in COURSE.targets if path in target.configuration}
         assert set(hash_after(f"files{path}")) == listed
 
 
-def test_a_deploy_is_of_its_stage_and_of_those_that_import_it_and_what_is_shared_is_of_all(hash_after):
+def test_a_deploy_belongs_to_its_stage_and_to_those_that_import_it_and_shared_code_to_all(hash_after):
     assert hash_after("deploys/runserver.py") == ["runserver"]
     assert set(hash_after("deploys/nginx.py")) == {"apache", "nginx"}
     assert "runserver" not in hash_after("deploys/gunicorn.py")
@@ -165,19 +165,19 @@ def test_a_deploy_is_of_its_stage_and_of_those_that_import_it_and_what_is_shared
     assert hash_after("deploys/ground.py") == []
 
 
-def test_a_file_that_no_target_lists_is_of_all(hash_after):
-    assert hash_after("files/etc/deploylab/of-nobody.conf") == STAGES
+def test_a_file_that_no_target_lists_belongs_to_all_stages(hash_after):
+    assert hash_after("files/etc/deploylab/not-listed.conf") == STAGES
 
 
-def test_a_file_is_of_those_that_list_it_whatever_its_name_is(hash_after):
+def test_a_file_belongs_to_the_stages_that_list_it_whatever_its_name(hash_after):
     first, second, *others = COURSE.stages
     variant = dataclasses.replace(first.variants[0], configuration=(f"/etc/deploylab/{second.name}.conf",))
     course = dataclasses.replace(COURSE, stages=(dataclasses.replace(first, variants=(variant,)), second, *others))
     assert hash_after(f"files/etc/deploylab/{second.name}.conf", course) == [first.name]
 
 
-def test_a_file_that_bears_a_target_s_name_is_listed_by_it():
-    """Else a change of it would be a change of every stage. A variant's may be its stage's, with the names changed."""
+def test_a_file_with_the_name_of_a_target_is_listed_by_it():
+    """Otherwise changing it would change every stage. A variant may use its stage's file, with the names changed."""
     folder = paths.PROVISIONING / "files"
     files = {"/" + path.relative_to(folder).as_posix().removesuffix(".j2") for path in folder.rglob("*")
              if path.is_file() and path.suffix != ".pyc"}
@@ -188,14 +188,14 @@ def test_a_file_that_bears_a_target_s_name_is_listed_by_it():
 
 @pytest.fixture(scope="module")
 def planned():
-    """{stage: the names of its operations}, of all stages with all their variants."""
+    """The names of the operations by stage, for all stages with all their variants."""
     return plans({stage: variants_of(stage) for stage in STAGES} | {stage: [] for stage in converge.NO_STAGE})
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", [*STAGES, converge.CALIBRATION, converge.GROUND])
-def test_a_plan_is_made_without_asking_the_machine(stage, planned):
-    """What a deploy asked now would be decided before the operations before it have run."""
+def test_a_plan_is_made_without_reading_the_machine(stage, planned):
+    """A fact that a deploy reads now would be from before the earlier operations have run."""
     names = planned[stage]
     assert isinstance(names, list), names
     assert len(names) > 10 or stage == converge.GROUND
@@ -204,8 +204,9 @@ def test_a_plan_is_made_without_asking_the_machine(stage, planned):
 
 def test_our_own_operations_say_what_pyinfra_lacks():
     own = [getattr(operations, name) for name in operations.__all__ if callable(getattr(operations, name))]
-    silent = [of.__name__ for of in own if "pyinfra" not in f"{of.__doc__} {sys.modules[of.__module__].__doc__}"]
-    assert len(own) > 10 and silent == ["heard"], "heard changes a text, and is no operation"
+    silent = [function.__name__ for function in own
+              if "pyinfra" not in f"{function.__doc__} {sys.modules[function.__module__].__doc__}"]
+    assert len(own) > 10 and silent == ["with_address"], "with_address changes a text, and is not an operation"
 
 
 def test_a_stage_without_a_deploy_is_refused(monkeypatch, tmp_path):
@@ -214,8 +215,8 @@ def test_a_stage_without_a_deploy_is_refused(monkeypatch, tmp_path):
         converge.specification(Ssh("192.0.2.1", 22, "nobody", "none"), COURSE, STAGES[0])
 
 
-def test_a_machine_that_does_not_answer_is_a_message():
-    """The port is closed: no connection, one error with the next command."""
+def test_a_machine_that_does_not_answer_gives_an_error_with_the_next_command():
+    """The port is closed: there is no connection."""
     with pytest.raises(ConvergeError, match="does not answer") as raised:
         converge.to_stage(Ssh("127.0.0.1", 1, "nobody", "none"), COURSE, STAGES[0])
     assert raised.value.next_step == f"./lab goto {STAGES[0]}"

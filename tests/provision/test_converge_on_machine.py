@@ -1,4 +1,4 @@
-"""Converging on the real machine: broken off, broken into, and with servers that sleep."""
+"""Converging on the real machine: interrupted, with half-finished work, and with servers that are asleep."""
 
 import os
 import signal
@@ -19,8 +19,8 @@ STAGES = [stage.name for stage in COURSE.stages]
 
 @pytest.mark.thorough
 @pytest.mark.machine
-def test_a_sleeper_is_made_ready_and_left_asleep(machine):
-    """Woken with files that have changed since, it is stopped; woken with those of now, it may go on."""
+def test_a_sleeping_variant_is_set_up_and_left_asleep(machine):
+    """If it is running with its current files, it goes on; if the files have changed since, it is stopped."""
     debug = COURSE.target("nginx:debug")
 
     def state() -> str:
@@ -43,8 +43,8 @@ def test_a_sleeper_is_made_ready_and_left_asleep(machine):
 
 @pytest.mark.thorough
 @pytest.mark.machine
-def test_an_apache_that_sleeps_is_made_ready_and_left_asleep(machine):
-    """As above, for a service of systemd; and an Apache whose files are broken is told before anybody wakes it."""
+def test_a_sleeping_apache_is_set_up_and_left_asleep(machine):
+    """As above, for a service of systemd; and broken files of Apache are found before it is started."""
     sqlite, site = COURSE.target("apache:sqlite"), "/etc/apache2/sites-available/deploylab-apache-sqlite.conf"
 
     def changes() -> tuple[str, ...]:
@@ -64,7 +64,7 @@ def test_an_apache_that_sleeps_is_made_ready_and_left_asleep(machine):
 
 @pytest.mark.thorough
 @pytest.mark.machine
-def test_apache_restarts_for_what_a_reload_leaves_out_and_reloads_for_the_rest(machine):
+def test_apache_restarts_for_files_that_a_reload_does_not_read_and_reloads_for_the_rest(machine):
     converge.to_stage(machine, COURSE, "apache")
 
     def master() -> str:
@@ -120,8 +120,8 @@ def test_a_secret_is_made_only_once(machine):
 
 @pytest.mark.thorough
 @pytest.mark.machine
-def test_a_half_installed_package_is_mended(machine):
-    """As after a power cut: unpacked and not configured, and the guard against starting services left behind."""
+def test_a_half_installed_package_is_repaired(machine):
+    """As after a power cut: unpacked and not configured, and the guard against starting services is still there."""
     converge.to_stage(machine, COURSE, "nginx")
     machine.check_output("apt-get -q -y remove supervisor; cd /tmp && apt-get -q download supervisor && "
                          "dpkg --unpack supervisor_*.deb; rm supervisor_*.deb; "
@@ -136,8 +136,8 @@ def test_a_half_installed_package_is_mended(machine):
 
 @pytest.mark.thorough
 @pytest.mark.machine
-def test_a_half_made_migration_is_mended(machine):
-    """MariaDB cannot undo a CREATE TABLE: the migration's record is missing, its tables are there."""
+def test_a_half_finished_migration_is_repaired(machine):
+    """MariaDB cannot undo a CREATE TABLE: the record of the migration is missing, and its tables exist."""
     converge.to_stage(machine, COURSE, "nginx")
     machine.check_output("echo \"DELETE FROM django_migrations WHERE app = 'programme'\" | mariadb deploylab",
                          sudo=True)
@@ -147,8 +147,8 @@ def test_a_half_made_migration_is_mended(machine):
 
 @pytest.mark.thorough
 @pytest.mark.machine
-def test_a_server_started_by_hand_makes_room(machine):
-    """Somebody typed `runserver` in a lesson and forgot it."""
+def test_a_server_started_by_hand_is_replaced(machine):
+    """Somebody typed `runserver` in a lesson and forgot about it."""
     converge.to_stage(machine, COURSE, "runserver")
     port = COURSE.stage("runserver").port
     machine.check_output(f"pkill -u deploylab -f 'runserver .*:{port}'; sleep 1; "
@@ -171,16 +171,16 @@ converge.to_stage(machine, course.load(), stage, on_event=lambda event: print(ev
 @pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
-def test_a_cancelled_converge_leaves_nothing_and_can_be_gone_on_with(machine, ending):
-    """The package is taken away first, so that there is something to break off."""
+def test_a_cancelled_converge_leaves_nothing_running_and_can_be_repeated(machine, ending):
+    """The package is removed first, so that there is an installation to interrupt."""
     converge.to_stage(machine, COURSE, "nginx")
     machine.check_output("apt-get -q -y purge supervisor", sudo=True)
-    _, data = machine.inventory()
-    where = [str(data[key]) for key in ("ssh_hostname", "ssh_port", "ssh_user", "ssh_key")]
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, *where, "nginx"], cwd=paths.ROOT, text=True,
+    data = machine.inventory().data
+    address = [str(data[key]) for key in ("ssh_hostname", "ssh_port", "ssh_user", "ssh_key")]
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, *address, "nginx"], cwd=paths.ROOT, text=True,
                               env={**os.environ, "PYTHONPATH": str(paths.ROOT)}, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL)
-    until(lambda: machine.run("pgrep -x apt-get").ok, "no installation begins", seconds=300)
+    until(lambda: machine.run("pgrep -x apt-get").ok, "no installation has begun", seconds=300)
     parent.send_signal(ending)
     parent.communicate()
     until(lambda: not machine.run("pgrep -x 'apt-get|dpkg'").ok, "the installation on the machine goes on", seconds=60)

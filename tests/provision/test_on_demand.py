@@ -1,4 +1,4 @@
-"""Whether an application answers: at once, after some patience, or not at all."""
+"""Whether an application answers: at once, after some waiting, or not at all."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,19 +14,19 @@ NGINX = courses.load().stage("nginx")
 
 
 class Front:
-    """A machine whose server in front says 502 so many times, as if the application behind it still loaded."""
+    """A machine whose front server answers 502 `n_bad` times, as if the application were still loading."""
 
     def __init__(self, n_bad: int, processes: bool = True):
-        front, self.n_asked, self.processes = self, 0, processes
+        front, self.n_requests, self.processes = self, 0, processes
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
-                front.n_asked += 1
-                self.send_response(502 if front.n_asked <= n_bad else 200)
+                front.n_requests += 1
+                self.send_response(502 if front.n_requests <= n_bad else 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, *said):
+            def log_message(self, *_):
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -41,33 +41,34 @@ class Front:
 
 @pytest.fixture
 def front():
-    made = []
+    """A function that starts a Front; all of them are closed afterwards."""
+    fronts = []
 
     def front(*arguments):
-        made.append(Front(*arguments))
-        return made[-1]
+        fronts.append(Front(*arguments))
+        return fronts[-1]
 
     yield front
-    for one in made:
-        one.server.shutdown()
-        one.server.server_close()
+    for started in fronts:
+        started.server.shutdown()
+        started.server.server_close()
 
 
-def test_one_that_was_just_started_is_given_time_where_that_was_asked_for(front):
+def test_an_application_that_was_just_started_gets_time_if_patience_is_given(front):
     assert not on_demand.answers(front(2), NGINX)
     assert on_demand.answers(front(2), NGINX, patience_s=30)
 
 
-def test_patience_ends_and_a_closed_port_needs_none(front):
-    gone = front(10**9)
-    assert not on_demand.answers(gone, NGINX, patience_s=0.5) and gone.n_asked > 1
-    gone.server.server_close()
-    assert not on_demand.answers(gone, NGINX, patience_s=10**9)
+def test_patience_ends_and_a_closed_port_is_not_waited_for(front):
+    broken = front(10**9)
+    assert not on_demand.answers(broken, NGINX, patience_s=0.5) and broken.n_requests > 1
+    broken.server.server_close()
+    assert not on_demand.answers(broken, NGINX, patience_s=10**9)
 
 
-def test_a_check_asks_again_only_while_all_processes_of_the_target_are_there(front):
+def test_a_check_tries_again_only_while_all_processes_of_the_target_are_there(front):
     loading, stopped = front(2), front(2, False)
     assert Look(loading, None, NGINX).get("/").status == 502
     look = Look(loading, courses.load(), NGINX)
     assert look.page.status == 200 and look.page is look.page
-    assert Look(stopped, courses.load(), NGINX).page.status == 502 and stopped.n_asked == 1
+    assert Look(stopped, courses.load(), NGINX).page.status == 502 and stopped.n_requests == 1

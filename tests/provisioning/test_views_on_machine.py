@@ -28,10 +28,10 @@ def bench(machine):
 def measured(bench):
     """Measure a view of a stage as the course lists it."""
 
-    def measure(stage, view_name, how=None, **more):
+    def measure(stage, view_name, settings=None, **more):
         view = COURSE.view(view_name)
         cell = Scenario(COURSE.target(stage), view, view.concurrency[0])
-        used = replace(bench, how=replace(bench.how, **how)) if how else bench
+        used = replace(bench, settings=replace(bench.settings, **settings)) if settings else bench
         run = load_test.measure(used, cell, purpose="measure", **more)
         assert bench.session.runs()[-1] == run
         return run

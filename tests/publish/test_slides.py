@@ -191,13 +191,13 @@ def test_what_a_session_has_not_measured_is_said_in_place_of_a_number(own_result
 
 
 def test_slides_say_what_the_report_says(pages, measured, course):
-    in_report = contrasts.collect(measured.session.plan, measured.pairs, course, True)["each"]
+    in_report = contrasts.collect(measured.session.plan, measured.pairs, course, True).each
     placed = set(re.findall(r'\{\{ contrast\("([\w-]+)"', " ".join(one.body for one in DECKS["en"])))
-    assert placed <= {one["name"] for one in in_report}
+    assert placed <= {one.name for one in in_report}
     for one in in_report:
-        if one["name"] in placed:
-            assert one["verdict"].partition(" (")[0] in pages["en"], one["name"]
-            assert all(row.a in pages["en"] and row.b in pages["en"] for row in one["figures"][:1])
+        if one.name in placed:
+            assert one.verdict.partition(" (")[0] in pages["en"], one.name
+            assert all(row.a in pages["en"] and row.b in pages["en"] for row in one.figures[:1])
     for step in measured.steps:
         if step.rps.ratio and step.rps.ci95[0] > 1:
             assert f"▲ {units.factor(step.rps.ratio)}" in pages["en"]

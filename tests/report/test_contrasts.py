@@ -7,19 +7,9 @@ import synthetic
 from report_helpers import GZIP, PART, TWO, Page, with_contrasts, written
 
 from deploylab.measure import compare
-from deploylab.report.plots import base
 from deploylab.results import describe, stats
 
-
-@pytest.fixture(autouse=True)
-def own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path / "results"))
-
-
-@pytest.fixture(autouse=True)
-def undrawn(monkeypatch):
-    """No plot is drawn here: that takes a second or two."""
-    monkeypatch.setattr(base, "_render", lambda figure, kind: b'<svg viewBox="0 0 1 1"></svg>')
+pytestmark = pytest.mark.usefixtures("own_results", "undrawn")
 
 
 def test_a_contrast_says_its_one_thing_and_its_worth():

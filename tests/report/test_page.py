@@ -8,24 +8,14 @@ import synthetic
 from report_helpers import PART, RUNS, TWO, Page, with_contrasts, written
 
 from deploylab import report
-from deploylab.report.plots import base
 from deploylab.results import Session, stats
 
-
-@pytest.fixture(autouse=True)
-def own_results(tmp_path, monkeypatch):
-    monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path / "results"))
-
-
-@pytest.fixture(autouse=True)
-def undrawn(monkeypatch):
-    """Only the `ordinary` report, written before this, has its plots drawn: that takes a second or two."""
-    monkeypatch.setattr(base, "_render", lambda figure, kind: b'<svg viewBox="0 0 1 1"></svg>')
+pytestmark = pytest.mark.usefixtures("own_results", "undrawn")
 
 
 @pytest.fixture(scope="module")
 def ordinary(tmp_path_factory):
-    """The report of an ordinary session, written once: drawing its plots takes a second or two."""
+    """The report of an ordinary session, written once, and the only one with plots: `undrawn` comes after it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DEPLOYLAB_RESULTS", str(tmp_path_factory.mktemp("results")))
         return written(TWO, RUNS)

@@ -101,9 +101,9 @@ class Findings:
     def contrasts(self) -> Shown:
         """What one thing is worth: each contrast as a ratio with its interval."""
         found = contrasts.collect(self.session.plan, self._pairs, self._course, self.session.recorded)
-        if found["plot"] is None:
+        if found.plot is None:
             return output.text("This session has no contrasts.", self.label, ok=False)
-        return _shown(found["plot"], self.label)
+        return _shown(found.plot, self.label)
 
     def steady(self) -> Shown:
         """How steady the machine was: every run, in order of time, against the mean of its own kind."""

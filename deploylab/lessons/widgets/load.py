@@ -16,8 +16,9 @@ from deploylab.lessons.widgets.progress import Told
 from deploylab.lessons.widgets.task import RED, Task
 from deploylab.load import ab
 from deploylab.machine import Machine, lock
+from deploylab.machine.base import Facts
 from deploylab.measure import load_test
-from deploylab.measure.bench import LoadSettings, Scenario, free_cpus
+from deploylab.measure.bench import LoadSettings, Scenario, free_cpus, machine_fields
 from deploylab.provision.on_demand import answers
 from deploylab.report import plots
 from deploylab.report.plots import Plot
@@ -53,7 +54,7 @@ class LoadPanel:
         self.plot: Plot | None = None
         self.seen: list[load.LoadProgress] = []
         self._given, self._drawn, self._drawn_s = targets, 0, 0.0
-        self._facts: dict[str, Any] | None = None
+        self._facts: Facts | None = None
         self._make_widgets()
         self.refresh()
 
@@ -139,8 +140,8 @@ class LoadPanel:
 
     def _chart(self, cell: Scenario, seconds: float) -> Plot:
         title = f"{cell.target.name}, {cell.view.name}, {cell.concurrency} at a time"
-        return plots.growing(title, list(self.seen), seconds, result=self.result, machine=self._facts,
-                             unit=cell.view.unit)
+        return plots.growing(title, list(self.seen), seconds, result=self.result, unit=cell.view.unit,
+                             machine=machine_fields(self._facts) if self._facts else None)
 
     # -- what a person does -------------------------------------------------------
 

@@ -8,10 +8,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from deploylab import bootstrap
 from deploylab.bootstrap import bundle
@@ -20,6 +19,7 @@ from deploylab.core.errors import HostError
 from deploylab.core.progress import Progress
 from deploylab.course import Course
 from deploylab.machine import box, lxc
+from deploylab.machine.base import Inventory
 from deploylab.provision import converge
 from deploylab.publish.bundle import debs, wheels
 
@@ -34,11 +34,20 @@ class Nowhere:
 
     host: str = "localhost"
 
-    def inventory(self) -> tuple[str, dict[str, Any]]:
-        return self.host, {}
+    def inventory(self) -> Inventory:
+        return Inventory(self.host)
 
 
-def make(course: Course, target: str, out: Path, progress: Progress) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Part:
+    """One file of a bundle, as the manifest names it."""
+
+    path: str
+    n_bytes: int
+    sha256: str
+
+
+def make(course: Course, target: str, out: Path, progress: Progress) -> None:
     """Write a bundle for computers like this one. An existing file is replaced once the new one is complete.
 
     Args:
@@ -60,13 +69,12 @@ def make(course: Course, target: str, out: Path, progress: Progress) -> dict[str
             _need_room(where)
         _collect(course, work, progress)
         with progress.phase("file", f"one file: {out}"):
-            manifest = _manifest(target, commit, work)
-            _write(manifest, work, out, progress)
+            parts = _parts(work)
+            _write(_manifest(target, commit, parts), parts, work, out, progress)
     finally:
         _clear(work)
     n_bytes = out.stat().st_size
-    progress.say(f"{out}: {units.size(n_bytes)}, {units.count(len(manifest['parts']), 'part')}, commit {commit[:10]}")
-    return manifest
+    progress.say(f"{out}: {units.size(n_bytes)}, {units.count(len(parts), 'part')}, commit {commit[:10]}")
 
 
 def guest_packages(course: Course) -> list[str]:
@@ -114,42 +122,46 @@ def _collect(course: Course, work: Path, progress: Progress) -> None:
         wheels.for_guest(work / bundle.GUEST_WHEELS, work / bundle.GUEST_PACKAGES, packages, requirements, progress)
 
 
-def _manifest(target: str, commit: str, work: Path) -> dict[str, Any]:
-    """What is in the bundle, for which computers, and the digest of each part."""
+def _manifest(target: str, commit: str, parts: list[Part]) -> str:
+    """What is in the bundle, for which computers, and the digest of each part; as JSON."""
+    return json.dumps({"schema": bundle.SCHEMA, "for": target, **bundle.here(), "guest": box.settings()["suite"],
+                       "version": bootstrap.version(), "commit": commit,
+                       "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+                       "inputs": bundle.inputs(), "parts": [asdict(part) for part in parts]}, indent=1)
+
+
+def _parts(work: Path) -> list[Part]:
+    """The parts in `work`, in the order in which the bundle has them."""
     files = sorted(path for name in (BEGIN.name, "project.tar.gz", bundle.HOST_PACKAGES, bundle.GUEST_PACKAGES,
                                      bundle.HOST_WHEELS, bundle.GUEST_WHEELS)
                    for path in ([work / name] if (work / name).is_file() else (work / name).iterdir()))
-    return {"schema": bundle.SCHEMA, "for": target, **bundle.here(), "guest": box.settings()["suite"],
-            "version": bootstrap.version(), "commit": commit,
-            "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-            "inputs": bundle.inputs(), "parts": [_part(path, work) for path in files]}
+    return [_part(path, work) for path in files]
 
 
-def _part(path: Path, work: Path) -> dict[str, Any]:
+def _part(path: Path, work: Path) -> Part:
     cancel.check()
     content = path.read_bytes()
-    return {"path": path.relative_to(work).as_posix(), "n_bytes": len(content),
-            "sha256": hashlib.sha256(content).hexdigest()}
+    return Part(path.relative_to(work).as_posix(), len(content), hashlib.sha256(content).hexdigest())
 
 
-def _write(manifest: dict[str, Any], work: Path, out: Path, progress: Progress) -> None:
+def _write(manifest: str, parts: list[Part], work: Path, out: Path, progress: Progress) -> None:
     """Write the file, completely or not at all: under a temporary name that is then changed."""
-    part, done = out.with_name(f"{out.name}.part"), 0
-    n_bytes = sum(entry["n_bytes"] for entry in manifest["parts"])
+    unfinished, done = out.with_name(f"{out.name}.part"), 0
+    n_bytes = sum(part.n_bytes for part in parts)
     try:
-        with tarfile.open(part, "w") as tar:
-            head = json.dumps(manifest, indent=1).encode()
+        with tarfile.open(unfinished, "w") as tar:
+            head = manifest.encode()
             about = _plain(tarfile.TarInfo(bundle.MANIFEST))
             about.size = len(head)
             tar.addfile(about, io.BytesIO(head))
-            for entry in manifest["parts"]:
+            for part in parts:
                 cancel.check()
-                tar.add(work / entry["path"], entry["path"], recursive=False, filter=_plain)
-                done += entry["n_bytes"]
+                tar.add(work / part.path, part.path, recursive=False, filter=_plain)
+                done += part.n_bytes
                 progress.update("megabytes", done / 1e6, n_bytes / 1e6)
-        part.replace(out)
+        unfinished.replace(out)
     finally:
-        part.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:

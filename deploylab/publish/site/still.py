@@ -30,7 +30,7 @@ def picture(model: str, states: States) -> str:
         states: of all widgets of the notebook, as Jupyter saves them.
     """
     kind, state = states[model]["model_name"], states[model]["state"]
-    if _reference(state.get("layout", ""), states).get("display") == "none" or _is_of_work(model, states):
+    if _is_hidden(state, states) or _is_of_work(model, states):
         return ""
     if kind == "HTMLModel":
         return state["value"]
@@ -47,8 +47,10 @@ def _is_of_work(model: str, states: States, deep: int = 2) -> bool:
     return bool(deep and children) and _is_of_work(children[0].removeprefix("IPY_MODEL_"), states, deep - 1)
 
 
-def _reference(name: str, states: States) -> dict[str, Any]:
-    return states.get(name.removeprefix("IPY_MODEL_"), {}).get("state", {})
+def _is_hidden(state: dict[str, Any], states: States) -> bool:
+    """Whether its layout, which has a state of its own, hides it."""
+    layout = states.get(state.get("layout", "").removeprefix("IPY_MODEL_"), {})
+    return layout.get("state", {}).get("display") == "none"
 
 
 def _data(model: dict[str, Any]) -> str:

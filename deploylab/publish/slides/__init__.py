@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from deploylab.publish.slides import deck, language
 from deploylab.publish.slides.deck import NotMeasured, Slide
 from deploylab.publish.slides.language import Language
 from deploylab.publish.slides.measured import SessionResults
-from deploylab.publish.slides.placeholders import Placeholders
+from deploylab.publish.slides.placeholders import Draw, Placeholders
 from deploylab.results import Session
 
 LANGUAGES = ("en", "es")
@@ -26,6 +26,20 @@ FOLDER = paths.ROOT / "slides"
 REVEAL = FOLDER / "reveal"
 TEMPLATES = Path(__file__).parent
 COLUMN = "\n+++\n"  # in a slide's body: begins the next column
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What the template shows of a slide; its texts are HTML."""
+
+    key: str
+    kind: str
+    title: str
+    missing: str                    # what the session has not measured, in words; "" if nothing is missing
+    columns: list[str]
+    notes: str
+    conditions: list[str]           # under which its figures were measured
+    recorded: bool                  # whether one of its figures was not measured here
 
 
 def write(session: Session, course: Course) -> dict[str, Path]:
@@ -78,8 +92,8 @@ def own_words(course: Course) -> list[str]:
     return [*course.app.views, *(part for target in course.all_targets for part in target.name.split(":"))]
 
 
-def _laid_out(slide: Slide, filler: Placeholders, spoken: Language, markdown: MarkdownIt) -> dict[str, Any]:
-    """What the template shows of a slide. If the session has not measured its figures, the slide only says so."""
+def _laid_out(slide: Slide, filler: Placeholders, spoken: Language, markdown: MarkdownIt) -> Sheet:
+    """The slide as it is shown. If the session has not measured its figures, it only says so."""
     kind, missing = slide.kind, ""
     try:
         body, notes = (deck.fill(text, filler.names, slide.file, line)
@@ -87,9 +101,9 @@ def _laid_out(slide: Slide, filler: Placeholders, spoken: Language, markdown: Ma
     except NotMeasured as error:
         body, notes, kind = "", "", "missing"
         missing = f"{spoken.say('Not measured in this session')}: {spoken.say(error.what)}."
-    return {"key": slide.key, "kind": kind, "title": markdown.render(slide.title), "missing": missing,
-            "columns": [markdown.render(column) for column in body.split(COLUMN)], "notes": markdown.render(notes),
-            "conditions": [] if missing else filler.conditions, "recorded": filler.recorded and not missing}
+    return Sheet(key=slide.key, kind=kind, title=markdown.render(slide.title), missing=missing,
+                 columns=[markdown.render(column) for column in body.split(COLUMN)], notes=markdown.render(notes),
+                 conditions=[] if missing else filler.conditions, recorded=filler.recorded and not missing)
 
 
 def _environment(spoken: Language) -> Environment:
@@ -99,9 +113,9 @@ def _environment(spoken: Language) -> Environment:
     return environment
 
 
-def _draw(environment: Environment) -> Callable[[str, dict[str, Any]], str]:
+def _draw(environment: Environment) -> Draw:
     """A function that renders a part of a slide, without blank lines: one would end HTML in Markdown."""
-    def draw(part: str, shown: dict[str, Any]) -> str:
+    def draw(part: str, **shown: Any) -> str:
         text = environment.get_template("deck_parts.html.j2").render(part=part, **shown)
         return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from deploylab.core import paths, units
 from deploylab.core.errors import DeckError
@@ -17,7 +16,7 @@ from deploylab.results import describe, stats
 from deploylab.results.record import Run
 from deploylab.results.stats import ContrastResult, Step
 
-Draw = Callable[[str, dict[str, Any]], str]
+Draw = Callable[..., str]  # the name of a part of a slide, and its values by name
 SECONDS_PER_HOUR = 3600
 
 
@@ -44,7 +43,7 @@ class Placeholders:
 
     def road(self) -> str:
         """The stages that follow each other, with their ports."""
-        return self._draw("road", {"stages": stats.on_ladder(self._course)})
+        return self._draw("road", stages=stats.on_ladder(self._course))
 
     def rate(self, stage: str, view: str, concurrency: int) -> str:
         """Requests per second of a stage: '74.7/s'."""
@@ -66,9 +65,8 @@ class Placeholders:
         result = self._measured.contrast(name)
         words = contrasts.in_words(result, self._course)
         self._measured_as(self._measured.runs_of(name))
-        return self._draw("contrast", {
-            "one": words, "symbol": sentences.SYMBOLS[words["kind"]], "rows": _chosen(words["figures"], rows, result),
-            "differing": _differing(result)})
+        return self._draw("contrast", one=words, symbol=sentences.SYMBOLS[words.kind],
+                          rows=_chosen(words.figures, rows, result), differing=_differing(result))
 
     def forest(self, *names: str) -> str:
         """Several contrasts as intervals."""
@@ -90,8 +88,8 @@ class Placeholders:
                   "symbol": sentences.SYMBOLS[sentences.outcome(step)], "said": sentences.in_short(step),
                   "rates": sentences.pair(step.a.rps, step.b.rps, units.rate),
                   "note": sentences.note(step)} for step in steps]
-        return self._draw("bought", {"boxes": boxes, "stage": stage,
-                                     "before": " / ".join(dict.fromkeys(step.before.stage for step in steps))})
+        return self._draw("bought", boxes=boxes, stage=stage,
+                          before=" / ".join(dict.fromkeys(step.before.stage for step in steps)))
 
     def matrix(self) -> str:
         """Every step in every view: a gain, a loss or no difference."""
@@ -101,13 +99,12 @@ class Placeholders:
         self._of_steps(steps)
         cells = {(step.cell.view, step.cell.concurrency, step.stage.stage): step for step in steps}
         rows = [(sentences.where(step), step.cell.view, step.cell.concurrency) for step in steps]
-        return self._draw("matrix", {
-            "stages": list(dict.fromkeys(step.stage.stage for step in steps)), "rows": list(dict.fromkeys(rows)),
-            "cells": {where: (sentences.outcome(step), sentences.SYMBOLS[sentences.outcome(step)],
-                              units.factor(step.rps.ratio) if step.rps.ratio else "",
-                              any(in_doubt(list(side.flags)) for side in (step.a, step.b)))
-                      for where, step in cells.items()},
-        })
+        return self._draw(
+            "matrix", stages=list(dict.fromkeys(step.stage.stage for step in steps)), rows=list(dict.fromkeys(rows)),
+            cells={where: (sentences.outcome(step), sentences.SYMBOLS[sentences.outcome(step)],
+                           units.factor(step.rps.ratio) if step.rps.ratio else "",
+                           any(in_doubt(list(side.flags)) for side in (step.a, step.b)))
+                   for where, step in cells.items()})
 
     def servers(self, lesson: str) -> str:
         """The comparison of small servers, from a lesson's recording."""
@@ -142,7 +139,7 @@ class Placeholders:
             path: from the project's root.
         """
         svg = _file(path)[_file(path).index("<svg"):]
-        return self._draw("figure", {"svg": self._language.drawn(svg, path)})
+        return self._draw("figure", svg=self._language.drawn(svg, path))
 
     def code(self, path: str, first: str, last: str = "") -> str:
         """Lines of a file, without their comments.
@@ -159,7 +156,7 @@ class Placeholders:
 
     def _plotted(self, plot: Plot, lesson: str = "") -> str:
         self._say_once(plot.measured, lesson)
-        return self._draw("figure", {"svg": self._language.drawn(plot.svg)})
+        return self._draw("figure", svg=self._language.drawn(plot.svg))
 
     def _run(self, lesson: str, command: str) -> Run:
         _, run, plot = found_in.during(lesson, command)
