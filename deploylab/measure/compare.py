@@ -1,7 +1,7 @@
-"""Compares two sides under the same load, in pairs: A B, then B A, and so on.
+"""Compares two sides under the same load, in pairs. Which side goes first is drawn for each pair.
 
-The noise of the machine changes slowly, so it affects both halves of a pair alike. The order alternates because the
-second of two runs may have an advantage, such as a warm cache.
+The noise of the machine changes slowly, so it affects both halves of a pair alike. Either side goes first in half of
+the pairs, because the second of two runs may have an advantage, such as a warm cache.
 """
 
 import zlib
@@ -13,7 +13,7 @@ from deploylab.core import units
 from deploylab.core.progress import Progress
 from deploylab.course import Contrast, Course
 from deploylab.machine import Machine
-from deploylab.measure import load_test
+from deploylab.measure import load_test, order
 from deploylab.measure.bench import Bench, LoadSettings, Scenario, opened
 from deploylab.measure.config_diff import differences
 from deploylab.provision.on_demand import awake
@@ -149,13 +149,15 @@ def pairs(bench: Bench, contrast: Contrast, n_pairs: int, progress: Progress) ->
     Raises: as `load_test.measure`.
     """
     paired = replace(bench, settings=replace(bench.settings, slow_clients=contrast.slow_clients))
-    a, b = cells(bench.course, contrast)
+    sides = dict(zip("AB", cells(bench.course, contrast), strict=True))
+    a_first = order.drawn(n_pairs, f"{bench.session.id} {contrast.name}")
     for number in remaining(bench, contrast, n_pairs):
         name = pair_id(contrast, number)
-        runs = [load_test.measure(paired, cell, purpose="pair", pair_id=name, seed=zlib.crc32(name.encode()),
-                                  on_progress=load_test.on_load(progress, cell.label, bench.settings.seconds))
-                for cell in ((a, b) if number % 2 else (b, a))]
-        yield number, *(runs if number % 2 else runs[::-1])
+        runs = {side: load_test.measure(paired, sides[side], purpose="pair", pair_id=name, side=side,
+                                        seed=zlib.crc32(name.encode()), on_progress=load_test.on_load(
+                                            progress, sides[side].label, bench.settings.seconds))
+                for side in ("AB" if a_first[number - 1] else "BA")}
+        yield number, runs["A"], runs["B"]
 
 
 def pair_id(contrast: Contrast, number: int) -> str:

@@ -28,14 +28,14 @@ LATE_S = 10.0  # the server may still process a request that we gave up: we saw 
 
 
 def measure(bench: Bench, cell: Scenario, *, purpose: str, round_number: int | None = None,
-            pair_id: str | None = None, seed: int | None = None,
+            pair_id: str | None = None, side: str | None = None, seed: int | None = None,
             on_progress: Callable[[load.LoadProgress], None] | None = None) -> Run:
     """One run against one target; it is saved in the session before it is returned.
 
     Args:
         purpose: "preview", "round", "measure", "pair" or "sweep".
         round_number: the number of the round, from 1.
-        pair_id: the same for the two sides of a pair.
+        pair_id: the same for the two sides of a pair; side is "A" or "B".
         seed: two loads with the same seed request the same pages in the same order; if None, one is drawn and recorded.
         on_progress: called a few times per second.
 
@@ -59,7 +59,7 @@ def measure(bench: Bench, cell: Scenario, *, purpose: str, round_number: int | N
         _undo(bench.machine, cell)
     if bench.facts.kind == "local" and bench.settings.cpus is None and "shared_core" not in result.flags:
         result = replace(result, flags=[*result.flags, "not_pinned"])  # servers and load may use the same processors
-    run = _run(bench, cell, result, run_id=run_id, purpose=purpose, round=round_number, pair_id=pair_id,
+    run = _run(bench, cell, result, run_id=run_id, purpose=purpose, round=round_number, pair_id=pair_id, side=side,
                notes={**result.notes, **usage.counted(before, after)}, **usage.between(before, after))
     bench.session.append(run)
     return run

@@ -38,7 +38,7 @@ def measure(machine: Machine, course: Course, targets: Sequence[str], view: str,
                 stages=[cell.target.stage for cell in cells]) as bench, \
             progress.phase("load", f"{units.count(repeats * len(cells), 'run')} of {seconds:g} s"):
         for number in range(1, repeats + 1):
-            for cell in rounds.rotated(cells, number):
+            for cell in rounds.rotated(cells, number, repeats, bench.session.id):
                 runs.append(load_test.measure(bench, cell, purpose="measure", round_number=number,
                                               on_progress=load_test.on_load(progress, cell.label, seconds)))
                 progress.say(f"    {lines.line(runs[-1])}")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from deploylab.core.progress import Progress
 from deploylab.course import Course, Stage, Target
-from deploylab.measure import load_test
+from deploylab.measure import load_test, order
 from deploylab.measure.bench import Bench, Scenario
 from deploylab.results import Session, lines
 
@@ -43,29 +43,32 @@ def cells(course: Course, targets: Sequence[Target]) -> list[Scenario]:
             for target in targets for name in target.views for concurrency in course.view(name).concurrency]
 
 
-def rotated(all_cells: list[Scenario], round_number: int) -> list[Scenario]:
+def rotated(all_cells: list[Scenario], round_number: int, n_rounds: int, seed: str) -> list[Scenario]:
     """The cells in the order of one round.
 
     All targets of one view come one after the other, because runs that are close in time have the same noise, and
-    targets are compared in pairs. Each round begins with another view, and every second round takes the targets in
-    reverse order: A before B, then B before A.
+    targets are compared in pairs. Each round begins with another view. The targets of each view come in their order in
+    half of the rounds and in reverse in the other half, drawn by lot: see `order.drawn`.
 
     Args:
         round_number: counts from 1.
+        n_rounds: how many there are in all.
+        seed: of the order; a session's id.
     """
     groups: dict[tuple[str, int], list[Scenario]] = {}
     for cell in all_cells:
         groups.setdefault((cell.view.name, cell.concurrency), []).append(cell)
     shift = (round_number - 1) % len(groups)
-    in_order = [*groups.values()][shift:] + [*groups.values()][:shift]
-    return [cell for group in in_order for cell in (group if round_number % 2 else group[::-1])]
+    in_order = [*groups.items()][shift:] + [*groups.items()][:shift]
+    return [cell for load, group in in_order
+            for cell in (group if order.drawn(n_rounds, f"{seed} {load}")[round_number - 1] else group[::-1])]
 
 
 def remaining(session: Session, all_cells: list[Scenario], n_rounds: int) -> Iterator[tuple[int, Scenario]]:
     """(round, cell) of every run of the plan that is not measured yet, in order."""
     done = session.measured()
     for number in range(1, n_rounds + 1):
-        for cell in rotated(all_cells, number):
+        for cell in rotated(all_cells, number, n_rounds, session.id):
             key = (number, cell.target.stage, cell.target.variant, cell.view.name, cell.concurrency)
             if key not in done:
                 yield number, cell

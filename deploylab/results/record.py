@@ -123,6 +123,7 @@ class Run(LoadResult):
     purpose: str                      # "preview", "round", "measure", "pair" or "sweep"
     round: int | None                 # from 1; None outside the rounds
     pair_id: str | None
+    side: str | None = None           # of a pair: "A" or "B"; None in records of earlier versions
     stage: str
     variant: str | None
     view: str

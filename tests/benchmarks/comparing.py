@@ -15,29 +15,36 @@ from statistics import median
 import numpy as np
 
 from deploylab.core import units
+from deploylab.measure import order
 from deploylab.results import stats
 from tests.benchmarks import marks
 from tests.synthetic import NOISE_CV, NOISE_RHO, ar1
 
 PAIRS = (5, 10, 14, 20, 56)
 TRUTH = 1.2
+DISTURBED = (1, 0, 0, 1)  # of every four runs: in a strict order A B, B A both are runs of A
 Ratios = Callable[[np.random.Generator, int, float], list[float]]
 
 
-def in_turns(rng: np.random.Generator, n_pairs: int, truth: float) -> list[float]:
-    """B over A of each pair, A B then B A and so on, as `./lab compare` makes them."""
-    noise = ar1(rng, 2 * n_pairs)
-    signs = (1 if number % 2 == 0 else -1 for number in range(n_pairs))
-    return [truth * exp(sign * (second - first)) for sign, first, second in
-            zip(signs, noise[::2], noise[1::2], strict=True)]
+def drawn(rng: np.random.Generator, n_pairs: int, truth: float, every_four: float = 0.0) -> list[float]:
+    """B over A of each pair, the side that goes first drawn as `./lab compare` draws it.
+
+    Args:
+        every_four: how much slower, as a factor minus one, the first and the last of every four runs are.
+    """
+    return _pairs(rng, order.drawn(n_pairs, str(rng.integers(2**32))), truth, every_four)
 
 
-def in_random_order(rng: np.random.Generator, n_pairs: int, truth: float) -> list[float]:
-    """B over A of each pair, either side first by chance."""
-    noise = ar1(rng, 2 * n_pairs)
-    signs = rng.choice((-1, 1), n_pairs)
-    return [truth * exp(sign * (second - first)) for sign, first, second in
-            zip(signs, noise[::2], noise[1::2], strict=True)]
+def in_turns(rng: np.random.Generator, n_pairs: int, truth: float, every_four: float = 0.0) -> list[float]:
+    """B over A of each pair, A B then B A and so on."""
+    return _pairs(rng, [number % 2 == 0 for number in range(n_pairs)], truth, every_four)
+
+
+def _pairs(rng: np.random.Generator, a_first: Sequence[bool], truth: float, every_four: float) -> list[float]:
+    noise = ar1(rng, 2 * len(a_first))
+    noise -= np.log1p(every_four) * np.resize(DISTURBED, len(noise))
+    return [truth * exp((1 if first else -1) * (later - earlier)) for first, earlier, later in
+            zip(a_first, noise[::2], noise[1::2], strict=True)]
 
 
 def in_blocks(rng: np.random.Generator, n_pairs: int, truth: float) -> list[float]:
@@ -75,7 +82,7 @@ def table(times: int) -> str:
              f"autocorrelation of {NOISE_RHO}. An interval of 95 % should be right 95 times in 100.", "",
              f"| {' | '.join(head)} |", f"|{' ---: |' * len(head)}"]
     for n in PAIRS:
-        same, other = (intervals(in_turns, n, truth, times) for truth in (1.0, TRUTH))
+        same, other = (intervals(drawn, n, truth, times) for truth in (1.0, TRUTH))
         cells = [str(n), units.percent(half_width(same)), units.percent(holding(same, 1)),
                  units.percent(sum(low > 1 for low, _ in other) / times),
                  units.percent(holding(intervals(in_blocks, n, 1.0, times), 1)),

@@ -154,10 +154,10 @@ def bench(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
     session = Session.create(kind="run")
 
-    def measure(bench, cell, *, purpose, pair_id, seed, on_progress):
+    def measure(bench, cell, *, purpose, pair_id, side, seed, on_progress):
         n_slow = bench.settings.slow_clients
         run = synthetic.run(cell.target.stage, cell.view.name, cell.concurrency, None, 100.0 + seed % 7, seed=seed,
-                            variant=cell.target.variant, purpose=purpose, pair_id=pair_id,
+                            variant=cell.target.variant, purpose=purpose, pair_id=pair_id, side=side,
                             flags=[f"slow_clients={n_slow}"] if n_slow else [])
         session.append(run)
         return run
@@ -171,11 +171,13 @@ def measured_pairs(bench, contrast=CONTRAST, n=4):
     return list(compare.pairs(bench, contrast, n, Progress("test")))
 
 
-def test_pairs_go_a_b_b_a_with_one_seed_each(bench):
+def test_either_side_goes_first_in_half_of_the_pairs_and_a_pair_has_one_seed(bench):
     variants = [(number, a.variant, b.variant) for number, a, b in measured_pairs(bench)]
     assert variants == [(n, "sync", None) for n in (1, 2, 3, 4)]
     runs = bench.session.runs("pair")
-    assert [run.variant for run in runs] == ["sync", None, None, "sync"] * 2
+    assert sorted(run.variant or "" for run in runs[::2]) == ["", "", "sync", "sync"]
+    assert all({run.side for run in pair} == {"A", "B"} for pair in zip(runs[::2], runs[1::2], strict=True))
+    assert all((run.side == "A") == (run.variant == "sync") for run in runs)
     assert [run.pair_id for run in runs] == [f"worker-class/{n}" for n in (1, 1, 2, 2, 3, 3, 4, 4)]
     assert len({run.seed for run in runs}) == 4
     assert all(a.seed == b.seed for _, a, b in measured_pairs(bench, n=5))

@@ -34,24 +34,32 @@ def test_every_stage_view_and_concurrency_is_a_cell(all_cells):
 
 def test_a_round_has_every_cell_once(all_cells):
     for number in range(1, 8):
-        assert Counter(labels(rounds.rotated(all_cells, number))) == Counter(labels(all_cells))
+        assert Counter(labels(rounds.rotated(all_cells, number, 7, "seed"))) == Counter(labels(all_cells))
 
 
 def test_all_targets_of_one_load_are_measured_one_after_the_other(all_cells):
     for number in range(1, 6):
-        loads = [(cell.view.name, cell.concurrency) for cell in rounds.rotated(all_cells, number)]
+        loads = [(cell.view.name, cell.concurrency) for cell in rounds.rotated(all_cells, number, 5, "seed")]
         blocks = [load for load, before in zip(loads, [None, *loads], strict=False) if load != before]
         assert len(blocks) == len(set(blocks))
 
 
-def test_each_round_begins_with_another_view_and_every_second_one_with_another_stage(all_cells):
-    first = [rounds.rotated(all_cells, number)[0] for number in range(1, 6)]
+def test_each_round_begins_with_another_view(all_cells):
+    first = [rounds.rotated(all_cells, number, 5, "seed")[0] for number in range(1, 6)]
     assert len({cell.view.name for cell in first}) >= 4
-    assert len({cell.target.name for cell in first[:2]}) == 2
+
+
+def test_each_load_takes_the_targets_in_either_direction_in_half_of_the_rounds(all_cells):
+    rows = [rounds.rotated(all_cells, number, 6, "seed") for number in range(1, 7)]
+    for view, concurrency in {(cell.view.name, cell.concurrency) for cell in all_cells}:
+        orders = [tuple(cell.target.name for cell in row if (cell.view.name, cell.concurrency) == (view, concurrency))
+                  for row in rows]
+        assert sorted(Counter(orders).values()) == [3, 3] or len(orders[0]) == 1
+    assert len({tuple(labels(row)) for row in rows}) == 6
 
 
 def test_one_cell_is_a_round(all_cells):
-    assert rounds.rotated(all_cells[:1], 3) == all_cells[:1]
+    assert rounds.rotated(all_cells[:1], 3, 5, "seed") == all_cells[:1]
 
 
 def test_only_what_is_not_measured_yet_remains(all_cells, tmp_path, monkeypatch):

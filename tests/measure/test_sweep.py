@@ -48,7 +48,7 @@ def test_the_knee_is_where_more_clients_gain_almost_nothing():
     knee = stats.knee(closed(c1=20, c2=40, c4=80, c8=158, c16=300, c32=312, c64=310))
     assert (knee.level.load, knee.best.load, knee.observed) == (16, 32, True)
     assert knee.text == ("Beyond 16 clients, more of them gain almost nothing: 300/s there, at most 312/s with 32 "
-                         "clients.")
+                         "clients. One round does not show how uncertain that is.")
 
 
 @pytest.mark.parametrize("rps", [{"c1": 20, "c2": 40, "c4": 80, "c8": 160}, {"c1": 20, "c2": 40, "c4": 44}, {"c1": 20}])

@@ -16,7 +16,7 @@ from deploylab.results import lines, stats
 from deploylab.results.record import Comparison
 from deploylab.results.stats import summary
 from tests.benchmarks import comparing
-from tests.benchmarks.comparing import holding, in_blocks, in_random_order, in_turns, intervals, one_series
+from tests.benchmarks.comparing import drawn, holding, in_blocks, in_turns, intervals, one_series
 
 
 def side(stage, rates):
@@ -24,11 +24,11 @@ def side(stage, rates):
 
 
 def verdicts(truth, times, n_pairs=14):
-    """What `compare` says of so many comparisons, A B then B A."""
+    """What `compare` says of so many comparisons."""
     rng = np.random.default_rng(20261124)
-    drawn = (in_turns(rng, n_pairs, truth) for _ in range(times))
+    series = (drawn(rng, n_pairs, truth) for _ in range(times))
     return [stats.compare(side("apache", [100] * n_pairs), side("nginx", [100 * r for r in ratios])).verdict
-            for ratios in drawn]
+            for ratios in series]
 
 
 def test_the_noise_is_as_it_was_measured():
@@ -37,15 +37,25 @@ def test_the_noise_is_as_it_was_measured():
     assert stats.autocorrelation(list(np.log(series))) == pytest.approx(synthetic.NOISE_RHO, abs=0.03)
 
 
-@pytest.mark.parametrize("n_pairs", [5, 14])
+@pytest.mark.parametrize("n_pairs", [5, 8, 20])
 def test_a_against_a_sees_no_difference(n_pairs):
-    """In 93.8 of 100. In random order it would be 95: A B, B A makes neighbouring pairs a little alike."""
-    assert holding(intervals(in_turns, n_pairs, 1.0, 2000), 1) >= 0.93
-    assert holding(intervals(in_random_order, n_pairs, 1.0, 500), 1) >= 0.93
+    """In 95 of 100."""
+    assert holding(intervals(drawn, n_pairs, 1.0, 2000), 1) >= 0.93
+
+
+@pytest.mark.parametrize("n_pairs", [5, 8, 20])
+def test_a_disturbance_that_returns_every_four_runs_does_not_mislead(n_pairs):
+    """It makes two of four runs slower by a half. With an order that is drawn, the interval holds the truth in 90, 94 and
+    95 of 100; a strict A B, B A takes it for a difference between the sides."""
+    def disturbed(how):
+        return lambda rng, n, truth: how(rng, n, truth, every_four=0.5)
+
+    assert holding(intervals(disturbed(drawn), n_pairs, 1.0, 1000), 1) >= (0.87 if n_pairs == 5 else 0.92)
+    assert holding(intervals(disturbed(in_turns), n_pairs, 1.0, 200), 1) < 0.6
 
 
 def test_the_verdict_is_what_the_interval_says():
-    spans = intervals(in_turns, 14, 1.0, 100)
+    spans = intervals(drawn, 14, 1.0, 100)
     said = [(span, verdict) for span, verdict in zip(spans, verdicts(1.0, 100), strict=True)
             if "moved in one direction" not in verdict]
     assert len(said) > 90
@@ -55,13 +65,13 @@ def test_the_verdict_is_what_the_interval_says():
 def test_a_true_ratio_of_1_2_is_found_with_14_pairs():
     """In 89 of 100; with 5 pairs in 38 of 100, with 20 in 97."""
     assert sum("20 % more" in verdict or "more requests" in verdict for verdict in verdicts(1.2, 100)) >= 80
-    spans = intervals(in_turns, 14, 1.2, 500)
+    spans = intervals(drawn, 14, 1.2, 500)
     assert holding(spans, 1.2) >= 0.92
     assert exp(np.mean([(log(low) + log(high)) / 2 for low, high in spans])) == pytest.approx(1.2, rel=0.02)
 
 
 def test_more_pairs_find_it_more_often():
-    power = [sum(low > 1 for low, _ in intervals(in_turns, n, 1.2, 300)) / 300 for n in (5, 14, 20)]
+    power = [sum(low > 1 for low, _ in intervals(drawn, n, 1.2, 300)) / 300 for n in (5, 14, 20)]
     assert power == sorted(power) and power[0] < 0.5 and power[2] > 0.9
 
 
@@ -84,7 +94,7 @@ def test_the_interval_of_one_series_is_too_narrow_and_says_so():
 def test_noise_is_seldom_taken_for_a_trend(n):
     """Ratios of neighbours: in 2 to 3 of 100. Runs of one server alone, by its wider limit: in 0.2 to 5."""
     rng = np.random.default_rng(20261124)
-    ratios = [stats.trend(in_random_order(rng, n, 1.0)) for _ in range(1000)]
+    ratios = [stats.trend(drawn(rng, n, 1.0)) for _ in range(1000)]
     rates = [stats.trend(one_series(rng, n, 100.0), summary.LEAST_TREND) for _ in range(1000)]
     assert sum(map(bool, ratios)) <= 100 and sum(map(bool, rates)) <= 100
 
@@ -105,11 +115,11 @@ def test_a_series_without_memory_does_not_warn():
 
 def test_how_many_pairs_it_would_take():
     """What is told from 14 pairs is what 56 then reach."""
-    spans = intervals(in_turns, 14, 1.0, 200)
+    spans = intervals(drawn, 14, 1.0, 200)
     width = comparing.half_width(spans)
     few = Comparison(a="a", b="b", view="page", metric="rps", n_pairs=14, ratio=1.0, ci95=spans[0], half_width=width,
                      verdict="")
-    reached = comparing.half_width(intervals(in_turns, 56, 1.0, 200))
+    reached = comparing.half_width(intervals(drawn, 56, 1.0, 200))
     assert stats.pairs_needed(few, width) == 14
     assert stats.pairs_needed(few, reached) == pytest.approx(56, rel=0.25)
 

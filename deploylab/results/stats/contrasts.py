@@ -66,7 +66,8 @@ def contrast_result(contrast: Contrast, differences: Sequence[Difference],
 def sides(contrast: Contrast, runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
     """The runs of side A and those of side B, in the given order; of a repeated run, the last one.
 
-    If both sides are the same, the order within a pair distinguishes them: A B, then B A.
+    Runs of earlier versions do not say which side they are. If both sides are the same, their order within a pair tells
+    it: A B, then B A.
     """
     mine = [run for run in runs if run.pair_id and run.pair_id.rpartition("/")[0] == contrast.name]
     a_key, b_key = (contrast.a, contrast.view), (contrast.b, contrast.b_view or contrast.view)
@@ -74,7 +75,8 @@ def sides(contrast: Contrast, runs: Sequence[Run]) -> tuple[list[Run], list[Run]
     b: dict[str, Run] = {}
     for i, run in enumerate(mine):
         first = sum(other.pair_id == run.pair_id for other in mine[:i]) % 2 == 0
-        is_a = first == (int(run.pair_id.rpartition("/")[2]) % 2 == 1) if a_key == b_key else _key(run) == a_key
+        is_a = (_key(run) == a_key if a_key != b_key else run.side == "A" if run.side else
+                first == (int(run.pair_id.rpartition("/")[2]) % 2 == 1))
         if is_a or _key(run) == b_key:
             (a if is_a else b)[run.pair_id] = run
     return list(a.values()), list(b.values())
