@@ -246,7 +246,7 @@ def test_a_folder_of_results_that_is_read_only(stands, tmp_path):
     one_message(mounted(how, *MEASURE, **ours), "cannot be read or written: Read-only", "DEPLOYLAB_RESULTS=~/results")
     state = paths.state_dir()
     how = f"mount --bind {state} {state} && mount -o remount,bind,ro {state}"
-    one_message(mounted(how, *MEASURE, **ours), "Read-only file system: .*/lock", "mend that, then ./lab measure nginx")
+    one_message(mounted(how, *MEASURE, **ours), "Read-only file system: .*/lock", "repair that, then ./lab measure nginx")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -66,8 +66,8 @@ def test_what_is_measured_lists_the_view_and_stands():
     (["record", "nope"], 1, "no lesson 'nope'", "one of these"),
     (["open", "nope"], 1, "no lesson 'nope'", "one of these"),
     (["up", "--bundle", "/nowhere"], 1, "no bundle /nowhere", "./lab bundle"),
-    (["run", "digitalocean"], 1, "no step of the road", "./lab compare"),
-    (["reset", "digitalocean"], 1, "no step of the road", "./lab goto digitalocean"),
+    (["run", "digitalocean"], 1, "not a step of the road", "./lab compare"),
+    (["reset", "digitalocean"], 1, "not a step of the road", "./lab goto digitalocean"),
     (["check"], 1, "no machine yet", "./lab up"),
     (["check", "nginx"], 1, "no machine yet", "./lab up"),
     (["measure", "nginx"], 1, "no machine yet", "./lab up"),
@@ -115,7 +115,7 @@ def test_ctrl_c_while_python_still_imports_is_one_message(nothing):
     assert done.stderr == "\nlab: Stopped. What was done is kept.\nNext: ./lab measure 'nginx apache'\n"
 
 
-def test_what_nobody_foresaw_is_one_message_and_its_report_is_kept(nothing, monkeypatch, capsys, tmp_path):
+def test_an_unexpected_error_is_one_message_and_its_report_is_kept(nothing, monkeypatch, capsys, tmp_path):
     def broken():
         raise ZeroDivisionError("by zero")
 
@@ -132,7 +132,7 @@ def test_what_nobody_foresaw_is_one_message_and_its_report_is_kept(nothing, monk
 def test_a_terminal_that_is_not_utf_8_is_told_all_the_same(lab, nothing):
     for arguments in (["doctor"], ["--help"], ["goto", "--help"]):
         done = lab(*arguments, PYTHONIOENCODING="ascii")
-        assert "foresaw" not in done.stderr and len(done.stdout.splitlines()) > 8
+        assert "unexpected error" not in done.stderr and len(done.stdout.splitlines()) > 8
     document = lab("doctor", "--json", PYTHONIOENCODING="ascii").stdout
     assert json.loads(document) and document.isascii()
 

@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 
-from deploylab.cli.status import MachineSeen, SessionSeen, StageSeen, Status, lines
+from deploylab.cli.status import MachineStatus, SessionStatus, StageStatus, Status, lines
 
-RUNS = MachineSeen(kind="vagrant", provider="lxc", name="m", running=True, host="192.0.2.1", login="ssh m")
-OPEN = StageSeen(name="one", port=8001, title="First", open=True, sleeps=False, url="http://192.0.2.1:8001/")
-SHUT = StageSeen(name="other", port=8002, title="Second", open=False, sleeps=True, url=None)
-SEEN = Status(machine=RUNS, stages=(OPEN, SHUT), session=SessionSeen(id="s1", finished=False, kind="run"))
+RUNS = MachineStatus(kind="vagrant", provider="lxc", name="m", running=True, host="192.0.2.1", login="ssh m")
+OPEN = StageStatus(name="one", port=8001, title="First", open=True, sleeps=False, url="http://192.0.2.1:8001/")
+SHUT = StageStatus(name="other", port=8002, title="Second", open=False, sleeps=True, url=None)
+SEEN = Status(machine=RUNS, stages=(OPEN, SHUT), session=SessionStatus(id="s1", finished=False, kind="run"))
 
 
 def test_a_machine_that_runs_is_told_with_its_stages_and_its_session():
     first, login, one, other, session = lines(SEEN)
     assert first == "Machine m (vagrant, lxc): running at 192.0.2.1" and login == "  log in: ssh m"
-    assert OPEN.url in one and "–" in other and session == "Newest session: s1 (unfinished; ./lab run goes on with it)"
+    assert OPEN.url in one and "–" in other and session == "Newest session: s1 (unfinished; ./lab run continues it)"
 
 
 def test_what_was_asked_of_the_guest_stands_below_the_machine():

@@ -99,27 +99,27 @@ def guess(**more) -> Prediction:
 
 
 def test_no_guess_says_how_one_is_kept():
-    assert "lab.predict" in predictions.told([], COURSE)._repr_html_()
+    assert "lab.predict" in predictions.beside_results([], COURSE)._repr_html_()
 
 
 def test_a_guess_stands_beside_the_newest_race_about_it():
     raced(2.0)
     raced(5.0)
     raced(9.0, synthetic.contrast(view="hello"))
-    said = repr(predictions.told([guess(), guess(view="page")], COURSE)).splitlines()
-    assert "5.0 times" in said[0] and "nginx carries 2x what nginx:sync carries, on wait" in said[0]
-    assert predictions.NO_RACE in said[1]
+    said = repr(predictions.beside_results([guess(), guess(view="page")], COURSE)).splitlines()
+    assert "5.0 times" in said[0] and "nginx handles 2x the load of nginx:sync, on wait" in said[0]
+    assert predictions.NOT_COMPARED in said[1]
 
 
 def test_two_pages_of_one_target_are_told_apart():
     pages = synthetic.contrast("pages", a="runserver", b="runserver", view="page", b_view="hello", concurrency=10)
     raced(3.0, pages)
-    said = repr(predictions.told([guess(a="runserver", b="runserver", view="page", b_view="hello")], COURSE))
+    said = repr(predictions.beside_results([guess(a="runserver", b="runserver", view="page", b_view="hello")], COURSE))
     assert "3.0 times" in said
 
 
 def test_a_guess_about_what_is_no_target_is_no_error():
-    assert predictions.NO_RACE in repr(predictions.told([guess(a="blocking", b="threaded")], COURSE))
+    assert predictions.NOT_COMPARED in repr(predictions.beside_results([guess(a="blocking", b="threaded")], COURSE))
 
 
 def test_without_a_race_of_ones_own_the_lessons_recording_answers(own_results):
@@ -128,7 +128,7 @@ def test_without_a_race_of_ones_own_the_lessons_recording_answers(own_results):
     for ratio in (2.0, 4.0):
         answer = Compared(session="s", contrast=SYNC, differences=(), runs=tuple(synthetic.pairs(SYNC, ratio)))
         writer.keep("compare", {"a": SYNC.a, "b": SYNC.b}, answer)
-    said = repr(predictions.told([guess()], COURSE))
+    said = repr(predictions.beside_results([guess()], COURSE))
     assert "4.0 times" in said and "RECORDED on 2" in said and "a machine" in said
     raced(7.0)
-    assert "RECORDED" not in repr(predictions.told([guess()], COURSE))
+    assert "RECORDED" not in repr(predictions.beside_results([guess()], COURSE))

@@ -36,7 +36,7 @@ def measured(ratio: float, **other) -> Session:
 
 
 def test_nobody_has_measured_it_says_how():
-    said = figures.known(past_results.newest(ONE), COURSE)
+    said = figures.past_contrast(past_results.newest(ONE), COURSE)
     assert "./lab compare nginx:debug nginx --view page" in said.text and said.label == ""
 
 
@@ -44,7 +44,7 @@ def test_the_newest_of_ones_own():
     measured(5.0)
     newest = measured(2.0)
     answer = past_results.newest(ONE)
-    said = figures.known(answer, COURSE)
+    said = figures.past_contrast(answer, COURSE)
     assert answer.session == newest.id and "They differ in one thing" in said.text
     assert said.label == "" and ONE.title in repr(said)
 
@@ -53,10 +53,10 @@ def test_what_ships_is_marked_and_gives_way_to_ones_own(own_results):
     shipped = measured(5.0)
     (own_results / "recorded").mkdir()
     shipped.folder.rename(own_results / "recorded" / shipped.id)
-    said = figures.known(past_results.newest(ONE), COURSE)
+    said = figures.past_contrast(past_results.newest(ONE), COURSE)
     assert said.label.startswith("RECORDED on 2026") and repr(said).startswith("RECORDED")
     measured(2.0)
-    assert figures.known(past_results.newest(ONE), COURSE).label == ""
+    assert figures.past_contrast(past_results.newest(ONE), COURSE).label == ""
 
 
 @pytest.mark.parametrize("other", [{"view": "hello"}, {"concurrency": 32}, {"a": "nginx:sync"}, {"slow_clients": 40}])

@@ -12,7 +12,7 @@ from deploylab.core.errors import CourseError
 from deploylab.core.progress import Progress
 from deploylab.lessons import exercises, recording
 from deploylab.lessons.answers import Output
-from deploylab.lessons.backend import Desk
+from deploylab.lessons.backend import Backend
 from deploylab.lessons.extension import GuestMagics
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live
@@ -28,10 +28,10 @@ NOTEBOOKS = {path.stem: path for path in exercises.folder().parent.glob("*.ipynb
 class Notebook:
     """A notebook without its kernel: cells run here, and what the last one gave is looked at."""
 
-    def __init__(self, desk: Desk | None = None):
+    def __init__(self, backend: Backend | None = None):
         # The only one of this process, as in a kernel: `display` asks for it. It keeps no history on the disk.
         self.lab, self.shell = Lab(COURSE), InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
-        self.lab._desk = desk
+        self.lab._backend = backend
         self.shell.push({"lab": self.lab})
         self.shell.register_magics(GuestMagics(self.shell, self.lab))
 
@@ -166,10 +166,10 @@ def test_an_answer_recorded_for_one_text_is_none_for_another(one, tmp_path):
         def keep(self, verb, arguments, answer):
             answers.setdefault(recording.key(verb, arguments), []).append(answer.to_json())
 
-    live = Notebook(Desk(Noting(), None, Writer()))
+    live = Notebook(Backend(Noting(), None, Writer()))
     for text, seen in [(read.start, "it is wrong."), (read.solution, "")]:
         assert bool(live.exercise("00_x", text)) is (seen == "")
-    recorded = Notebook(Desk(None, recording.Recording("a machine", "2026-01-02", answers)))
+    recorded = Notebook(Backend(None, recording.Recording("a machine", "2026-01-02", answers)))
     said = [recorded.exercise("00_x", text) for text in (read.solution, read.start, "%%guest\nmine")]
     assert [bool(each) for each in said] == [True, False, False]
     assert "RECORDED" in repr(said[0]) and "it is wrong" in repr(said[1]) and "the cell ended" in repr(said[2])
@@ -192,7 +192,7 @@ def test_on_the_machine_too_and_goto_brings_back_what_it_changed(machine, name):
                    for stage, variants in stages.items())
 
     converged()
-    notebook = Notebook(Desk(Live(machine, COURSE, lesson_of(name))))
+    notebook = Notebook(Backend(Live(machine, COURSE, lesson_of(name))))
     begun = notebook.exercise(name, one.start)
     assert not begun and repr(begun).startswith("Not yet: ") and "ended in" not in repr(begun), repr(begun)
     solved = notebook.exercise(name, one.solution)

@@ -12,7 +12,7 @@ from deploylab import course as courses
 from deploylab.core import paths
 from deploylab.lessons import guest_shell, recording
 from deploylab.lessons.answers import Output
-from deploylab.lessons.backend import Desk
+from deploylab.lessons.backend import Backend
 from deploylab.lessons.display import output
 from deploylab.lessons.lab import Lab
 
@@ -124,7 +124,7 @@ def test_everything_recorded_bears_the_label():
     lab = Lab(COURSE)
     answer = [{"name": "x", "ok": False, "seen": "<b>", "cause": "c", "cure": "d"}]
     question = recording.key("check", {"target": "nginx"})
-    lab._desk = Desk(None, recording.Recording("a machine", "2026-01-02", {question: [answer]}))
+    lab._backend = Backend(None, recording.Recording("a machine", "2026-01-02", {question: [answer]}))
     said = lab.check("nginx")
     assert not said and "RECORDED on 2026-01-02" in said._repr_html_() and "&lt;b&gt;" in said._repr_html_()
     assert repr(said).startswith("RECORDED") and "Cure: d" in repr(said)

@@ -29,7 +29,7 @@ def test_what_was_asked_behind_the_application_is_a_column_where_it_was_counted(
     counted = {"n_db_queries": 2400.0, "n_app_cache_hits": 75.0, "n_app_cache_misses": 25.0}
     said = shown(synthetic.run(stage="cache", rps=100, notes=counted), synthetic.run(stage="nginx"))
     assert "8 database queries per request, 75 % of the application's lookups found in its cache" in said.text
-    assert "behind it" not in shown(synthetic.run(stage="nginx")).text
+    assert "database, cache" not in shown(synthetic.run(stage="nginx")).text
 
 
 VISIT = {"requests_per_visit": 1.0, "bytes_per_visit": 9_310.0, "not_modified_per_visit": 0, "from_cache_per_visit": 10}
@@ -37,14 +37,14 @@ VISIT = {"requests_per_visit": 1.0, "bytes_per_visit": 9_310.0, "not_modified_pe
 
 def test_a_visit_says_its_requests_and_its_bytes():
     said = shown(synthetic.run(view="revisit", concurrency=1, rps=31, notes=VISIT))
-    for text in ("a visit", "1 request and 9.31 kB per visit", "10 files from its own cache", "31.0 visits/s",
-                 "ms a visit"):
+    for text in ("each visit", "1 request and 9.31 kB per visit", "10 files from its own cache", "31.0 visits/s",
+                 "ms per visit"):
         assert text in repr(said) and text in said._repr_html_()
 
 
 def test_requests_alone_need_no_more_columns():
     said = shown(synthetic.run(round=1), synthetic.run(round=2))
-    assert "ms a request" in repr(said) and "visit" not in repr(said)
+    assert "ms per request" in repr(said) and "visit" not in repr(said)
     assert repr(said).count("nginx, page c=10") == 1
 
 

@@ -65,7 +65,7 @@ def test_a_stopped_cell_leaves_nothing_behind(tmp_path):
 def test_a_new_machine_says_how_long_each_part_took():
     said = output.rebuilt(Rebuilt(stage="one", changed=40, failed=0, took={"destroy": 3.1, "boot": 19.0}, seconds=22.1,
                                   checks=(), url="http://10.0.3.2:8003/"))
-    assert "a new machine, 40 things done on it, in 22 s (destroy 3.1 s, boot 19 s)" in repr(said)
+    assert "a new machine, 40 things changed on it, in 22 s (destroy 3.1 s, boot 19 s)" in repr(said)
 
 
 # ------------------------------------------------------------------------------ what is released

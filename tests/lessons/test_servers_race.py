@@ -13,7 +13,7 @@ from deploylab import load
 from deploylab.core.errors import ResultsError
 from deploylab.lessons import predictions, recording
 from deploylab.lessons.answers import ServedVisit, Visits
-from deploylab.lessons.backend import Desk
+from deploylab.lessons.backend import Backend
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live
 from deploylab.lessons.predictions import Prediction
@@ -46,7 +46,7 @@ def test_with_one_core_the_recorded_race_is_shown_and_said_to_be(monkeypatch, tm
     recording.Writer.begin("01_servers", "another computer", "0a1b2c3").keep("servers", asked, made_up())
     monkeypatch.setattr(cores, "available", lambda: [0])
     lab = Lab(courses.load())
-    lab._lesson, lab._desk = "01_servers", Desk(Live(None, None, "01_servers"))
+    lab._lesson, lab._backend = "01_servers", Backend(Live(None, None, "01_servers"))
     seen = lab.servers()
     assert "one core" in capsys.readouterr().out
     assert seen.label.startswith("RECORDED") and "RECORDED, not measured here" in seen.text
@@ -57,9 +57,9 @@ def test_a_race_is_recorded_and_given_again(monkeypatch, tmp_path):
     monkeypatch.setattr(servers, "race", lambda **_: race)
     writer = recording.Writer.begin("01_servers", "this computer", "0a1b2c3", tmp_path)
     lab = Lab(courses.load())
-    lab._lesson, lab._desk = "01_servers", Desk(Live(None, None, "01_servers"), writer=writer)
+    lab._lesson, lab._backend = "01_servers", Backend(Live(None, None, "01_servers"), writer=writer)
     there = lab.servers(rounds=3, seconds=1.0)
-    lab._desk = Desk(None, recording.read("01_servers", tmp_path))
+    lab._backend = Backend(None, recording.read("01_servers", tmp_path))
     again = lab.servers(rounds=3, seconds=1.0)
     assert again.answer == there.answer and not there.label and again.label
     with pytest.raises(recording.NotRecorded):
@@ -129,7 +129,7 @@ def test_what_is_said_comes_from_the_runs():
 def test_a_guess_stands_beside_what_came_out(monkeypatch, tmp_path):
     monkeypatch.setattr(predictions, "path", lambda: tmp_path / "predictions.jsonl")
     assert "Your guess" not in shown_race(made_up()).text
-    predictions.keep(Prediction(lesson="01_servers", a="threaded", b="forking", view="cpu", guess="same"))
+    predictions.save(Prediction(lesson="01_servers", a="threaded", b="forking", view="cpu", guess="same"))
     said = [line for line in shown_race(made_up()).text.splitlines() if "Your guess" in line]
     assert len(said) == 1 and said[0].startswith("cpu: forking against threaded")
 

@@ -62,7 +62,7 @@ def test_an_error_is_one_message_and_no_traceback():
 
 def test_a_fault_of_ours_is_told_and_stands_in_the_log():
     task = ended(Task("a load", lambda progress: 1 / 0))
-    assert "A fault of the lab itself: ZeroDivisionError" in task.label.value
+    assert "An error in the kit itself: ZeroDivisionError" in task.label.value
     assert "Traceback" in task.progress.log_path.read_text()
     with pytest.raises(ZeroDivisionError):
         task.result()
