@@ -25,7 +25,7 @@ from deploylab.lessons.widgets import LoadPanel, SitePane
 
 
 class Lab(Practice, PlanB):
-    """The lab, for one notebook.
+    """The object `lab` of a notebook.
 
     Example, in a notebook:
         lab.begin("05_nginx_gunicorn")
@@ -57,7 +57,7 @@ class Lab(Practice, PlanB):
         answer = self._ask("begin")
         made = "".join(f" {stage.stage} was set up in {units.seconds(stage.seconds)}." for stage in answer.made)
         text = (f"{chosen.title}. The machine: {answer.machine}.{made}\n"
-                f"On it: {', '.join(answer.stands) or 'nothing'}.")
+                f"Running on it: {', '.join(answer.stands) or 'nothing'}.")
         if chosen.by_hand:
             text += f'\nThis lesson builds {chosen.by_hand} by hand. lab.reset("{chosen.by_hand}") makes room for it.'
         if self._backend.recording and not self._recorded:

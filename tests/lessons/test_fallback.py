@@ -1,4 +1,4 @@
-"""Plan B of a talk: the recording goes on where the machine was, also when the machine is gone, and back."""
+"""Plan B of a talk: the recording continues where the machine was, even if the machine is gone, and back."""
 
 import nbclient
 import nbformat
@@ -19,7 +19,7 @@ LESSON = "05_nginx_gunicorn"
 
 
 class Alive:
-    """A machine that answers every cell with the same word, until it dies; then whoever asks it waits for ever."""
+    """A machine that answers every cell with the same word until it is dead; then asking it fails the test."""
 
     described = "a machine"
 
@@ -44,9 +44,9 @@ class Alive:
 
 @pytest.fixture
 def talk(monkeypatch):
-    """A lab in the middle of a lesson on a machine, with a recording of the same lesson."""
-    said = [{"out": f"recorded {n}", "status": 0, "seconds": 0.1} for n in (1, 2, 3)]
-    answers = {recording.key("guest", {"text": "free", "background": None}): said,
+    """A `lab` in the middle of a lesson on a machine, with a recording of the same lesson."""
+    outputs = [{"out": f"recorded {n}", "status": 0, "seconds": 0.1} for n in (1, 2, 3)]
+    answers = {recording.key("guest", {"text": "free", "background": None}): outputs,
                recording.key("compare", QUESTION): [answer(2.0).to_json()],
                recording.key("begin", {}): [Alive().begin(None).to_json()]}
     monkeypatch.setattr(recording, "read", lambda lesson: recording.Recording("another machine", "2026-01-02", answers))
@@ -57,9 +57,9 @@ def talk(monkeypatch):
 
 def test_one_call_switches_and_one_goes_back_and_each_answer_says_which_it_is(talk):
     assert repr(talk.guest("free")).startswith("live free")
-    said = talk.plan_b()
-    assert repr(said).startswith("RECORDED on 2026-01-02, another machine") and "lab.live()" in said.text
-    # The second answer of the recording: the first was given when the machine was asked.
+    shown = talk.plan_b()
+    assert repr(shown).startswith("RECORDED on 2026-01-02, another machine") and "lab.live()" in shown.text
+    # The second answer of the recording: the first one counts as used, because the machine was asked.
     assert repr(talk.guest("free")).startswith("RECORDED on 2026-01-02, another machine\nrecorded 2")
     assert talk.live().label == ""
     assert repr(talk.guest("free")).startswith("live free")
@@ -69,7 +69,7 @@ def test_the_recording_never_falls_behind_the_talk(talk):
     talk.guest("free"), talk.guest("free")
     talk.plan_b()
     assert "recorded 3" in talk.guest("free").text
-    assert "recorded 3" in talk.guest("free").text  # asked for the fourth time: the last answer there is
+    assert "recorded 3" in talk.guest("free").text  # asked for the fourth time: the last answer again
 
 
 def test_calling_it_twice_changes_nothing(talk):
@@ -104,8 +104,8 @@ def test_a_race_that_goes_on_is_given_up_and_its_result_is_the_recorded_one(talk
     race = talk.race(**ASKED)
     assert race.running
     talk.plan_b()
-    said = race.result()
-    assert repr(said).startswith("RECORDED on 2026-01-02") and said.ok
+    shown = race.result()
+    assert repr(shown).startswith("RECORDED on 2026-01-02") and shown.ok
     until(lambda: not race.running)
     assert talk.race(**ASKED) is not race
 
@@ -130,9 +130,10 @@ def test_without_a_recording_the_machine_goes_on(talk, monkeypatch):
 
 @pytest.mark.slow
 def test_in_a_notebook_the_lesson_goes_on_from_the_shipped_recording():
-    """With a kernel, the magics and the recording that ships; the machine is a stand-in that dies on the way."""
+    """With a kernel, the magics and the recording that ships; the machine is a stand-in that dies during it."""
     cells = ["%load_ext deploylab\nfrom tests.lessons.test_fallback import Alive, Backend",
-             f"lab._lesson, lab._backend = {LESSON!r}, Backend(Alive())", "%%guest\nsystemctl show supervisor -p Restart",
+             f"lab._lesson, lab._backend = {LESSON!r}, Backend(Alive())",
+             "%%guest\nsystemctl show supervisor -p Restart",
              "lab._backend.live.dead = True\nlab.plan_b()", "lab.contrast('bare')",
              "%%guest\nsystemctl show supervisor -p Restart -p UnitFileState",
              "lab.check('nginx')", "lab._machine_backend.live.dead = False\nlab.live()", "%%guest\nuptime"]

@@ -1,4 +1,4 @@
-"""Guesses are kept and found again; a broken line costs itself alone."""
+"""Guesses are saved and found again; a broken line loses only itself."""
 
 import pytest
 
@@ -12,8 +12,8 @@ def own_state(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path))
 
 
-def guess(what="2x", **more):
-    return Prediction(**{"lesson": "one", "a": "x", "b": "y", "guess": what, **more})
+def guess(word="2x", **more):
+    return Prediction(**{"lesson": "one", "a": "x", "b": "y", "guess": word, **more})
 
 
 def test_none_was_made():

@@ -1,4 +1,4 @@
-"""The load panel: buttons that begin and end a load. Headless, and in a notebook."""
+"""The load panel: buttons that start and stop a load. Without a browser, and in a notebook."""
 
 import os
 import time
@@ -15,7 +15,7 @@ from deploylab.core import paths
 from deploylab.core.errors import Busy, CheckError, DeployLabError, TargetRefused
 from deploylab.lessons.widgets import LoadPanel
 
-LONG_S = 120  # of a load that is stopped long before
+LONG_S = 120  # of a load that is stopped long before that
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ def test_waiting_for_what_was_never_begun(panel):
 
 @pytest.mark.slow
 def test_in_a_notebook_without_a_browser(server, tmp_path, monkeypatch):
-    """A cell begins, the next one waits; the error of a third is its message alone."""
+    """One cell starts a load, the next waits for it; the error of another is only its message."""
     cells = [f"from panel_helpers import *\nfrom deploylab.lessons.widgets import LoadPanel\n"
              f"panel = LoadPanel(LocalMachine(), local_course({server.port}))\npanel.seconds.value = 0.6\npanel",
              "task = panel.start()", "result = panel.wait()\nresult.n_ok, panel.task.bar.value", "panel.plot",

@@ -1,4 +1,4 @@
-"""The race panel: it grows pair by pair, and is held against a guess."""
+"""The comparison panel: it grows pair by pair, and judges a guess."""
 
 import threading
 
