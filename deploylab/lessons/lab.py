@@ -14,7 +14,7 @@ from deploylab.lessons.background_compare import BackgroundCompare
 from deploylab.lessons.display import measured, output, program, session
 from deploylab.lessons.display import predictions as outcomes
 from deploylab.lessons.display.output import Shown
-from deploylab.lessons.display.session import SessionResults
+from deploylab.lessons.display.session import SessionDisplay
 from deploylab.lessons.fallback import PlanB
 from deploylab.lessons.practice import Practice
 from deploylab.lessons.predictions import Prediction
@@ -188,7 +188,7 @@ class Lab(Practice, PlanB):
         """Every guess of every lesson, beside the result."""
         return outcomes.beside_results(predictions.saved(), self._course)
 
-    def results(self) -> SessionResults:
+    def results(self) -> SessionDisplay:
         """The newest finished session of `./lab run`; if there is none, the one that ships with the course."""
         return session.newest(self._course)
 

@@ -16,7 +16,7 @@ from deploylab.report.plots import Plot
 from deploylab.results import Session, describe, stats
 
 
-class SessionResults:
+class SessionDisplay:
     """The results of a session. It shows only runs from rounds, in which the stages take turns, and from pairs.
 
     Example, in a notebook:
@@ -121,7 +121,7 @@ class SessionResults:
         return concurrency or self._course.view(view).concurrency[0]
 
 
-def newest(course: Course) -> SessionResults:
+def newest(course: Course) -> SessionDisplay:
     """The newest finished session of `./lab run`; those of this clone come before those that ship with the course.
 
     Raises:
@@ -129,7 +129,7 @@ def newest(course: Course) -> SessionResults:
     """
     for session in [*reversed(results.sessions()), *reversed(results.recorded())]:
         if session.plan.get("kind") == "run" and session.finished:
-            return SessionResults(session, course)
+            return SessionDisplay(session, course)
     raise ResultsError("No session of `./lab run` is finished yet.", "./lab run")
 
 
