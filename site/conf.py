@@ -77,7 +77,7 @@ def other_language(app, page, template, context, doctree) -> None:
 
 
 def in_order(app, doctree) -> None:
-    """The guides in the order in which one reads them; one that stands nowhere in it comes last."""
+    """The guides in the order for reading; a guide that the order does not name comes last."""
     def place(page: str) -> int:
         return next((i for i, start in enumerate(GUIDES) if page.startswith(f"guides/{start}")), len(GUIDES))
 

@@ -1,4 +1,4 @@
-"""The command line: `./lab COMMAND`. Each module of `GROUPS` holds the commands of one group."""
+"""The command line: `./lab COMMAND`. Each module in `GROUPS` has the commands of one group."""
 
 import importlib
 import json
@@ -22,7 +22,7 @@ INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 
 class _Switches:
-    """A help that names no type behind a switch: `--yes <bool>` reads as if a value belonged there."""
+    """Help without a type after a switch: `--yes <bool>` reads as if it took a value."""
 
     def get_params(self, ctx):
         params = super().get_params(ctx)
@@ -38,7 +38,7 @@ class _Group(_Switches, TyperGroup):
 
 class _Command(_Switches, TyperCommand):
     def shell_complete(self, ctx, incomplete):
-        """Its options also for an empty word: where no other word may follow, they are what is left to type."""
+        """Offer the options for an empty word too: if no other word may follow, only they are left to type."""
         return super().shell_complete(ctx, incomplete or "-")
 
 
@@ -65,7 +65,7 @@ def _options(
     pass
 
 
-# {module: the title of its commands}, in the order of the help. `deploylab.bootstrap.HELP` has the same.
+# {module: title of its group}, in the order of the help. `deploylab.bootstrap.HELP` has the same groups.
 GROUPS = {"machine": "Machine", "stages": "Stages", "measuring": "Measuring", "ab": "Measuring", "lessons": "Lessons",
           "publishing": "Publishing", "kit": "The kit itself"}
 
@@ -77,7 +77,7 @@ def with_commands() -> typer.Typer:
     for command in app.registered_commands:
         command.cls = _Command
         command.rich_help_panel = GROUPS[_module(command)]
-    # Whoever imported one of the modules alone registered its commands first.
+    # If one of the modules was imported before, its commands are registered first.
     app.registered_commands.sort(key=lambda command: [*GROUPS].index(_module(command)))
     return app
 
@@ -88,11 +88,11 @@ def _module(command: typer.models.CommandInfo) -> str:
 
 
 def main() -> int:
-    """The exit status of the command in `sys.argv`. A failure becomes one message, without a traceback."""
-    os.environ.update(paths.homes() | os.environ)  # what a person has set already stays
-    sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows a ? for what it lacks
+    """Run the command in `sys.argv` and return its exit status. A failure is one message, without a traceback."""
+    os.environ.update(paths.homes() | os.environ)  # what a person has set stays
+    sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? for missing letters
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # `./lab` held it back until now
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # `./lab` has held it back until now
         warnings.formatwarning = _warning
         if bootstrap.COMPLETING in os.environ:
             completion_init()
@@ -102,20 +102,20 @@ def main() -> int:
         return error.exit_status
     except SystemExit as ended:
         return _stopped() if ended.code == INTERRUPTED else ended.code if isinstance(ended.code, int) else 0
-    except KeyboardInterrupt:  # before the command began
+    except KeyboardInterrupt:  # before the command started
         return _stopped()
-    except OSError as error:  # a full disk, a folder one may not write
-        _say(f"{error.strerror or error}: {error.filename or 'on this computer'}", f"mend that, then {_again()}")
+    except OSError as error:  # a full disk, or a folder that we may not write to
+        _say(f"{error.strerror or error}: {error.filename or 'on this computer'}", f"repair that, then {_again()}")
         return 1
     except Exception as error:
-        _say(f"Something that nobody foresaw: {type(error).__name__}: {error}. {_kept(traceback.format_exc())}",
-             f"{_again()}; if it says this again: ./lab doctor --share, and send it with that")
+        _say(f"An unexpected error: {type(error).__name__}: {error}. {_saved(traceback.format_exc())}",
+             f"{_again()}; if it fails again: ./lab doctor --share, and send its file with that log")
         return 1
     return 0
 
 
 def _warning(message, category, filename, lineno, line=None) -> str:
-    """A warning of ours for a person, who does not want to know where in the code it was given."""
+    """A warning as text; for our own warnings without the place in the code."""
     ours = category.__module__.startswith("deploylab")
     return f"lab: {message}\n" if ours else f"{filename}:{lineno}: {category.__name__}: {message}\n"
 
@@ -130,8 +130,8 @@ def _again() -> str:
     return shlex.join(["./lab", *sys.argv[1:]])
 
 
-def _kept(report: str) -> str:
-    """Where the report of an error lies, in words; the report itself where it cannot be kept."""
+def _saved(report: str) -> str:
+    """Save the traceback of an error and say where it is; if it cannot be saved, the traceback itself."""
     from deploylab.core import paths
 
     file = paths.state_dir() / "log" / "unforeseen.log"
@@ -139,12 +139,12 @@ def _kept(report: str) -> str:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(report, encoding="utf-8")
     except OSError:
-        return f"Where it was:\n{report}"
-    return f"Where it was stands in {os.path.relpath(file)}."
+        return f"The traceback:\n{report}"
+    return f"The traceback is in {os.path.relpath(file)}."
 
 
 def _say(what: str, next_step: str) -> None:
-    """The message on standard error; with `--json` also as the one document on standard output."""
+    """Print the message on standard error; with `--json` also as one document on standard output."""
     if "--json" in sys.argv:
         print(json.dumps({"error": what, "next": next_step}))
     print(f"\nlab: {what}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""completion, test: what is about the kit itself."""
+"""completion, test: commands for the kit itself."""
 
 import os
 import subprocess
@@ -13,12 +13,12 @@ from deploylab.cli import app, values
 from deploylab.cli.options import Yes
 from deploylab.core import paths
 
-# Files side by side; one more than there are processors, because many tests wait, and each worker costs its imports.
+# Test files in parallel. Three workers on two processors, because many tests wait; more would only cost more imports.
 FAST = ["-m", "not machine and not slow and not alone and not thorough", "-n", "3", "--dist", "loadfile"]
-# Two machines, and on each one test after the other. The slowest are listed, to see what to make faster.
+# Two machines, and on each one test after another. The slowest are listed, to see what to make faster.
 LANES = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--durations=25", "--durations-min=10"]
-BESIDE = ["-n", "1", "-q"]  # beside the machines, which wait much of their time
-INTERRUPTED, NO_TESTS = 2, 5  # pytest's own status: after Ctrl-C, and where -k leaves none
+BESIDE = ["-n", "1", "-q"]  # in parallel with the machines, which often wait
+INTERRUPTED, NO_TESTS = 2, 5  # pytest's exit status: after Ctrl-C, and if -k selects no test
 
 
 @app.command()
@@ -55,38 +55,38 @@ def test(
     if fast and everything:
         raise typer.BadParameter("Use just one of --fast and --all.")
     environment = {**os.environ, "PYTHONPATH": str(paths.ROOT)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of Pythons: each would compile the package again
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of hundreds of Pythons would compile the package again
     if yes or os.environ.get("CI", "").lower() in ("1", "true"):
         environment["DEPLOYLAB_YES"] = "1"
     if fast:
-        ended = [_wait(_pytest([*context.args, *FAST], environment))]
+        statuses = [_wait(_pytest([*context.args, *FAST], environment))]
     else:
-        ended = _all_parts(context.args, " and not thorough" * (not everything), environment)
-        _take_machines_away(environment)
-    bad = [status for status in ended if status not in (0, NO_TESTS)]
-    raise typer.Exit(bad[0] if bad else min(ended))
+        statuses = _all_parts(context.args, " and not thorough" * (not everything), environment)
+        _destroy_machines(environment)
+    bad = [status for status in statuses if status not in (0, NO_TESTS)]
+    raise typer.Exit(bad[0] if bad else min(statuses))
 
 
 def _all_parts(args: list[str], tier: str, environment: dict[str, str]) -> list[int]:
-    """How each part ended: what compares times, by itself; then what needs a machine, and beside it all the rest.
+    """The exit status of each part: first what compares times, alone; then what needs a machine, beside the rest.
 
     Args:
-        tier: what is added to pytest's expression of marks.
+        tier: what is added to pytest's expression for marks.
     """
-    ended = [_wait(_pytest([*args, "-m", f"alone{tier}"], environment))]
-    if INTERRUPTED in ended:
-        return ended
+    statuses = [_wait(_pytest([*args, "-m", f"alone{tier}"], environment))]
+    if INTERRUPTED in statuses:
+        return statuses
     log = paths.ROOT / ".lab" / "log" / "test.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "w", encoding="utf-8") as file:
         rest = _pytest([*args, "-m", f"not machine and not alone{tier}", *BESIDE],
                        {**environment, "DEPLOYLAB_TESTS": "beside"}, stdout=file)
-        print(f"lab: what needs no machine runs beside what needs one; it writes to {log.relative_to(paths.ROOT)}",
-              flush=True)
-        ended.append(_wait(_pytest([*args, "-m", f"machine and not alone{tier}", *LANES], environment)))
-        ended.append(_wait(rest))
+        print("lab: tests without a machine run in parallel with the others; their output is in "
+              f"{log.relative_to(paths.ROOT)}", flush=True)
+        statuses.append(_wait(_pytest([*args, "-m", f"machine and not alone{tier}", *LANES], environment)))
+        statuses.append(_wait(rest))
     print(log.read_text(encoding="utf-8"), flush=True)
-    return ended
+    return statuses
 
 
 def _pytest(arguments: list[str], environment: dict[str, str], stdout=None) -> subprocess.Popen:
@@ -95,16 +95,16 @@ def _pytest(arguments: list[str], environment: dict[str, str], stdout=None) -> s
 
 
 def _wait(process: subprocess.Popen) -> int:
-    """How pytest ended. Ctrl-C reaches it as well: it ends by itself, and says what it did."""
+    """pytest's exit status. Ctrl-C reaches pytest as well: it ends by itself and reports its results."""
     while True:
         with suppress(KeyboardInterrupt):
             return process.wait()
 
 
-def _take_machines_away(environment: dict[str, str]) -> None:
-    """The tests take away their machines themselves, unless they were stopped on the way."""
+def _destroy_machines(environment: dict[str, str]) -> None:
+    """Destroy machines that are left over: the tests do it themselves, unless they were interrupted."""
     if os.environ.get("DEPLOYLAB_KEEP") == "1":
         return
-    for kept in sorted((paths.ROOT / ".lab").glob("test*/machine.json")):
+    for file in sorted((paths.ROOT / ".lab").glob("test*/machine.json")):
         subprocess.run([sys.executable, "-m", "deploylab.cli", "destroy", "--yes"], cwd=paths.ROOT,
-                       env={**environment, "DEPLOYLAB_STATE": str(kept.parent)})
+                       env={**environment, "DEPLOYLAB_STATE": str(file.parent)})

@@ -1,4 +1,4 @@
-"""open, record: the lessons."""
+"""open, record: commands for the lessons."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ import typer
 from deploylab.cli import app, values
 from deploylab.cli.options import Bundle, Kind, Yes, ensure_machine
 
-# As `python -m jupyterlab`, but Ctrl-C while it still imports is no traceback.
+# As `python -m jupyterlab`, but without a traceback if Ctrl-C comes during its imports.
 JUPYTERLAB = """
 import sys
 try:
@@ -55,18 +55,18 @@ def open_lessons(
         os.environ["DEPLOYLAB_MACHINE"] = "recorded"
     else:
         with lock.held("open"):
-            there = ensure_machine(yes, Progress("open"))
-        # A terminal of JupyterLab is one on the machine.
-        shell = [f"--ServerApp.terminado_settings={{'shell_command': {list(there.login_words)!r}}}"]
+            running = ensure_machine(yes, Progress("open"))
+        # A terminal in JupyterLab is one on the machine.
+        shell = [f"--ServerApp.terminado_settings={{'shell_command': {list(running.login_words)!r}}}"]
     os.environ.update(PYTHONPATH=str(paths.ROOT), **({"DEPLOYLAB_BRIEF": "1"} if brief else {}))
-    # JupyterLab asks its makers for news and newer versions, or asks whether it may: a workshop room needs neither.
+    # JupyterLab looks for news and newer versions, or asks whether it may: a workshop needs neither.
     ours = str(paths.ROOT / "deploylab" / "lessons" / "jupyter")
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [ours, os.environ.get("JUPYTER_CONFIG_PATH")]))
     os.execv(sys.executable, [
         sys.executable, "-c", JUPYTERLAB, f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}", *([] if browser else ["--no-browser"]), *shell,
         *([f"--LabApp.default_url=/lab/tree/{start}"] if start else []),
-        *(["--allow-root"] if os.getuid() == 0 else []),  # its own shell needs no more rights than the person has
+        *(["--allow-root"] if os.getuid() == 0 else []),  # it has no more rights than the person who typed the command
     ])
 
 
@@ -88,16 +88,17 @@ def record(
 
     course, progress = courses.load(), Progress("record")
     chosen = [course.lesson(name) for name in lessons or []] or list(course.lessons)
-    files = [notebooks.path_of(one) for one in chosen]
+    files = [notebooks.path_of(chosen_lesson) for chosen_lesson in chosen]
     with lock.held("record"):
         ensure_machine(yes, progress)
     bad = []
-    for path in files:  # each command in it takes the lock for itself
+    for path in files:  # each command in it takes the lock by itself
         with progress.phase(path.stem, path.stem):
-            done = notebooks.execute(path, environment={"DEPLOYLAB_RECORD": str(recording.folder())},
-                                     on_cell=lambda number, of: progress.update(f"cell {number}", number, of))
-        bad += [f"{path.stem}: {source!r}: {said}" for source, said in done.failed]
-    progress.say(f"{len(files)} recorded in {recording.folder()}, in {units.seconds(sum(progress.seconds.values()))}")
+            executed = notebooks.execute(path, environment={"DEPLOYLAB_RECORD": str(recording.folder())},
+                                         on_cell=lambda number, of: progress.update(f"cell {number}", number, of))
+        bad += [f"{path.stem}: {source!r}: {error}" for source, error in executed.failed]
+    took = units.seconds(sum(progress.seconds.values()))
+    progress.say(f"{units.count(len(files), 'lesson')} recorded in {recording.folder()}, in {took}")
     if bad:
         print("\n".join(["These cells failed:", *bad]), file=sys.stderr)
         raise typer.Exit(1)

@@ -25,18 +25,18 @@ def doctor(
     from deploylab.core import paths
     from deploylab.machine import doctor as doctors
 
-    found = []
-    for one in doctors.examine():
-        found.append(one)
+    findings = []
+    for finding in doctors.examine():
+        findings.append(finding)
         if not as_json:
-            print(doctors.line(one), flush=True)
-    problems = [one for one in found if one.state == doctors.PROBLEM]
+            print(doctors.line(finding), flush=True)
+    problems = [finding for finding in findings if finding.state == doctors.PROBLEM]
     path = paths.results_dir() / "doctor.txt"
     if share:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(doctors.text(found), encoding="utf-8")
+        path.write_text(doctors.text(findings), encoding="utf-8")
     if as_json:
-        print_json({"ready": not problems, "findings": [asdict(one) for one in found],
+        print_json({"ready": not problems, "findings": [asdict(finding) for finding in findings],
                     "shared": str(path) if share else None})
     else:
         print(f"\n{len(problems)} to solve." if problems else "\nThis computer is ready. Next: ./lab up")
@@ -58,8 +58,8 @@ def up(yes: Yes = False, machine: Kind = None, bundle: Bundle = None) -> None:
 
     progress = Progress("up")
     with lock.held("up"):
-        made = ensure_machine(yes, progress)
-    progress.say(f"The machine is up at {made.host}. Next: ./lab goto runserver")
+        running = ensure_machine(yes, progress)
+    progress.say(f"The machine is running at {running.host}. Next: ./lab goto runserver")
 
 
 @app.command()
@@ -75,11 +75,11 @@ def status(
     from deploylab import course as courses
     from deploylab.cli import status as overview
 
-    seen = overview.look(courses.load(), deep=deep)
+    now = overview.look(courses.load(), deep=deep)
     if as_json:
-        print_json(seen.to_json())
+        print_json(now.to_json())
         return
-    for line in overview.lines(seen):
+    for line in overview.lines(now):
         print(line)
 
 
@@ -114,8 +114,8 @@ def destroy(yes: Yes = False) -> None:
     if machine is None:
         print("There is no machine.")
         return
-    question = ("Take away all that the lab put on this computer?" if machine.kind == "local"
-                else f"Destroy {machine.name} and all that is on it?")
+    question = ("Remove everything that the kit put on this computer?" if machine.kind == "local"
+                else f"Destroy {machine.name} and everything on it?")
     if not yes:
         agreed(question, "./lab destroy --yes")
     with lock.held("destroy"):

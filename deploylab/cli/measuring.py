@@ -1,4 +1,4 @@
-"""measure, compare, sweep, report: load tests of the stages, and what came out of them."""
+"""measure, compare, sweep, report: load tests of the stages, and their results."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from deploylab.results.record import Comparison
     from deploylab.results.stats import ContrastResult
 
-HALF_WIDTHS = (0.10, 0.05)  # that a person may want
+HALF_WIDTHS = (0.10, 0.05)  # of intervals that a person may want
 Concurrency = Annotated[int | None, typer.Option("--concurrency", "-c", min=1,
-                                                  help="Clients at a time; if none is named, the view's own.")]
+                                                  help="Clients at a time; if none is named, the view's default.")]
 View = Annotated[str, typer.Option(autocompletion=values.views, help=f"The page to request: {views()}.")]
 
 
@@ -58,10 +58,10 @@ def measure(
     if as_json:
         print_json([asdict(run) for run in runs])
     else:
-        print("\n".join([*lines.summed(runs), f"Kept in {session.folder}"]))
+        print("\n".join([*lines.summed(runs), f"Saved in {session.folder}"]))
     answered = {(run.stage, run.variant) for run in runs if run.n_ok}
-    if silent := [run for run in runs if (run.stage, run.variant) not in answered]:
-        raise not_one_good_answer(describe.target(silent[0].stage, silent[0].variant), f"./lab check {silent[0].stage}")
+    if bad := [run for run in runs if (run.stage, run.variant) not in answered]:
+        raise not_one_good_answer(describe.target(bad[0].stage, bad[0].variant), f"./lab check {bad[0].stage}")
 
 
 @app.command()
@@ -89,22 +89,21 @@ def compare(
     from deploylab import course as courses
     from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
-    from deploylab.measure import compare as pairs_of
+    from deploylab.measure import compare as paired
     from deploylab.results.stats import contrast_result
 
     course, machine = courses.load(), current()
-    contrast = pairs_of.named(course, a, b, view=view, b_view=b_view, concurrency=concurrency,
-                               slow_clients=slow_clients)
+    contrast = paired.named(course, a, b, view=view, b_view=b_view, concurrency=concurrency, slow_clients=slow_clients)
     with lock.held("compare"):
-        session, found, stopped = pairs_of.compare(machine, course, contrast, Progress("compare"), pairs=pairs,
-                                                   seconds=seconds)
-    came_out = contrast_result(contrast, found, session.runs("pair"))
+        session, differences, stopped = paired.compare(machine, course, contrast, Progress("compare"), pairs=pairs,
+                                                       seconds=seconds)
+    result = contrast_result(contrast, differences, session.runs("pair"))
     if as_json:
-        print_json(_document(contrast, found, came_out, session.id))
-    elif came_out:
-        print("\n".join(_lines(came_out)))
+        print_json(_document(contrast, differences, result, session.id))
+    elif result:
+        print("\n".join(_lines(result)))
     if not as_json:
-        print(f"Kept in {session.folder}")
+        print(f"Saved in {session.folder}")
     if stopped:
         raise typer.Exit(INTERRUPTED)
 
@@ -132,17 +131,17 @@ def sweep(
     from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
     from deploylab.measure.sweep import sweep as measure_sweep
-    from deploylab.report import sweep as pages  # matplotlib takes a second; nothing is measured beside its import
+    from deploylab.report import sweep as pages  # matplotlib takes a second to import, so not during a load test
 
-    wanted, course, machine = _rates(rates), courses.load(), current()
+    chosen_rates, course, machine = _rates(rates), courses.load(), current()
     with lock.held("sweep"):
         session = measure_sweep(machine, course, target, view, Progress("sweep"), seconds=seconds, repeats=repeats,
-                                limit_ms=limit, rates=wanted)
+                                limit_ms=limit, rates=chosen_rates)
     result, page = pages.swept(session), pages.write(session, course)
     if as_json:
         print_json({**result.to_json(), "session": session.id, "page": str(page)})
     else:
-        print("\n".join([*pages.lines(result), "", f"Its plots: {page}", f"Kept in {session.folder}"]))
+        print("\n".join([*pages.lines(result), "", f"Its plots: {page}", f"Saved in {session.folder}"]))
 
 
 @app.command("report")
@@ -164,8 +163,8 @@ def write_report(
 
     wanted = results.Session.open(session) if session else results.latest_run()
     if wanted is None:
-        shipped = [f", or for the recorded ones ./lab report --session {one.id}" for one in results.recorded()[-1:]]
-        raise ResultsError("There are no results yet.", "".join(["./lab run", *shipped]))
+        recorded = [f", or for the recorded ones ./lab report --session {one.id}" for one in results.recorded()[-1:]]
+        raise ResultsError("There are no results yet.", "".join(["./lab run", *recorded]))
     path = report.write(wanted, courses.load())
     if as_json:
         print_json({"session": wanted.id, "report": str(path)})
@@ -174,47 +173,46 @@ def write_report(
         typer.echo("Open it in a browser.", err=True)
 
 
-def _document(contrast, found, came_out: "ContrastResult | None", session_id: str) -> dict[str, Any]:
+def _document(contrast, differences, result: "ContrastResult | None", session_id: str) -> dict[str, Any]:
     """What `--json` prints."""
-    rps = came_out.rps if came_out else None
+    rps = result.rps if result else None
     return {
         "a": contrast.a, "b": contrast.b, "view": contrast.view, "b_view": contrast.b_view,
         "concurrency": contrast.concurrency, "pairs": rps.n_pairs if rps else 0,
         "ratio": rps.ratio if rps else None, "ci95": rps.ci95 if rps else None,
         "half_width": rps.half_width if rps else None, "pairs_needed": _needed(rps) if rps else {},
-        "differences": [asdict(one) for one in found], "one_thing": came_out.one_thing if came_out else None,
+        "differences": [asdict(row) for row in differences], "one_thing": result.one_thing if result else None,
         "verdict": rps.verdict if rps else "nothing was measured",
-        "warnings": came_out.warnings if came_out else [],
-        "metrics": {name: asdict(one) for name, one in came_out.ratios.items()} if came_out else {},
-        "sides": {side: asdict(getattr(came_out, side)) for side in ("a", "b")} if came_out else {},
+        "warnings": result.warnings if result else [],
+        "metrics": {name: asdict(ratio) for name, ratio in result.ratios.items()} if result else {},
+        "sides": {side: asdict(getattr(result, side)) for side in ("a", "b")} if result else {},
         "session": session_id,
     }
 
 
-def _lines(one: "ContrastResult") -> list[str]:
-    """What came out, for a person."""
+def _lines(result: "ContrastResult") -> list[str]:
+    """The result as text."""
     from deploylab.report.contrasts import figures, shown
     from deploylab.results.stats import differing
 
-    out = ["", one.rps.verdict, *_narrower(one.rps), ""]
-    out += [f"  {row.name:22} {f'{row.a} → {row.b}':28} {row.ratio}".rstrip() for row in figures(one)]
-    out += ["", differing(one.contrast, one.differences), *(f"  {shown(found)}" for found in one.differences)]
-    return out + [f"Beware: {text}" for text in one.warnings]
+    lines = ["", result.rps.verdict, *_narrower(result.rps), ""]
+    lines += [f"  {row.name:22} {f'{row.a} → {row.b}':28} {row.ratio}".rstrip() for row in figures(result)]
+    lines += ["", differing(result.contrast, result.differences), *(f"  {shown(row)}" for row in result.differences)]
+    return lines + [f"Beware: {text}" for text in result.warnings]
 
 
-def _needed(found: "Comparison") -> dict[str, int]:
-    """{half-width: pairs that would reach it}, for those narrower than what was reached."""
+def _needed(comparison: "Comparison") -> dict[str, int]:
+    """{half-width: how many pairs it needs}, for half-widths smaller than the measured one."""
     from deploylab.results.stats import pairs_needed
 
     return {str(width): n for width in HALF_WIDTHS
-            if found.half_width and found.half_width > width and (n := pairs_needed(found, width))}
+            if comparison.half_width and comparison.half_width > width and (n := pairs_needed(comparison, width))}
 
 
-def _narrower(found: "Comparison") -> list[str]:
-    """How many pairs it would take to say it more exactly, in words."""
-
-    needed = [f"{n:,} for {units.percent(float(width))}" for width, n in _needed(found).items()]
-    return [f"A narrower interval takes more pairs: about {', about '.join(needed)} (--pairs)."] if needed else []
+def _narrower(comparison: "Comparison") -> list[str]:
+    """How many pairs a narrower interval needs, in words."""
+    needed = [f"{n:,} for {units.percent(float(width))}" for width, n in _needed(comparison).items()]
+    return [f"A narrower interval needs more pairs: about {', about '.join(needed)} (--pairs)."] if needed else []
 
 
 def _rates(text: str | None) -> list[float]:

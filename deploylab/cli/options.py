@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and how a command gets at the machine."""
+"""Arguments and options that several commands share, and how a command gets its machine."""
 
 import json
 import os
@@ -12,21 +12,21 @@ import typer
 from deploylab.cli import values
 from deploylab.core.errors import CourseError, HostError
 
-# A stage, or one of its variants. The metavar is what the help calls the argument.
+# A stage, or one of its variants. The metavar is the argument's name in the help.
 StageOrVariant = Annotated[str, typer.Argument(
     metavar="STAGE[:VARIANT]", autocompletion=values.targets, help="A stage, or a variant such as nginx:sync.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before something is installed or removed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Bundle = Annotated[Path | None, typer.Option("--bundle", metavar="FILE", callback=lambda file: file and _use(file),
                                              help="Install from a bundle, without a network: see ./lab bundle.")]
-# A load ends by itself: an hour is the longest, and no lab answers a million requests a second.
+# Limits: a load takes at most an hour, and no server here answers a million requests per second.
 HOUR_S, MOST_PER_S = 3600, 1_000_000
 Seconds = Annotated[float, typer.Option(min=0.2, max=HOUR_S, help="How long each run is measured.")]
 Rate = Annotated[float | None, typer.Option(min=0.1, max=MOST_PER_S, help="Requests per second: an open loop.")]
 
 
 def _kind(kind: str | None) -> str | None:
-    """The machine that this command makes, also for what it starts."""
+    """Check the kind of machine, and set it for this command and the programs that it starts."""
     if kind and kind not in values.KINDS:
         raise typer.BadParameter(f"{kind!r} is none of {', '.join(values.KINDS)}.")
     if kind:
@@ -40,15 +40,15 @@ Kind = Annotated[str | None, typer.Option(
 
 
 def print_json(document: Any) -> None:
-    """The one document of `--json`, in ASCII: whole on every terminal."""
+    """Print the one document of `--json`, in ASCII, which every terminal can show."""
     print(json.dumps(document, indent=2))
 
 
 def not_one_good_answer(of: str, next_step: str) -> typer.Exit:
-    """Says so on standard error; to be raised. What was measured has been shown by then.
+    """Say so on standard error, and return the exception to raise. The results are printed before.
 
     Args:
-        of: what was asked.
+        of: the target or URL that was requested.
     """
     print(f"\nlab: not one good answer from {of}.\nNext: {next_step}", file=sys.stderr)
     return typer.Exit(1)
@@ -60,34 +60,34 @@ def views() -> str:
 
     try:
         return ", ".join(courses.load().app.views)
-    except CourseError:  # the command itself will say it
+    except CourseError:  # the command itself reports it
         return "a view of provisioning/course.toml"
 
 
 def ensure_machine(yes: bool, progress):
-    """A machine that runs: chosen, its packages installed after a yes, brought up.
+    """Choose a machine, install the packages it needs if the person agrees, and start it.
 
     Args:
-        yes: do not ask.
+        yes: do not ask first.
         progress: a `deploylab.core.progress.Progress`.
 
     Returns:
         The machine, a `deploylab.machine.OwnMachine`.
 
     Raises:
-        HostError: there is no way on this computer, or the person said no.
+        HostError: this computer can have no machine, or the person said no.
     """
     from deploylab.machine import choose, open_machine
 
     choice = choose_machine(yes, progress)
     machine = open_machine(choice)
-    choose.save(choice)  # before it is made: `destroy` then knows of a half-made one
+    choose.save(choice)  # before it is made, so that `destroy` finds it if it is left half made
     machine.up(progress)
     return machine
 
 
 def choose_machine(yes: bool, progress):
-    """Which machine it will be, a `deploylab.machine.choose.Choice`; its packages are installed after a yes.
+    """Choose a machine, a `deploylab.machine.choose.Choice`; install the packages it needs if the person agrees.
 
     Raises:
         HostError: see `ensure_machine`.
@@ -100,26 +100,26 @@ def choose_machine(yes: bool, progress):
     new_local = choice.kind == "local" and choose.saved() is None
     if new_local:
         progress.say("  This computer becomes the server. The stages install Apache, nginx, MariaDB and more, make "
-                     "users, and write into /etc, /srv, /usr/local and /var; all of it listens on 127.0.0.1 alone.\n"
-                     "  ./lab destroy takes it away again, and puts back what was there.")
+                     "users, and write into /etc, /srv, /usr/local and /var; all of it listens only on 127.0.0.1.\n"
+                     "  ./lab destroy removes all of it again, and restores what was there before.")
     if choice.install:
         progress.say(f"  To install with apt: {' '.join(choice.install)}")
     if (choice.install or new_local) and not (yes or _confirmed()):
         raise HostError("Nothing was changed.", _with_yes())
-    if choice.install and choice.kind == "vagrant":  # what a local machine brings, it also takes away
+    if choice.install and choice.kind == "vagrant":  # a local machine installs its own packages, and removes them later
         with progress.phase("packages", "Vagrant and LXC from the distribution's packages"):
             apt.install(choice.install, progress)
     return choice
 
 
 def agreed(question: str, again: str) -> None:
-    """Return if a person at a terminal says yes.
+    """Ask a person at the terminal, and return if the answer is yes.
 
     Args:
-        again: the command that needs no answer.
+        again: the same command with --yes.
 
     Raises:
-        HostError: there is nobody to ask, or the answer is no.
+        HostError: there is no terminal, or the answer is no.
     """
     if not sys.stdin.isatty():
         raise HostError(f"{question} There is nobody to ask.", again)
@@ -128,7 +128,7 @@ def agreed(question: str, again: str) -> None:
 
 
 def _use(file: Path) -> Path:
-    """Unpack a bundle, unless the bootstrap has done it for this command already."""
+    """Unpack a bundle, unless the bootstrap has already done it for this command."""
     from deploylab.bootstrap import bundle
     from deploylab.core.progress import Progress
 
@@ -139,12 +139,12 @@ def _use(file: Path) -> Path:
 
 
 def _confirmed() -> bool:
-    """Whether a person at a terminal said yes."""
+    """Ask a person at the terminal whether to go on."""
     if not sys.stdin.isatty():
         raise HostError("This changes the computer, and there is nobody to ask.", _with_yes())
-    return typer.confirm("Go on?", default=True, err=True)
+    return typer.confirm("Continue?", default=True, err=True)
 
 
 def _with_yes() -> str:
-    """What was typed, with the answer."""
+    """The command that was typed, with --yes."""
     return shlex.join(["./lab", *sys.argv[1:], "--yes"])

@@ -1,4 +1,4 @@
-"""slides, site, bundle: the course for others, to look at, to read, to carry to a computer without a network."""
+"""slides, site, bundle: the course as slides, as a website, and as one file for computers without a network."""
 
 from pathlib import Path
 from typing import Annotated
@@ -35,10 +35,10 @@ def slides(
 
     if session == values.NEWEST:
         wanted = results.latest_run()
-        missing = "No `./lab run` has left results yet."
+        missing = "There are no results of `./lab run` yet."
     else:
         wanted = results.Session.open(session) if session else next(reversed(results.recorded()), None)
-        missing = "No recorded session ships with this copy."
+        missing = "This copy of the course has no recorded session."
     if wanted is None:
         raise ResultsError(missing, "./lab run, then ./lab slides --session newest")
     written = decks.write(wanted, courses.load())
@@ -72,7 +72,7 @@ def build_site(
     progress = Progress("site")
     if update_translations:
         return _update(progress)
-    with lock.held("site"):  # a load beside it would measure this, too
+    with lock.held("site"):  # it would disturb a load test at the same time
         page = site.build(out.resolve(), courses.load(), progress)
     if as_json:
         print_json({"site": str(page.parent)})
@@ -108,7 +108,7 @@ def make_bundle(
     if not file.absolute().parent.is_dir():
         raise HostError(f"There is no folder {file.absolute().parent}.", "name another: ./lab bundle --out FILE")
     if bundled.in_use():
-        raise HostError("This clone uses a bundle itself: hand that file on.",
+        raise HostError("This clone itself was set up from a bundle: pass on that file instead.",
                         "rm -r .lab/bundle   then ./lab bundle makes one from the network")
     with lock.held("bundle"):
         if missing := apt.missing(NEEDS):
@@ -126,7 +126,7 @@ def _update(progress) -> None:
     from deploylab.publish.site import translations
 
     with progress.phase("messages", "the messages of every page"):
-        found = translations.templates(site.work(), progress)
-    for page, n_open in translations.update(found).items():
+        templates = translations.templates(site.work(), progress)
+    for page, n_open in translations.update(templates).items():
         if n_open:
             print(f"{translations.file_of(page).relative_to(paths.ROOT)}: {n_open} to translate")

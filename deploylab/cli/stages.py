@@ -46,23 +46,23 @@ def run(
 
     course, progress = courses.load(), Progress("run")
     named = [course.stage(name) for name in stages or ()]
-    for one in named:
-        if one not in course.stages:
-            raise CourseError(f"{one.name} is no step of the road; it is there to compare with.",
-                              f"./lab goto {one.name}, then ./lab compare {course.stages[-1].name} {one.name}")
+    for stage in named:
+        if stage not in course.stages:
+            raise CourseError(f"{stage.name} is not a step of the road; it is there only to compare with.",
+                              f"./lab goto {stage.name}, then ./lab compare {course.stages[-1].name} {stage.name}")
     chosen = [stage for stage in course.stages if stage in named] or list(course.stages)
     progress.seconds["environment"] = float(os.environ.get("DEPLOYLAB_ENVIRONMENT_S", 0))
     with lock.held("run"):
-        there = ensure_machine(yes, progress)
-        session, ready = full_run.run(there, course, chosen, quick=quick, progress=progress)
+        running = ensure_machine(yes, progress)
+        session, ready = full_run.run(running, course, chosen, quick=quick, progress=progress)
         try:
             with progress.phase("report", "the report"):
                 path = report.write(session, course)
-        except KeyboardInterrupt:  # the session is finished: `./lab run` would begin another
-            raise Stopped("Stopped. All is measured, only the report is missing.", "./lab report") from None
+        except KeyboardInterrupt:  # the session is finished: `./lab run` would start another
+            raise Stopped("Stopped. Everything is measured, only the report is missing.", "./lab report") from None
     if as_json:
         print_json({"session": session.id, "machine": session.plan["machine"],
-                    "stages": [one.to_json() for one in ready], "report": str(path)})
+                    "stages": [stage.to_json() for stage in ready], "report": str(path)})
     for line in progress.spent():
         progress.say(line)
     progress.say(f"\nOpen {path} in a browser.")
@@ -86,20 +86,20 @@ def goto(
     from deploylab.provision import prepare
 
     course = courses.load()
-    wanted = course.target(stage)
-    whole = course.stage(wanted.stage)
-    too = whole.variants if variants else [wanted] if wanted.variant else []
+    target = course.target(stage)
+    its_stage = course.stage(target.stage)
+    chosen = its_stage.variants if variants else [target] if target.variant else []
     progress = Progress("goto")
     with lock.held(f"goto {stage}"):
-        there = ensure_machine(yes, progress)
-        ready = prepare.to_stage(there, course, whole, progress, too)
+        running = ensure_machine(yes, progress)
+        ready = prepare.to_stage(running, course, its_stage, progress, chosen)
     if as_json:
         print_json(ready.to_json())
     if not ready.ok:
         raise prepare.not_ready(ready)
-    progress.say(f"{wanted.title}: {there.url(wanted)}")
-    if wanted.start:
-        progress.say(f"It sleeps until it is measured. To wake it by hand, on the machine: sudo {wanted.start}")
+    progress.say(f"{target.title}: {running.url(target)}")
+    if target.start:
+        progress.say(f"It sleeps until it is measured. To start it by hand, on the machine: sudo {target.start}")
 
 
 @app.command()
@@ -124,22 +124,22 @@ def check(
     if stage:
         targets = [course.target(stage)]
     else:
-        standing = {stage.name for stage in status.look(course).stages if stage.open}
-        targets = [target for target in course.targets if target.name in standing]
+        running = {stage.name for stage in status.look(course).stages if stage.open}
+        targets = [target for target in course.targets if target.name in running]
     if not targets:
-        raise CheckError("No stage stands on the machine yet.", f"./lab goto {course.stages[0].name}")
-    seen = {}
+        raise CheckError("No stage is running on the machine yet.", f"./lab goto {course.stages[0].name}")
+    results = {}
     for target in targets:
         with awake(machine, [target]):
-            seen[target.name] = checks.verify(machine, course, target)
+            results[target.name] = checks.verify(machine, course, target)
     if as_json:
-        print_json({"stages": {name: [asdict(one) for one in found] for name, found in seen.items()}})
+        print_json({"stages": {name: [asdict(each) for each in checked] for name, checked in results.items()}})
     else:
-        for name, found in seen.items():
+        for name, checked in results.items():
             print(f"{name}")
-            for one in found:
-                print(checks.line(one))
-    if not all(one.ok for found in seen.values() for one in found):
+            for each in checked:
+                print(checks.line(each))
+    if not all(each.ok for checked in results.values() for each in checked):
         raise typer.Exit(1)
 
 
@@ -161,17 +161,16 @@ def reset_machine(
 
     course, progress = courses.load(), Progress("reset")
     wanted = course.stage(stage)
-    names = ", ".join(one.name for one in reset.earlier(course, wanted))
+    names = ", ".join(before.name for before in reset.earlier(course, wanted))
     with lock.held(f"reset {stage}"):
         if choose.saved() and not yes:
-            what = ("Take away all that the lab put on this computer" if choose.saved().kind == "local"
-                    else "Destroy the machine and all that is on it")
-            agreed(f"{what}, and make it what it was before {stage}?",
-                   f"./lab reset {stage} --yes")
+            removal = ("Remove everything that the kit put on this computer" if choose.saved().kind == "local"
+                       else "Destroy the machine and everything on it")
+            agreed(f"{removal}, and set it up again as it was just before {stage}?", f"./lab reset {stage} --yes")
         choice = choose_machine(yes, progress)
         choose.save(choice)
         machine = open_machine(choice)
         reset.reset(machine, course, wanted, progress)
-    progress.say(f"After {units.seconds(sum(progress.seconds.values()))} the machine is what it was before {stage}. "
+    progress.say(f"After {units.seconds(sum(progress.seconds.values()))} the machine is as it was just before {stage}. "
                  f"On it: {names or 'nothing'}.")
     progress.say(f"By hand: {machine.login}\nOr: ./lab goto {stage}")

@@ -1,4 +1,4 @@
-"""What is there right now: the machine, its stages, the newest session. Fast: ports are probed, nothing is asked."""
+"""The current status: the machine, its stages, the newest session. Fast, because it only tries the ports."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,16 +9,16 @@ from deploylab.course import Course
 from deploylab.machine import OwnMachine, choose, copies, open_machine, usage
 from deploylab.provision.on_demand import listening
 
-DEEP = ("vagrant", "memory", "disk", "boot", "copies")  # what takes seconds to ask
+DEEP = ("vagrant", "memory", "disk", "boot", "copies")  # takes seconds to find out
 
 
 @dataclass(frozen=True, kw_only=True)
-class MachineSeen:
+class MachineStatus:
     """The machine of this clone.
 
     Attributes:
         host, login: its address, and the command that logs in; None while it does not run.
-        vagrant, copies, memory, disk, boot: in words; None where nobody asked.
+        vagrant, copies, memory, disk, boot: in words; None without `--deep`.
     """
 
     kind: str
@@ -35,7 +35,7 @@ class MachineSeen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StageSeen:
+class StageStatus:
     """A stage or variant.
 
     Attributes:
@@ -53,7 +53,7 @@ class StageSeen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SessionSeen:
+class SessionStatus:
     """The newest session."""
 
     id: str
@@ -63,14 +63,14 @@ class SessionSeen:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """The state of things. No machine, no session: None."""
+    """The machine, the stages and the newest session; None for a machine or session that does not exist."""
 
-    machine: MachineSeen | None
-    stages: tuple[StageSeen, ...]
-    session: SessionSeen | None
+    machine: MachineStatus | None
+    stages: tuple[StageStatus, ...]
+    session: SessionStatus | None
 
     def to_json(self) -> dict[str, Any]:
-        """What `--json` prints; of the machine, only what was asked."""
+        """What `--json` prints; of the machine only what is known."""
         document = asdict(self)
         if self.machine:
             document["machine"] = {name: value for name, value in asdict(self.machine).items()
@@ -79,10 +79,10 @@ class Status:
 
 
 def look(course: Course, *, deep: bool = False) -> Status:
-    """The state of things.
+    """The current status.
 
     Args:
-        deep: ask Vagrant for its word, and the guest for its memory and disk; takes seconds.
+        deep: also ask Vagrant for the machine's state, and the guest for its memory and disk; takes seconds.
     """
     saved = choose.saved()
     machine = open_machine(saved) if saved else None
@@ -90,55 +90,55 @@ def look(course: Course, *, deep: bool = False) -> Status:
     newest = results.latest()
     return Status(machine=_machine(machine, running, deep) if machine else None,
                   stages=_stages(course, machine if running else None),
-                  session=SessionSeen(id=newest.id, finished=newest.finished, kind=newest.plan.get("kind"))
+                  session=SessionStatus(id=newest.id, finished=newest.finished, kind=newest.plan.get("kind"))
                   if newest else None)
 
 
-def lines(seen: Status) -> list[str]:
-    """The state of things, for a person."""
-    machine = seen.machine
+def lines(status: Status) -> list[str]:
+    """The status as text."""
+    machine = status.machine
     if machine is None:
         return ["No machine yet.", "Next: ./lab up"]
-    word = f"running at {machine.host}" if machine.running else "not running"
+    state = f"running at {machine.host}" if machine.running else "not running"
     kind = ", ".join(filter(None, (machine.kind, machine.provider)))
-    text = [f"Machine {machine.name} ({kind}): {word}"]
-    text += [f"  {name}: {word}" for name in DEEP if (word := getattr(machine, name)) is not None]
+    text = [f"Machine {machine.name} ({kind}): {state}"]
+    text += [f"  {name}: {value}" for name in DEEP if (value := getattr(machine, name)) is not None]
     if machine.running:
         text.append(f"  log in: {machine.login}")
-    width = max(len(stage.name) for stage in seen.stages)
-    for stage in seen.stages:
+    width = max(len(stage.name) for stage in status.stages)
+    for stage in status.stages:
         where = "sleeps until it is needed" if stage.sleeps and stage.open else stage.url or "–"
         text.append(f"  {stage.name:{width}} {stage.port}  {where:26} {stage.title}")
-    if seen.session:
-        goes_on = "; ./lab run goes on with it" if seen.session.kind == "run" else ""
-        text.append(f"Newest session: {seen.session.id}" + ("" if seen.session.finished else f" (unfinished{goes_on})"))
+    if session := status.session:
+        hint = "; ./lab run continues it" if session.kind == "run" else ""
+        text.append(f"Newest session: {session.id}" + ("" if session.finished else f" (unfinished{hint})"))
     if not machine.running:
         text.append("Next: ./lab up")
-    elif not any(stage.open for stage in seen.stages):
-        text.append(f"Next: ./lab goto {seen.stages[0].name}")
+    elif not any(stage.open for stage in status.stages):
+        text.append(f"Next: ./lab goto {status.stages[0].name}")
     return text
 
 
-def _machine(machine: OwnMachine, running: bool, deep: bool) -> MachineSeen:
-    deeper: dict[str, str] = {}
+def _machine(machine: OwnMachine, running: bool, deep: bool) -> MachineStatus:
+    details: dict[str, str] = {}
     if deep:
-        deeper["vagrant"] = machine.state()
-        if machine.provider == "lxc" and (kept := copies.every()):
-            deeper["copies"] = f"{len(kept)} of its disk for ./lab reset, {units.size(sum(c.n_bytes for c in kept))}"
+        details["vagrant"] = machine.state()
+        if machine.provider == "lxc" and (disks := copies.every()):
+            details["copies"] = f"{len(disks)} of its disk for ./lab reset, {units.size(sum(c.n_bytes for c in disks))}"
         if running:
-            # Not `free`: in a container it may tell the host's memory.
-            held_bytes = usage.sample(machine, ["."], memory=True)["pss_bytes"]
+            # Not `free`: in a container it may show the host's memory.
+            used_bytes = usage.sample(machine, ["."], memory=True)["pss_bytes"]
             free_bytes = int(machine.check_output("df -B1 --output=avail / | tail -1"))
             all_bytes = machine.facts().memory_bytes
-            deeper["memory"] = f"{units.size(held_bytes)} held by processes, of {units.size(all_bytes)}"
-            deeper["disk"] = f"{units.size(free_bytes)} free"
-            deeper["boot"] = machine.run("systemctl is-system-running").out.strip()
-    return MachineSeen(kind=machine.kind, provider=machine.provider, name=machine.name, running=running,
-                       host=machine.host if running else None, login=machine.login if running else None, **deeper)
+            details["memory"] = f"{units.size(used_bytes)} used by processes, of {units.size(all_bytes)}"
+            details["disk"] = f"{units.size(free_bytes)} free"
+            details["boot"] = machine.run("systemctl is-system-running").out.strip()
+    return MachineStatus(kind=machine.kind, provider=machine.provider, name=machine.name, running=running,
+                         host=machine.host if running else None, login=machine.login if running else None, **details)
 
 
-def _stages(course: Course, machine: OwnMachine | None) -> tuple[StageSeen, ...]:
+def _stages(course: Course, machine: OwnMachine | None) -> tuple[StageStatus, ...]:
     is_open = listening(machine, course.targets) if machine else set()
-    return tuple(StageSeen(name=target.name, port=target.port, title=target.title, open=target.name in is_open,
+    return tuple(StageStatus(name=target.name, port=target.port, title=target.title, open=target.name in is_open,
                            sleeps=bool(target.start), url=f"http://{machine.host}:{target.port}/"
                            if machine and target.name in is_open else None) for target in course.targets)

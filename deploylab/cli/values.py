@@ -1,6 +1,6 @@
-"""What TAB offers for a value: names of the course, and sessions on disk. No machine is asked.
+"""What TAB offers for a value: names from the course, and sessions on disk. No machine is needed.
 
-Each function gives back pairs of a value and what it is. Typer leaves out those that do not begin with what was typed.
+Each function returns pairs of a value and its description. Typer leaves out those that do not match what was typed.
 """
 
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ def stages() -> list[tuple[str, str]]:
 
 
 def targets() -> list[tuple[str, str]]:
-    """Whatever can be set up: stages, their variants, and what others teach."""
+    """Everything that can be set up: stages, their variants, and the deployments that others teach."""
     return [(target.name, target.title) for target in _course().all_targets]
 
 
 def views() -> list[tuple[str, str]]:
-    """The pages that can be asked for under load."""
+    """The pages that can be loaded."""
     return [(view.name, view.title) for view in _course().app.views.values()]
 
 
@@ -35,13 +35,13 @@ def lessons() -> list[tuple[str, str]]:
 
 def languages() -> list[tuple[str, str]]:
     """The languages of the lessons."""
-    from deploylab.core import paths  # not `lessons.translations`: what that imports takes longer than a person waits
+    from deploylab.core import paths  # not `lessons.translations`: its imports take too long
 
     return [("en", "English"), *((folder.name, "translated") for folder in sorted(paths.LOCALE.glob("*")))]
 
 
 def sessions() -> Iterator[tuple[str, str]]:
-    """The sessions that can be shown, the newest first; then those that ship with the course."""
+    """The sessions of this clone, the newest first; then those that ship with the course."""
     from deploylab import results
 
     for session in (*reversed(results.sessions()), *reversed(results.recorded())):

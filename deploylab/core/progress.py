@@ -34,10 +34,10 @@ class Progress:
         ['box']
     """
 
-    def __init__(self, verb: str, console: Console | None = None):
+    def __init__(self, command: str, console: Console | None = None):
         self.console = console or Console(stderr=True, highlight=False)
         self.seconds: dict[str, float] = {}
-        self.log_path: Path = paths.state_dir() / "log" / f"{verb}.log"
+        self.log_path: Path = paths.state_dir() / "log" / f"{command}.log"
         self._live: RichProgress | None = None
         self._last_plain_s = 0.0
 

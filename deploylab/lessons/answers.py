@@ -1,4 +1,4 @@
-"""What each command of a lesson gives back: one frozen dataclass a kind. A recording keeps them as JSON."""
+"""What the commands of a lesson return: a frozen dataclass for each kind. A recording has them as JSON."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ from deploylab.results.record import Difference, Run
 
 @dataclass(frozen=True, kw_only=True)
 class Output(Answer):
-    """What a cell printed, on the machine or here.
+    """What a cell printed, on the machine or on this computer.
 
     Attributes:
-        out: both of its streams.
-        status: how it ended; 0 is good.
-        seconds: how long it took; 0 for one in the background.
-        background: the name under which it goes on.
-        log: where it writes, on the machine.
+        out: standard output and standard error together.
+        status: its exit status; 0 is success.
+        seconds: how long it took; 0 if it runs in the background.
+        background: its name if it runs in the background.
+        log: the file on the machine that it writes to.
     """
 
     out: str
@@ -38,7 +38,7 @@ class WrittenFile(Answer):
     """A file that was written on the machine.
 
     Attributes:
-        before, after: its text; before is None where there was none.
+        before, after: its text; before is None if there was no such file.
     """
 
     path: str
@@ -48,19 +48,19 @@ class WrittenFile(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Checked(ListAnswer):
-    """What every check of a target saw."""
+    """The result of every check of a target."""
 
     checks: tuple[Check, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageReady(Answer):
-    """A stage that was converged to and checked.
+    """A stage that was set up and checked.
 
     Attributes:
-        changed, failed: how many operations changed something, and failed.
+        changed, failed: how many operations changed something, and how many failed.
         seconds: how long it took.
-        url: where it is; "" where nobody asked.
+        url: where it is; "" if it was not needed.
     """
 
     stage: str
@@ -73,7 +73,7 @@ class StageReady(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Rebuilt(StageReady):
-    """A new machine, brought to a stage.
+    """A new machine, set up for a stage.
 
     Attributes:
         took: seconds of each part.
@@ -89,8 +89,8 @@ class Begun(Answer):
     Attributes:
         machine: in words.
         host: its address.
-        made: what the lesson needs and was not there.
-        stands: every target that answers now, by name.
+        made: the stages that the lesson needs and that had to be set up.
+        stands: the names of all targets that are running now.
     """
 
     machine: str
@@ -101,11 +101,11 @@ class Begun(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Reset(Answer):
-    """The machine became what it was before a stage.
+    """The machine was put back to just before a stage.
 
     Attributes:
         before: the stages that are on it.
-        copied: how many of them came from a copy of the disk.
+        copied: how many of them were restored from a copy of the disk.
     """
 
     before: tuple[str, ...]
@@ -115,7 +115,7 @@ class Reset(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Changes(Answer):
-    """What differs on the machine since the present stage began."""
+    """What changed on the machine since the current stage began."""
 
     changes: tuple[Change, ...]
 
@@ -129,12 +129,12 @@ class Page(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Broken(Answer):
-    """What was broken on purpose.
+    """Something that was broken on purpose.
 
     Attributes:
         name: of a `[[break]]` in course.toml.
         title: the symptom.
-        target, url: where it is seen.
+        target, url: where the symptom shows.
     """
 
     name: str
@@ -145,7 +145,7 @@ class Broken(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What had been broken: its name, its symptom, its cause."""
+    """What was broken: its name, its symptom, its cause."""
 
     name: str
     title: str
@@ -154,11 +154,11 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Mended(Answer):
-    """What was put right.
+    """A repair.
 
     Attributes:
-        broken: None where nothing was known to be.
-        stages: what was converged to.
+        broken: what was broken; None if nothing was broken with `break_it`.
+        stages: the stages that were set up again.
     """
 
     broken: Fault | None
@@ -170,7 +170,7 @@ class Measured(Answer):
     """Targets that were loaded.
 
     Attributes:
-        session: where the runs are kept.
+        session: the one that has the runs.
     """
 
     session: str
@@ -179,10 +179,10 @@ class Measured(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Compared(Answer):
-    """Two sides that were raced in pairs.
+    """Two sides that were compared in pairs of runs.
 
     Attributes:
-        session: where the runs are kept; "" where there are none.
+        session: the one that has the runs; "" if there are none.
         differences: in configuration.
     """
 
@@ -194,11 +194,11 @@ class Compared(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class PastContrast(Compared):
-    """A contrast as it was last measured; with no runs, nobody has.
+    """The latest result of a contrast; without runs if it was never measured.
 
     Attributes:
         when: the day.
-        label: "RECORDED …" where it was not measured in this clone.
+        label: "RECORDED …" if it was not measured in this clone.
     """
 
     when: str
@@ -211,8 +211,8 @@ class MeasuredDuring(Answer):
 
     Attributes:
         done: what the command printed.
-        began_s, ended_s: when it ran, from the opening of the window.
-        bins: the load bit by bit.
+        began_s, ended_s: when it ran, counted from the start of the measurement window.
+        bins: the load in short slices of time.
     """
 
     session: str
@@ -226,7 +226,7 @@ class MeasuredDuring(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class ServedVisit:
-    """What one visitor of a small server met.
+    """How a small server answered one visitor.
 
     Attributes:
         ns: how long the answer took.
@@ -239,6 +239,6 @@ class ServedVisit:
 
 @dataclass(frozen=True, kw_only=True)
 class Visits(ListAnswer):
-    """Visitors at the same moment; who was served first comes first."""
+    """The visits of several visitors at the same moment, sorted by how long they took."""
 
     visits: tuple[ServedVisit, ...]

@@ -1,4 +1,4 @@
-"""Where the answers of a lesson come from: the machine of this clone, or the recording of another one."""
+"""Where the answers of a lesson come from: the machine of this clone, or a recording."""
 
 import os
 from collections.abc import Callable
@@ -9,22 +9,22 @@ from deploylab.core.progress import Progress
 from deploylab.lessons.live import Live
 from deploylab.lessons.recording import Recording, Writer, key
 
-# The most of each where a lesson is rehearsed: enough to see that all works, too little to believe a number.
+# The most of each in a rehearsal: enough to see that everything works, too little to trust a number.
 BRIEF = {"pairs": 2, "rounds": 2, "repeats": 2, "seconds": 1.0}
 MEASURED = ("measure", "compare", "servers")
 
 
 @dataclass
-class Desk:
-    """Hands each question to the machine or to the recording.
+class Backend:
+    """Passes each command to the machine or to the recording.
 
     Attributes:
-        live: the machine; None where there is none.
-        recording: what answers instead of it; None while the machine answers.
-        writer: keeps what the machine answers, for a recording.
-        asked: how often each question was answered, live or recorded, in this lesson.
-        within: what the questions are asked for, where their answers depend on it: a solution of an exercise, say. A
-            recording has answers for just that.
+        live: the machine; None if there is none.
+        recording: what answers instead of the machine; None while the machine answers.
+        writer: writes what the machine answers to a recording; None if nothing is recorded.
+        asked: how often each question was answered in this lesson, by the machine or the recording.
+        within: what else the answers depend on, such as the text of an exercise's cell; "" if nothing. It is part of
+            the question, so a recording answers only for the same text.
     """
 
     live: Live | None
@@ -35,25 +35,27 @@ class Desk:
 
     @property
     def label(self) -> str:
-        """What stands on everything shown: "" for the machine's own answers."""
+        """The mark on everything that is shown; "" if the machine answers."""
         return self.recording.label if self.recording else ""
 
-    def recorded(self, recording: Recording) -> "Desk":
-        """The same place in the lesson, where the recording answers. Nothing is asked of the machine."""
-        return Desk(None, recording.after(self.asked), asked=self.asked)
+    def recorded(self, recording: Recording) -> "Backend":
+        """The same point in the lesson, but the recording answers; the machine is not asked."""
+        return Backend(None, recording.after(self.asked), asked=self.asked)
 
-    def shortened(self, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """What is really asked of the machine: less, where DEPLOYLAB_BRIEF=1 and nothing is recorded."""
-        if verb not in MEASURED or not self.live or self.writer or os.environ.get("DEPLOYLAB_BRIEF") != "1":
+    def shortened(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments for the machine: shorter loads if DEPLOYLAB_BRIEF=1, unless a recording is written."""
+        if command not in MEASURED or not self.live or self.writer or os.environ.get("DEPLOYLAB_BRIEF") != "1":
             return arguments
         return {name: min(value, BRIEF[name]) if name in BRIEF else value for name, value in arguments.items()}
 
-    def ask(self, verb: str, progress: Progress, *, hear: dict[str, Callable] | None = None, **arguments: Any) -> Any:
-        """The answer to a verb of `Live`.
+    # Positional only: an argument of `measure_during` is called `command` too.
+    def ask(self, command: str, progress: Progress, /, *, hear: dict[str, Callable] | None = None,
+            **arguments: Any) -> Any:
+        """The answer to a command of `Live`.
 
         Args:
             arguments: plain data; a recording is searched for exactly these.
-            hear: what the verb calls while it works, by its name there: `on_line` with each line of output, say.
+            hear: functions that the command calls while it works, by parameter name: `on_line`, for example.
 
         Raises:
             NotRecorded: the recording has no answer to this.
@@ -61,11 +63,11 @@ class Desk:
         """
         question = {**arguments, "within": self.within} if self.within else arguments
         if self.recording:
-            return self.recording.ask(verb, question)
+            return self.recording.ask(command, question)
         assert self.live is not None
-        arguments = self.shortened(verb, arguments)
-        answer = getattr(self.live, verb)(progress, **arguments, **(hear or {}))
-        self.asked[key(verb, question)] = self.asked.get(key(verb, question), 0) + 1
+        arguments = self.shortened(command, arguments)
+        answer = getattr(self.live, command)(progress, **arguments, **(hear or {}))
+        self.asked[key(command, question)] = self.asked.get(key(command, question), 0) + 1
         if self.writer:
-            self.writer.keep(verb, question, answer)
+            self.writer.keep(command, question, answer)
         return answer

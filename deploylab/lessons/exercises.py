@@ -1,14 +1,14 @@
-"""Exercises: a cell that begins with a text which fails its check, hints that lead to one which passes.
+"""Exercises: a cell whose first text fails its check, and hints that lead to one that passes.
 
 Each is a module in `notebooks/exercises/`:
 
-    TASK      what is to be done, in Markdown: the cell before
+    TASK      what to do, in Markdown: the cell before
     START     the text that the cell begins with
     HINTS     from vague to nearly the answer
-    SOLUTION  the whole text of a cell that passes
-    NEEDS     targets on the machine that it works with, by name; without it, it needs no machine
+    SOLUTION  the complete text of a cell that passes
+    NEEDS     names of the targets that it uses; without it, it needs no machine
     check(lab, namespace)
-              "" when it is solved, else what is still wrong, in a sentence; `Solved` to say more than "Done"
+              "" if it is solved, else what is still wrong, in a sentence; `Solved` to say more than "Done"
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from typing import Any
 
 from deploylab.core import paths
 from deploylab.core.errors import CourseError, DeployLabError
-from deploylab.lessons.backend import Desk
+from deploylab.lessons.backend import Backend
 from deploylab.lessons.display import output
 from deploylab.lessons.display.output import Shown
 
@@ -33,7 +33,7 @@ class Solved:
     """An exercise is solved.
 
     Attributes:
-        seen: what was seen, in a sentence.
+        seen: what the check saw, in a sentence.
     """
 
     seen: str
@@ -62,10 +62,10 @@ def names() -> list[str]:
 
 
 def read(name: str) -> Exercise:
-    """The exercise of that name.
+    """The exercise with this name.
 
     Raises:
-        CourseError: there is none; the message lists those there are. Or its module lacks something.
+        CourseError: there is none (the message lists all names), or its module is incomplete.
     """
     if name not in names():
         raise CourseError(f"There is no exercise '{name}'. There are: {', '.join(names())}.", "name one of these")
@@ -77,53 +77,53 @@ def read(name: str) -> Exercise:
         return Exercise(name, module.TASK.strip(), module.START.strip(), tuple(module.HINTS), module.SOLUTION.strip(),
                         module.check, tuple(getattr(module, "NEEDS", ())))
     except AttributeError as error:
-        raise CourseError(f"{spec.origin} lacks something: {error}", "give it TASK, START, HINTS, SOLUTION and check"
+        raise CourseError(f"{spec.origin} is incomplete: {error}", "give it TASK, START, HINTS, SOLUTION and check"
                           ) from error
 
 
-def attempt(one: Exercise, lab, desk: Desk | None, text: str, namespace: dict[str, Any],
+def attempt(exercise: Exercise, lab, backend: Backend | None, text: str, namespace: dict[str, Any],
             run: Callable[[str], bool]) -> Shown:
-    """What is shown of one attempt: done, or what is still wrong. Nothing that the learner wrote raises here.
+    """What is shown after an attempt: done, or what is still wrong. Errors in the learner's code are caught.
 
     Args:
-        text: what stands in the cell.
+        text: the text of the cell.
         namespace: the learner's variables.
-        run: runs the cell; False where it ended in an error, which it has shown.
+        run: runs the cell; returns False if the cell ended in an error, which is then shown already.
     """
-    if desk:
-        # Another text is another question: a recording has no answer for a text that nobody tried.
-        desk.within = f"{one.name} {hashlib.sha256(text.strip().encode()).hexdigest()[:12]}"
+    if backend:
+        # Another text is another question: a recording has answers only for texts that were tried.
+        backend.within = f"{exercise.name} {hashlib.sha256(text.strip().encode()).hexdigest()[:12]}"
     try:
-        said = one.check(lab, namespace) if run(text) else "the cell ended in the error above."
+        result = exercise.check(lab, namespace) if run(text) else "the cell ended in the error above."
     except DeployLabError as error:
-        said = str(error)
-    except Exception as error:  # whatever the learner's own code does when it is tried
-        said = f"when it was tried, it ended in {type(error).__name__}: {error}"
+        result = str(error)
+    except Exception as error:  # any error of the learner's own code
+        result = f"when it was tried, it ended in {type(error).__name__}: {error}"
     finally:
-        if desk:
-            desk.within = ""
-    return _verdict(one, said, desk.label if desk and one.needs else "")
+        if backend:
+            backend.within = ""
+    return _verdict(exercise, result, backend.label if backend and exercise.needs else "")
 
 
-def hint(one: str, hints: tuple[str, ...], number: int, more: str) -> Shown:
+def hint(name: str, hints: tuple[str, ...], number: int, more: str) -> Shown:
     """One of the hints, and how many there are.
 
     Args:
-        number: from 1; the last one again, when there are no more.
+        number: from 1; if there are not that many, the last hint is shown again.
         more: what to do after the last one.
     """
     number = min(number, len(hints))
     after = f"\n{more}" if number == len(hints) else ""
-    return output.text(f"Hint {number} of {len(hints)} for {one}: {hints[number - 1]}{after}")
+    return output.text(f"Hint {number} of {len(hints)} for {name}: {hints[number - 1]}{after}")
 
 
-def solution(one: Exercise) -> Shown:
-    """The solution, folded where something can be folded."""
-    return Shown(one.solution, f"<details><summary>The solution of {html.escape(one.name)}</summary>"
-                               f"<pre>{html.escape(one.solution)}</pre></details>")
+def solution(exercise: Exercise) -> Shown:
+    """The solution; in a notebook it is folded."""
+    return Shown(exercise.solution, f"<details><summary>The solution of {html.escape(exercise.name)}</summary>"
+                                    f"<pre>{html.escape(exercise.solution)}</pre></details>")
 
 
-def _verdict(one: Exercise, said: "str | Solved", label: str) -> Shown:
-    if not said or isinstance(said, Solved):
-        return output.text(f"Done. {said.seen if said else ''}".strip(), label)
-    return output.text(f'Not yet: {said}\nStuck? lab.hint("{one.name}")', label, ok=False)
+def _verdict(exercise: Exercise, result: "str | Solved", label: str) -> Shown:
+    if not result or isinstance(result, Solved):
+        return output.text(f"Done. {result.seen if result else ''}".strip(), label)
+    return output.text(f'Not yet: {result}\nStuck? lab.hint("{exercise.name}")', label, ok=False)

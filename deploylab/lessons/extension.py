@@ -1,4 +1,4 @@
-"""The cell magics. IPython is imported nowhere else."""
+"""The cell magics. Only this module imports IPython."""
 
 import time
 
@@ -15,14 +15,14 @@ UPDATE_S = 0.2
 
 
 def load(ipython) -> None:
-    """Put `lab` into the notebook, and the magics. A second time it begins anew."""
+    """Add `lab` and the magics to the notebook. Loading it again starts from scratch."""
     lab = Lab(courses.load())
     ipython.push({"lab": lab})
     ipython.register_magics(GuestMagics(ipython, lab))
 
 
-class Growing:
-    """An output that grows while its command runs."""
+class LiveOutput:
+    """An output that is updated while its command runs."""
 
     def __init__(self):
         self.handle = display(output.text(""), display_id=True)
@@ -30,7 +30,7 @@ class Growing:
         self.shown_s = 0.0
 
     def add(self, line: str) -> None:
-        """Show one more line; not more often than an eye can follow."""
+        """Add a line, and show it unless the last update was a moment ago."""
         self.lines.append(line)
         if time.monotonic() - self.shown_s > UPDATE_S:
             self.shown_s = time.monotonic()
@@ -50,30 +50,31 @@ class GuestMagics(Magics):
     @cell_magic
     def guest(self, line: str, cell: str) -> None:
         """Run the cell on the machine. Its folder, variables and functions stay for the next one."""
-        asked = parse_argstring(self.guest, line)
-        growing = Growing()
-        growing.handle.update(self.lab.guest(cell.rstrip("\n"), asked.background, on_line=growing.add))
+        options = parse_argstring(self.guest, line)
+        live = LiveOutput()
+        live.handle.update(self.lab.guest(cell.rstrip("\n"), options.background, on_line=live.add))
 
     @cell_magic
     def host(self, line: str, cell: str) -> None:
-        """Run the cell on this computer, in the notebooks' folder. MACHINE is the address, SSH_CONFIG how to log in."""
-        growing = Growing()
-        growing.handle.update(self.lab.host(cell.rstrip("\n"), on_line=growing.add))
+        """Run the cell on this computer, in the notebooks' folder, with the variables MACHINE and SSH_CONFIG."""
+        live = LiveOutput()
+        live.handle.update(self.lab.host(cell.rstrip("\n"), on_line=live.add))
 
     @magic_arguments()
-    @argument("path", help="Where on the machine.")
+    @argument("path", help="Path on the machine.")
     @argument("--mode", default="0644", help="Four octal digits.")
     @argument("--owner", default="root:root", help="USER:GROUP.")
     @cell_magic
     def guestfile(self, line: str, cell: str) -> None:
-        """Write the cell to a file on the machine, and show the difference."""
-        asked = parse_argstring(self.guestfile, line)
-        display(self.lab.guestfile(asked.path, cell, asked.mode, asked.owner))
+        """Write the cell to a file on the machine, and show what changed."""
+        options = parse_argstring(self.guestfile, line)
+        display(self.lab.guestfile(options.path, cell, options.mode, options.owner))
 
     @magic_arguments()
-    @argument("name", help="Of a file in exercises/, without `.py`.")
+    @argument("name", help="A file in exercises/, without `.py`.")
     @cell_magic
     def exercise(self, line: str, cell: str) -> Shown:
-        """Run the cell, Python or another magic, and say whether it solves the exercise. It never raises."""
-        asked = parse_argstring(self.exercise, line)
-        return self.lab.exercise(asked.name, cell, self.shell.user_ns, lambda text: self.shell.run_cell(text).success)
+        """Run the cell (Python or another magic) and say whether it solves the exercise. It never raises."""
+        options = parse_argstring(self.exercise, line)
+        return self.lab.exercise(options.name, cell, self.shell.user_ns,
+                                 lambda text: self.shell.run_cell(text).success)

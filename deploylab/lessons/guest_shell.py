@@ -1,7 +1,7 @@
 """The shell of a notebook on the machine: folder and variables stay from one cell to the next.
 
-Each cell is a shell of its own, which begins where the one before ended. So a cell that is stopped, a lost
-connection or a restarted machine leave no shell in a state that nobody can see.
+Each cell runs in a new shell, which begins where the one before ended. So a cell that is stopped, a lost connection
+or a restarted machine never leaves a shell in an unknown state.
 """
 
 import re
@@ -11,11 +11,11 @@ from deploylab.core.errors import MachineError
 from deploylab.machine import Machine
 
 NAME = re.compile(r"[\w-]+")
-# Not in /tmp: there, any program of the machine could have put a file of this name before us, and it is run.
+# Not in /tmp: any program on the machine could put a file with this name there first, and we would run it.
 STATE = "~/.deploylab-shell-{}"
 
-# Before the cell: the folder, variables and functions of the one before. After it, however it ends: keep them.
-# Left out are what bash sets itself, and what cannot be set again (r: readonly).
+# Before the cell: restore folder, variables and functions of the cell before. After it, even if it fails: save them.
+# Not saved: what bash sets itself, and what cannot be set again (r: readonly).
 FRAME = """\
 _deploylab_state={state}
 [ -r "$_deploylab_state" ] && . "$_deploylab_state" >/dev/null 2>&1
@@ -37,13 +37,13 @@ OWN = "BASH|DIRSTACK|EPOCH|FUNCNAME|GROUPS|HISTCMD|LINENO|PIPESTATUS|RANDOM|SECO
 
 
 def script(cell: str, notebook: str) -> str:
-    """What bash on the machine is given for one cell.
+    """The script that bash on the machine runs for one cell.
 
     Args:
-        notebook: whose shell it is; each has its own.
+        notebook: its name; each notebook has its own shell.
 
     Raises:
-        MachineError: the name cannot be part of a file's name.
+        MachineError: the name contains characters that a file name may not have.
     """
     if not NAME.fullmatch(notebook):
         raise MachineError(f"'{notebook}' cannot name a shell.", "use letters, digits, - and _")
@@ -51,7 +51,7 @@ def script(cell: str, notebook: str) -> str:
 
 
 def run(machine: Machine, cell: str, notebook: str, on_line=None, timeout_s: float | None = None):
-    """How a cell ended on the machine: a `Completed`. Interrupting it ends what it started there.
+    """Run a cell on the machine and return a `Completed`. Interrupting it ends what it started there.
 
     Args:
         cell: text for bash.
@@ -61,7 +61,7 @@ def run(machine: Machine, cell: str, notebook: str, on_line=None, timeout_s: flo
 
 
 def start(machine: Machine, cell: str, notebook: str, name: str) -> str:
-    """Run a cell in the background under a name; gives back where its output goes. An older one of the name ends."""
+    """Run a cell in the background under a name; returns its log file. An older one with this name is ended first."""
     stop(machine, notebook, name)
     log, pid = (f"{STATE.format(notebook)}-{name}.{kind}" for kind in ("log", "pid"))
     command = f"setsid nohup bash -c {shlex.quote(script(cell, notebook))}"
@@ -70,7 +70,7 @@ def start(machine: Machine, cell: str, notebook: str, name: str) -> str:
 
 
 def stop(machine: Machine, notebook: str, name: str) -> str:
-    """End what was started under a name; gives back what it printed, "" if there was none."""
+    """End what was started under a name; returns what it printed, "" if there is none."""
     if not NAME.fullmatch(name):
         raise MachineError(f"'{name}' cannot name a command.", "use letters, digits, - and _")
     log, pid = (f"{STATE.format(notebook)}-{name}.{kind}" for kind in ("log", "pid"))

@@ -1,6 +1,6 @@
-"""A cell's shell on this computer: what is typed where the site is written, and not where it runs.
+"""The shell for cells on this computer, where the site is developed, not on the machine, where it runs.
 
-Each cell begins in the notebooks' folder. The programs of the lab's own Python environment are found first.
+Each cell begins in the notebooks' folder. The programs of the kit's own Python environment come first in PATH.
 """
 
 import os
@@ -15,25 +15,25 @@ from deploylab.core import cancel
 from deploylab.lessons import notebooks
 from deploylab.machine import Completed
 
-COLOURED = {"FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"}  # a kernel sets them; moving bars would be noise here
-END_S = 5.0  # what an interrupted cell gets to end by itself
+COLOURED = {"FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"}  # a kernel sets them; progress bars would only be noise here
+END_S = 5.0  # how long an interrupted cell may take to end by itself
 
 
 def run(cell: str, ssh_config: Path, on_line: Callable[[str], None] | None = None, machine: str = "") -> Completed:
-    """How a cell ended. Interrupting it ends what it started here; what that began elsewhere may live on.
+    """Run a cell and return how it ended. Interrupting it ends what it started on this computer, not on others.
 
     Args:
         cell: text for bash.
-        ssh_config: how to reach the machine; the cell finds the path in SSH_CONFIG.
+        ssh_config: how to reach the machine; the cell has the path in SSH_CONFIG.
         on_line: called with each line of output as it comes.
-        machine: its address; the cell finds it in MACHINE.
+        machine: its address; the cell has it in MACHINE.
     """
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    kept = {name: value for name, value in os.environ.items() if name not in COLOURED}
+    environment = {name: value for name, value in os.environ.items() if name not in COLOURED}
     process = subprocess.Popen(
         ["bash", "-c", cell], cwd=notebooks.folder(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
-        env={**kept, "PATH": programs, "SSH_CONFIG": str(ssh_config), "MACHINE": machine,
+        env={**environment, "PATH": programs, "SSH_CONFIG": str(ssh_config), "MACHINE": machine,
              "PYTHONUNBUFFERED": "1"})
     lines = []
     try:
@@ -48,7 +48,7 @@ def run(cell: str, ssh_config: Path, on_line: Callable[[str], None] | None = Non
 
 
 def _end(process: subprocess.Popen) -> None:
-    """Nothing of the cell is left here."""
+    """End everything that the cell started on this computer."""
     if process.poll() is None:
         _signal(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""The notebooks as files: which there are, and running one from its first cell to its last."""
+"""The notebooks as files: where they are, and how to run one from its first cell to its last."""
 
 import asyncio
 import os
@@ -18,22 +18,22 @@ CELL_TIMEOUT_S = 900
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """Leaves Ctrl-C to asyncio, which ends the work in order. nbclient would end the kernel under it, and then fall
-    over a kernel that is gone; it does without where it may not.
+    """Leaves Ctrl-C to asyncio, which stops the work cleanly. nbclient's own handler would end the kernel first and
+    then fail because it is gone; if it cannot install the handler, it works without.
     """
 
     def add_signal_handler(self, *_) -> None:
-        raise RuntimeError("signals are not for this loop")
+        raise RuntimeError("this loop handles no signals")
 
 
 @dataclass(frozen=True)
 class Executed:
-    """How a notebook ran.
+    """A notebook that was run.
 
     Attributes:
-        notebook: it, with its outputs.
+        notebook: the notebook with its outputs.
         seconds: from the first cell to the last.
-        failed: the first lines of each cell that failed, and what it said.
+        failed: the beginning of each cell that failed, and its error message.
     """
 
     notebook: nbformat.NotebookNode
@@ -49,7 +49,7 @@ def path_of(lesson: Lesson) -> Path:
     """The lesson's file.
 
     Raises:
-        DeployLabError: it is not there.
+        DeployLabError: the file is missing.
     """
     path = folder() / f"{lesson.name}.ipynb"
     if not path.exists():
@@ -59,10 +59,10 @@ def path_of(lesson: Lesson) -> Path:
 
 def execute(path: Path, *, environment: dict[str, str] | None = None,
             on_cell: Callable[[int, int], None] = lambda number, of: None) -> Executed:
-    """Run a notebook in a kernel of its own, in the notebooks' folder. A failed cell does not end it; Ctrl-C does.
+    """Run a notebook in a new kernel, in the notebooks' folder. It continues after a failed cell; Ctrl-C ends it.
 
     Args:
-        environment: more variables for the kernel: DEPLOYLAB_MACHINE=recorded, DEPLOYLAB_RECORD=folder.
+        environment: more variables for the kernel, such as DEPLOYLAB_MACHINE=recorded or DEPLOYLAB_RECORD=FOLDER.
         on_cell: called as each cell begins: its number from 1, and how many there are.
     """
     notebook = nbformat.read(path, as_version=4)
@@ -73,21 +73,21 @@ def execute(path: Path, *, environment: dict[str, str] | None = None,
 
     client = nbclient.NotebookClient(
         notebook, timeout=CELL_TIMEOUT_S, kernel_name="python3", allow_errors=True, coalesce_streams=True,
-        extra_arguments=["--log-level=CRITICAL"],  # else it warns of its ports, and says how it was interrupted
+        extra_arguments=["--log-level=CRITICAL"],  # otherwise it warns about its ports, and reports each interrupt
         resources={"metadata": {"path": str(folder())}}, on_cell_start=started)
     with asyncio.Runner(loop_factory=Loop) as runner:
         runner.run(_executing(client, {**os.environ, "PYTHONPATH": str(paths.ROOT), **(environment or {})}))
-    failed = tuple((cell.source[:80], said.evalue) for cell in notebook.cells if cell.cell_type == "code"
-                   for said in cell.outputs if said.output_type == "error")
+    failed = tuple((cell.source[:80], output.evalue) for cell in notebook.cells if cell.cell_type == "code"
+                   for output in cell.outputs if output.output_type == "error")
     return Executed(notebook, time.monotonic() - began_s, failed)
 
 
 async def _executing(client: nbclient.NotebookClient, environment: dict[str, str]) -> None:
-    """All cells, in order. nbclient takes whatever cancels it for a kernel that died; here it may be Ctrl-C."""
+    """Run all cells in order. nbclient reports any cancellation as a dead kernel; here it may be Ctrl-C."""
     try:
         await client.async_execute(env=environment)
     except nbclient.exceptions.DeadKernelError:
         if asyncio.current_task().cancelling():
-            asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # its readers fall over what was closed
+            asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # its readers fail
             raise asyncio.CancelledError from None
         raise

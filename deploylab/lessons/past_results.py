@@ -1,4 +1,4 @@
-"""What a contrast came to where it was measured already: in this clone, or in the runs that ship with the course."""
+"""Results of contrasts that were measured before: in this clone, or in the runs that ship with the course."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,19 +13,19 @@ from deploylab.results.record import Difference, Run
 LOAD = ("a", "b", "view", "b_view", "concurrency", "slow_clients")
 
 
-def newest(one: Contrast) -> PastContrast:
-    """The contrast as it was last measured, one's own runs before those that ship; with none, it has no runs.
+def newest(contrast: Contrast) -> PastContrast:
+    """The latest result of a contrast, from this clone before those that ship with the course; without runs if none.
 
-    The same two sides under the same load are the same contrast, whatever a session calls it.
+    The same two sides under the same load are the same contrast, even if a session has another name for it.
     """
     for session in [*reversed(results.sessions()), *reversed(results.recorded())]:
         for table in session.plan.get("contrasts") or []:
-            if _load(table) == _load(as_plan(one)) and (runs := _runs(session, table["name"])):
-                found = (session.plan.get("differences") or {}).get(table["name"], [])
-                return PastContrast(contrast=replace(one, name=table["name"]), runs=tuple(runs), session=session.id,
-                                    differences=tuple(Difference(**each) for each in found),
+            if _load(table) == _load(as_plan(contrast)) and (runs := _runs(session, table["name"])):
+                rows = (session.plan.get("differences") or {}).get(table["name"], [])
+                return PastContrast(contrast=replace(contrast, name=table["name"]), runs=tuple(runs),
+                                    session=session.id, differences=tuple(Difference(**row) for row in rows),
                                     when=runs[-1].started_utc[:10], label=_label(session, runs))
-    return PastContrast(contrast=one, differences=(), runs=(), session="", when="", label="")
+    return PastContrast(contrast=contrast, differences=(), runs=(), session="", when="", label="")
 
 
 def _load(table: dict[str, Any]) -> tuple[Any, ...]:
@@ -34,10 +34,10 @@ def _load(table: dict[str, Any]) -> tuple[Any, ...]:
 
 def _runs(session: Session, name: str) -> list[Run]:
     """The runs of this contrast, if both sides have some."""
-    mine = [run for run in session.runs("pair") if run.pair_id and run.pair_id.rpartition("/")[0] == name]
-    return mine if len(mine) > 1 else []
+    runs = [run for run in session.runs("pair") if run.pair_id and run.pair_id.rpartition("/")[0] == name]
+    return runs if len(runs) > 1 else []
 
 
 def _label(session: Session, runs: list[Run]) -> str:
-    """What stands on figures that no machine of this clone gave."""
+    """The mark on figures that were not measured in this clone; "" for its own."""
     return f"RECORDED on {runs[-1].started_utc[:10]}, {describe.machine(runs[-1].machine)}" if session.recorded else ""

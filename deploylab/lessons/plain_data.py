@@ -1,4 +1,4 @@
-"""Answers of a lesson as plain data and back: what a recording keeps is JSON, what a display reads has attributes."""
+"""Converts the answers of a lesson to plain data and back: a recording has JSON, the display reads attributes."""
 
 import json
 from dataclasses import fields, is_dataclass
@@ -13,31 +13,31 @@ _types = cache(get_type_hints)  # of the fields of a dataclass, by name
 
 
 class Answer:
-    """What one command of a lesson came to; each kind is a frozen dataclass of its own.
+    """What a command of a lesson returns; each kind is a frozen dataclass of its own.
 
-    A field that has a default is left out of the plain data where it has just that.
+    A field with its default value is left out of the plain data.
     """
 
     def to_json(self) -> Any:
-        """The answer as plain data, equal to what JSON gives back."""
+        """The answer as plain data, equal to the same data after JSON."""
         return _plain(self)
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
-        """The answer that `to_json` gave. Keys that this version does not know are passed over.
+        """The answer that `to_json` was given. Unknown keys are ignored.
 
         Raises:
-            ResultsError: it is none of this kind, or from another version.
+            ResultsError: it is not an answer of this kind, or from another version.
         """
         try:
             return _made(cls, data)
         except (KeyError, TypeError, AttributeError) as error:
-            raise ResultsError(f"This is no answer of the kind {cls.__name__}: {error!r}.",
-                               "ask again on a machine of your own: ./lab up") from error
+            raise ResultsError(f"This is not an answer of the kind {cls.__name__}: {error!r}.",
+                               "run the cell on a machine of your own: ./lab up") from error
 
 
 class ListAnswer(Answer):
-    """An answer that is one list, and is kept as just that."""
+    """An answer with one field, a list; the plain data are that list."""
 
     def to_json(self) -> list[Any]:
         (rows,) = super().to_json().values()
@@ -50,7 +50,7 @@ class ListAnswer(Answer):
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value):
-        # A run has every field in every file; of an answer, only what is said.
+        # A run always has all its fields; an answer leaves out default values.
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)
                 if not (isinstance(value, Answer) and getattr(value, field.name) == field.default)}
     if isinstance(value, dict):
@@ -59,9 +59,9 @@ def _plain(value: Any) -> Any:
 
 
 def _made(kind: Any, data: Any) -> Any:
-    """A value of this type from plain data; the types are those that fields of answers have."""
+    """A value of this type from plain data. Only the types of answers' fields are supported."""
     if kind is Run:
-        return Run.from_json(json.dumps(data))  # which refuses another schema
+        return Run.from_json(json.dumps(data))  # raises an error for another schema
     if is_dataclass(kind):
         return kind(**{name: _made(each, data[name]) for name, each in _types(kind).items() if name in data})
     outer, inner = get_origin(kind), get_args(kind)

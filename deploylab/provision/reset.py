@@ -64,7 +64,7 @@ def earlier(course: Course, stage: Stage) -> tuple[Stage, ...]:
         CourseError: the stage is not part of the road.
     """
     if stage not in course.stages:
-        raise CourseError(f"{stage.name} is no step of the road, so nothing comes before it.",
+        raise CourseError(f"{stage.name} is not a step of the road, so nothing comes before it.",
                           f"./lab goto {stage.name}")
     return course.stages[:course.stages.index(stage)]
 

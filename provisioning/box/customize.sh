@@ -5,7 +5,7 @@ set -euo pipefail
 root=$1 bundle=${2:-}
 
 # Vagrant's user. It may do everything, as on every Vagrant box; only the
-# key of this clone opens the door, and passwords do not.
+# key of this clone lets anyone in, and passwords do not.
 chroot "$root" useradd --create-home --shell /bin/bash vagrant
 install -d -m 700 "$root/home/vagrant/.ssh"
 install -m 600 "$root/tmp/authorized_keys" "$root/home/vagrant/.ssh/authorized_keys"
@@ -39,7 +39,7 @@ LLMNR=no
 MulticastDNS=no
 RESOLVED
 chroot "$root" systemctl enable systemd-networkd systemd-resolved ssh
-# A container has no business with these, and each costs boot time.
+# A container does not need these, and each costs boot time.
 chroot "$root" systemctl mask systemd-udevd systemd-networkd-wait-online apt-daily.timer apt-daily-upgrade.timer
 
 # Host keys are made at first boot: two guests of one box do not share them.
@@ -58,7 +58,7 @@ UNIT
 chroot "$root" systemctl enable ssh-host-keys.service
 : > "$root/etc/machine-id"
 
-# From a bundle: the machine carries its packages with it, and asks nobody else for any.
+# From a bundle: the machine has its packages with it, and downloads none.
 if [ "$bundle" ]; then
     carried=/usr/share/deploylab
     install -d "$root$carried"

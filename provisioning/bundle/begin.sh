@@ -1,7 +1,7 @@
 #!/bin/sh
 # sh begin.sh FILE [./lab's arguments …]
 #
-# The beginning on a computer that has nothing but this bundle: it unpacks the project beside
+# The first step on a computer that has nothing but this bundle: it unpacks the project beside
 # it, installs Python from it where there is none, and calls `./lab run --bundle FILE`.
 set -eu
 file=$(realpath "$1"); shift

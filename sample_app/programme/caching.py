@@ -5,10 +5,10 @@
     view       a whole answer: `public`
 
 Each level has an alias of its name in CACHES. Where a level is off, Django's DummyCache stands
-behind the alias: it keeps nothing, and the code here and in the templates needs no question.
+behind the alias: it keeps nothing, and the code here and in the templates need not check.
 
-Nothing is told to a cache when a row changes, but for what `forget_comments` does. Everything else
-is right again when its time is over: after SECONDS, and once more as long in a visitor's browser
+No cache is told when a row changes, except by `forget_comments`. Everything else
+is right again when it has expired: after SECONDS, and once more as long in a visitor's browser
 where the browser got it just before. Answers of the level `view` say in `Age` how old they are.
 """
 
@@ -31,8 +31,8 @@ SECONDS = 30  # the templates' fragments say it too
 def remember(key: str, make: Callable[[], Any]) -> Any:
     """What `make` gives, or what it gave in the last SECONDS.
 
-    A stampede is possible: when an entry that everybody wants ends, each request that comes before
-    the first one has made it anew makes it too. A lock, or an early renewal by chance, would help.
+    A stampede is possible: when an entry that everybody wants expires, each request that comes before
+    the first one has made it again makes it too. A lock, or an early renewal by chance, would help.
 
     Args:
         key: says what it is. Lists go in, not querysets: a queryset would ask the database again.
@@ -49,8 +49,8 @@ def forget_comments(talk: int) -> None:
 
     Two entries whose keys are known: that is cheap. Not forgotten are the counts and the latest
     comments on the days' pages, and whole pages: their keys hold host and query, so that nobody
-    knows them all. They stay old for SECONDS. Whoever posted is sent to an address of its own
-    (`?posted=…`), and sees the comment at once.
+    knows them all. They stay old for SECONDS. The person who posted is sent to an address of its
+    own (`?posted=…`), and sees the comment at once.
     """
     caches["data"].delete(comments_key(talk))
     caches["fragment"].delete(make_template_fragment_key("comments", [talk]))
@@ -60,7 +60,7 @@ def public(view: View) -> View:
     """Anybody's cache may keep this page for SECONDS: it is the same for every visitor.
 
     With the level `view` our own keeps it too, whole, and `X-Cache` says HIT or MISS. The header
-    is set anew at each answer, as the ones of the middleware are: it is not part of what is kept.
+    is set again at each answer, like those of the middleware: it is not part of what is kept.
     """
     made = cache_control(public=True, max_age=SECONDS)(view)
     kept = cache_page(SECONDS, cache="view")(_noticed(made))

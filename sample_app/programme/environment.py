@@ -9,7 +9,7 @@ NO = {"0", "false", "no", "off", ""}
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable's value without blanks around it, or the default."""
+    """The variable's value without whitespace around it, or the default."""
     return os.environ.get(name, default).strip()
 
 
@@ -38,7 +38,7 @@ def number(name: str, default: int = 0) -> int:
 
 
 def words(name: str, default: str = "") -> list[str]:
-    """The parts of a list separated by commas; blanks around a part do not count."""
+    """The parts of a list separated by commas; whitespace around a part does not count."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 

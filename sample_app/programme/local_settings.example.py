@@ -1,6 +1,6 @@
 """Settings of one machine. Copy to `local_settings.py` beside this file; git ignores the copy.
 
-It is read at the end of settings.py, so what stands here wins over the environment. The course uses the
+It is read at the end of settings.py, so what is here wins over the environment. The course uses the
 environment; many sites use such a file, and guide II tries one.
 """
 

@@ -13,8 +13,8 @@ Answer = Callable[[HttpRequest], HttpResponse]
 def name_process(get_response: Answer) -> Answer:
     """Add `X-Process: <process id>/<thread id>`.
 
-    The course counts with it how many workers and threads really answer. A site without a
-    lesson to give would not tell.
+    The course counts with it how many workers and threads really answer. A real
+    site would not tell.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:

@@ -21,7 +21,7 @@ SECRET_KEY = env.text("DJANGO_SECRET_KEY")  # verified at the end, after local_s
 
 # Django refuses a request whose Host header is not listed here, with 400. A proxy in front must
 # pass on the Host the visitor typed, with its port (nginx: `proxy_set_header Host $http_host`).
-# USE_X_FORWARDED_HOST stays off: whoever can send that header could choose the host.
+# USE_X_FORWARDED_HOST stays off: anyone who can send that header could choose the host.
 ALLOWED_HOSTS = env.words("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 
 # Needed only where the browser's Origin differs from the Host that Django sees: behind a proxy
@@ -33,8 +33,8 @@ FRAME_ANCESTORS = ["'self'", *env.words("DJANGO_FRAME_ANCESTORS")]
 
 # `check --deploy` asks for XFrameOptionsMiddleware (security.W002). X-Frame-Options knows only
 # "same origin" and "nobody", so programme.middleware.frame_ancestors does that work instead.
-# The checks about TLS (W004, W008, W012, W016) are deliberately not silenced: the lab speaks
-# plain HTTP, and a site on the open internet must settle them.
+# The checks about TLS (W004, W008, W012, W016) are deliberately not silenced: the course uses
+# plain HTTP, and a site on the open internet must deal with them.
 SILENCED_SYSTEM_CHECKS = ["security.W002"]
 
 # --- The application -------------------------------------------------------------------------
@@ -134,7 +134,7 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = DATABASES["default"]["CONN_MAX_AGE"
 # --- Cache -----------------------------------------------------------------------------------
 
 CACHE = env.choice("DJANGO_CACHE", "none", "memcached", "redis")
-# What it is for; programme/caching.py says what the three are. Without a cache: nothing.
+# What it is used for; programme/caching.py says what the three are. Without a cache: nothing.
 CACHE_LEVELS = [] if CACHE == "none" else env.choices("DJANGO_CACHE_LEVELS", "fragment", "data", "view")
 
 MEMCACHED = {
@@ -160,7 +160,7 @@ REDIS = {
 
 DUMMY = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
 
-# Two sites that share a server must not share entries. A release that changes what is stored wants
+# Two sites that share a server must not share entries. A release that changes what is stored needs
 # another prefix too, or it reads what the old one wrote.
 CACHE_STORE = {"none": DUMMY, "memcached": MEMCACHED, "redis": REDIS}[CACHE] | {
     "KEY_PREFIX": env.text("DJANGO_CACHE_PREFIX", "programme"),
@@ -187,7 +187,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": STATIC_STORAGES[STATIC_FILES]},
 }
 
-# Style sheets and scripts, each kind in one file, without comments and blanks. The files are made
+# Style sheets and scripts, each kind in one file, without comments and whitespace. The files are made
 # by `compress`, never by a page.
 COMPRESS_ENABLED = STATIC_FILES == "hashed" and not DEBUG  # with DEBUG on, names have no hash
 COMPRESS_OFFLINE = True

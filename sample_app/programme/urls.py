@@ -35,7 +35,7 @@ urlpatterns = [
     path("tracks/<slug:slug>/", views.track, name="track"),
     path("search/", views.search, name="search"),
     path("admin/", admin.site.urls),
-    # The lab
+    # For measuring
     path("test/", views.hello, name="hello"),
     path("wait/", views.wait, name="wait"),
     path("cpu/", views.cpu, name="cpu"),

@@ -24,7 +24,7 @@ from programme.reading import DayPage, TalkPage, day_of, newest_day
 
 logger = logging.getLogger(__name__)
 
-# These must be made anew each time, or a measurement would measure a cache.
+# These must be made again each time, or a measurement would measure a cache.
 no_store = cache_control(no_store=True)
 
 RESULTS_SHOWN = 40
@@ -133,7 +133,7 @@ def _posted(request: HttpRequest, comment: Comment) -> HttpResponse:
     return response
 
 
-# ------------------------------------------------------------------------------------ the lab
+# ------------------------------------------------------------------------------ for measuring
 
 
 @require_safe
@@ -172,7 +172,7 @@ def count_primes(below: int) -> int:
 @require_safe
 @no_store
 def whoami(request: HttpRequest) -> JsonResponse:
-    """Which process of which server answers. For the lab: a public site would not tell."""
+    """Which process of which server answers. For the course: a public site would not say this."""
     thread = threading.current_thread()
     return JsonResponse(
         {

@@ -55,7 +55,7 @@ class Case:
     @property
     def load(self) -> str:
         if self.loop == OPEN:
-            return f"open, {RATE:,} due a second"
+            return f"open, {RATE:,} due per second"
         return f"closed, {units.count(self.clients, 'client')}"
 
 
@@ -194,7 +194,7 @@ WHY = {
     "ab -k": "ab counts whole milliseconds in this list, and its p-th percentile is one rank above the nearest: with "
              "one slow answer in ten it names the slow one the 90th percentile.",
     "wrk": "wrk adds answers that nobody gave: for each one that took longer than the mean time between a client's "
-           "requests it puts in those that would have been sent meanwhile. It does so unasked.",
+           "requests it puts in those that would have been sent meanwhile. It does so without being asked.",
 }
 
 
@@ -227,8 +227,8 @@ def _hidden(rows: Sequence[Row]) -> list[str]:
     if None in p99.values() or len(p99) < 2:
         return []
     return [f"- The closed loop stops asking while the server is frozen: its p99 is {p99[CLOSED]:.1f} ms, where the "
-            f"open loop's is {p99[OPEN]:.0f} ms. Both are right about the requests they sent. Who comes on their own "
-            "does not wait until others are served."]
+            f"open loop's is {p99[OPEN]:.0f} ms. Both are right about the requests they sent. Real visitors do "
+            "not wait until others are served."]
 
 
 def _doubts(rows: Sequence[Row]) -> list[str]:

@@ -168,8 +168,8 @@ def their_row(page: str, faulty: FaultyServer, n: int) -> Row:
 def table(rounds: list[list[Row]]) -> str:
     """The Markdown; medians over the rounds, ratios made round by round."""
     out = [f"Measured in {len(rounds)} rounds, each generator once in each; the costs are the middle ones.", "",
-           f"| | processor a request | beside ours | p50 of a page that takes {SLOW_MS} ms "
-           "| failures told, of connections dropped |", "|---|---:|---:|---:|---:|"]
+           f"| | processor time per request | compared with ours | p50 of a page that takes {SLOW_MS} ms "
+           "| failures reported, of connections dropped |", "|---|---:|---:|---:|---:|"]
     for row in zip(*rounds, strict=True):
         cost_s = statistics.median(one.cpu_s for one in row)
         beside = statistics.median(one.cpu_s / both[0].cpu_s for one, both in zip(row, rounds, strict=True))

@@ -77,7 +77,8 @@ def half_width(found: Sequence[tuple[float, float]]) -> float:
 def table(times: int) -> str:
     """The table in Markdown."""
     head = ["pairs", "half-width", "A against A: “no difference seen”", f"a true {TRUTH} times is found",
-            "A against A, all of A first: “no difference seen”", "one series of as many runs: interval holds the truth"]
+            "A against A, all of A first: “no difference seen”", "one series of as many runs: interval contains "
+            "the true value"]
     lines = [f"Simulated, {times:,} times each: a coefficient of variation of {units.percent(NOISE_CV)}, a lag-1 "
              f"autocorrelation of {NOISE_RHO}. An interval of 95 % should be right 95 times in 100.", "",
              f"| {' | '.join(head)} |", f"|{' ---: |' * len(head)}"]

@@ -1,4 +1,4 @@
-"""A bad day, on the real thing: most of that table in guides/troubleshooting.md. Other files try the rest."""
+"""A bad day, on a real machine: most rows of that table in guides/troubleshooting.md. Other files test the rest."""
 
 import json
 import os
@@ -31,7 +31,7 @@ from deploylab.provision import checks, converge, on_demand
 
 COURSE = courses.load()
 STAGE = COURSE.stage("nginx")
-WORKERS = "[g]unicorn-nginx.py"  # the master and its workers, by their command line; not who looks for them
+WORKERS = "[g]unicorn-nginx.py"  # the master and its workers, by their command line; [g] excludes the search itself
 MEASURE = ("measure", STAGE.name, "--view", "hello", "--seconds", "0.5", "--repeats", "2")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 
@@ -45,7 +45,7 @@ def one_message(done: subprocess.CompletedProcess, what: str, next_step: str, st
 
 
 def mounted(how: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    """`./lab ARGUMENTS` where something else is mounted, for it alone."""
+    """Run `./lab ARGUMENTS` with other mounts, which only this command sees."""
     command = [sys.executable, "-m", "deploylab.cli", *arguments]
     return subprocess.run(["unshare", "-m", "sh", "-c", f'{how} && exec "$@"', "sh", *command], cwd=paths.ROOT,
                           capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300,
@@ -56,11 +56,11 @@ def mounted(how: str, *arguments: str, **environment: str) -> subprocess.Complet
 
 
 def test_without_vagrant_in_path_it_says_so(lab, tmp_path):
-    """A machine is known, and its Vagrant is gone."""
+    """A machine is known, but its Vagrant has been removed."""
     (programs := tmp_path / "bin").mkdir()
     for name in ("sh", "env", "ssh", "dpkg-query"):
-        if found := shutil.which(name):
-            (programs / name).symlink_to(found)
+        if program := shutil.which(name):
+            (programs / name).symlink_to(program)
     state = tmp_path / "state"
     state.mkdir()
     (state / "machine.json").write_text('{"kind": "vagrant", "provider": "virtualbox"}')
@@ -132,7 +132,7 @@ def test_a_clock_that_jumps_during_a_load_changes_no_time(to, tmp_path):
 
 @pytest.fixture(scope="module")
 def stands(machine):
-    """The machine with the stage of these tests, which all its checks say is right; so it is left, too."""
+    """The machine with the stage of these tests, set up correctly before and after them."""
     had = [stage.name for stage in COURSE.stages if not stage.start and on_demand.answers(machine, stage)]
     converge.to_stage(machine, COURSE, STAGE.name)
     yield machine
@@ -144,7 +144,7 @@ def stands(machine):
 
 @pytest.fixture
 def bench(stands, tmp_path, monkeypatch):
-    """To measure with, one run there already, in results of its own."""
+    """A bench with one run already, in a results folder of its own."""
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path / "results"))
     bench = Bench.of(stands, COURSE, results.Session.create(kind="measure"), LoadSettings(seconds=0.3, warmup_s=0))
     load_test.measure(bench, cell(), purpose="measure")
@@ -175,7 +175,7 @@ def test_a_server_killed_during_a_load_costs_requests_that_are_counted(bench, wh
 @pytest.mark.machine
 def test_a_guest_killed_during_a_load_costs_that_run_alone(bench):
     if bench.machine.provider != "lxc":
-        pytest.skip("pulls the plug of a container")
+        pytest.skip("kills a container")
     kill = ["lxc-stop", "-k", "-n", bench.machine.name]
     with pytest.raises(MachineError) as raised:
         load_test.measure(bench, cell(), purpose="measure", on_progress=once(lambda: subprocess.run(kill, check=True)))
@@ -209,8 +209,8 @@ def test_a_port_taken_by_somebody_else_is_no_measurement_and_goto_takes_it_back(
                         f"until ss -Hltn 'sport = :{STAGE.port}' | grep -q .; do sleep 0.1; done", sudo=True)
     done = lab(*MEASURE, DEPLOYLAB_RESULTS=str(tmp_path))
     one_message(done, "not one good answer from nginx", "./lab check nginx")
-    said = lab("check", STAGE.name)
-    assert said.returncode == 1 and "cure:  ./lab goto nginx" in said.stdout
+    checked = lab("check", STAGE.name)
+    assert checked.returncode == 1 and "cure:  ./lab goto nginx" in checked.stdout
     back = lab("goto", STAGE.name)
     assert back.returncode == 0, back.stderr
 
@@ -218,7 +218,7 @@ def test_a_port_taken_by_somebody_else_is_no_measurement_and_goto_takes_it_back(
 @pytest.mark.thorough
 @pytest.mark.machine
 def test_a_full_disk_and_a_missing_network_of_the_guest_are_said_and_the_next_time_mends_it(stands, lab):
-    """A package is missing, so there is something to install."""
+    """A package is removed, so there is something to install."""
     route = stands.check_output("ip route show default").strip()
     stands.check_output("apt-get -q -y purge supervisor; apt-get clean", sudo=True)
     stands.check_output("mount -t tmpfs -o size=64k none /var/cache/apt/archives; "
@@ -246,14 +246,15 @@ def test_a_folder_of_results_that_is_read_only(stands, tmp_path):
     one_message(mounted(how, *MEASURE, **ours), "cannot be read or written: Read-only", "DEPLOYLAB_RESULTS=~/results")
     state = paths.state_dir()
     how = f"mount --bind {state} {state} && mount -o remount,bind,ro {state}"
-    one_message(mounted(how, *MEASURE, **ours), "Read-only file system: .*/lock", "mend that, then ./lab measure nginx")
+    one_message(mounted(how, *MEASURE, **ours), "Read-only file system: .*/lock",
+                "repair that, then ./lab measure nginx")
     assert list(tmp_path.iterdir()) == []
 
 
 @as_root
 @pytest.mark.thorough
 @pytest.mark.machine
-@pytest.mark.parametrize("size", ["4k", "8k"])  # how far it gets: to the attempts, or beyond them
+@pytest.mark.parametrize("size", ["4k", "8k"])  # whether the disk is full before or after the attempts are written
 def test_a_disk_that_is_full_of_results(stands, tmp_path, size):
     done = mounted(f"mount -t tmpfs -o size={size} none {tmp_path}", *MEASURE, DEPLOYLAB_RESULTS=str(tmp_path))
     one_message(done, "(The disk is full|Cannot write the attempts).*safe", "df -h .*then the same command")
@@ -274,9 +275,9 @@ def test_ctrl_c_in_every_phase_leaves_nothing_and_what_was_measured(stands, tmp_
                 time.sleep(0.3)
                 os.killpg(process.pid, signal.SIGINT)  # as at a terminal: to all of them
                 break
-        said = process.stderr.read()
-    assert process.returncode == 130 and "Traceback" not in said
-    assert said.endswith("\nlab: Stopped. What was done is kept.\nNext: ./lab run runserver --quick --yes\n")
+        errors = process.stderr.read()
+    assert process.returncode == 130 and "Traceback" not in errors
+    assert errors.endswith("\nlab: Stopped. What was done is kept.\nNext: ./lab run runserver --quick --yes\n")
     until(lambda: not _of_this_machine())
     with lock.held("test"):
         pass
@@ -284,7 +285,7 @@ def test_ctrl_c_in_every_phase_leaves_nothing_and_what_was_measured(stands, tmp_
 
 
 def _of_this_machine() -> list[Path]:
-    """Processes of loads and converges of the machine of these tests."""
+    """The processes that load or converge the machine of these tests."""
     ours = f"DEPLOYLAB_STATE={os.environ['DEPLOYLAB_STATE']}".encode()
 
     def read(path: Path) -> bytes:

@@ -57,7 +57,7 @@ def test_what_is_measured_lists_the_view_and_stands():
         chosen_targets(course, view, [], [])
 
 
-@pytest.mark.parametrize("arguments, status, seen, next_step", [
+@pytest.mark.parametrize("arguments, status, message, next_step", [
     (["goto", "apache9"], 1, "no stage 'apache9'", "./lab status"),
     (["goto", ""], 1, "no stage ''", "./lab status"),
     (["goto", ":sync"], 1, "no stage ''", "./lab status"),
@@ -66,8 +66,8 @@ def test_what_is_measured_lists_the_view_and_stands():
     (["record", "nope"], 1, "no lesson 'nope'", "one of these"),
     (["open", "nope"], 1, "no lesson 'nope'", "one of these"),
     (["up", "--bundle", "/nowhere"], 1, "no bundle /nowhere", "./lab bundle"),
-    (["run", "digitalocean"], 1, "no step of the road", "./lab compare"),
-    (["reset", "digitalocean"], 1, "no step of the road", "./lab goto digitalocean"),
+    (["run", "digitalocean"], 1, "not a step of the road", "./lab compare"),
+    (["reset", "digitalocean"], 1, "not a step of the road", "./lab goto digitalocean"),
     (["check"], 1, "no machine yet", "./lab up"),
     (["check", "nginx"], 1, "no machine yet", "./lab up"),
     (["measure", "nginx"], 1, "no machine yet", "./lab up"),
@@ -82,10 +82,10 @@ def test_what_is_measured_lists_the_view_and_stands():
     (["ab", "-H", "bad", "http://127.0.0.1:1/"], 1, "not a header", "Name: value"),
     (["ab", "-n", "1", "http://127.0.0.1:1/"], 1, "not one good answer", "./lab check"),
 ])
-def test_a_failure_is_one_message_with_the_next_command(lab, nothing, arguments, status, seen, next_step):
+def test_a_failure_is_one_message_with_the_next_command(lab, nothing, arguments, status, message, next_step):
     done = lab(*arguments)
     assert done.returncode == status
-    assert seen in done.stderr and next_step in done.stderr
+    assert message in done.stderr and next_step in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -108,14 +108,14 @@ os.execv(sys.executable, [sys.executable, "-m", "deploylab.cli", "measure", "ngi
 
 
 def test_ctrl_c_while_python_still_imports_is_one_message(nothing):
-    """As `./lab` hands over: what was typed meanwhile waits for the command line."""
+    """As when `./lab` hands over: Ctrl-C during the imports takes effect in the command line."""
     done = subprocess.run([sys.executable, "-c", HELD], cwd=paths.ROOT, capture_output=True, text=True, timeout=60,
                           env={**os.environ, "PYTHONPATH": str(paths.ROOT)})
     assert done.returncode in (130, -signal.SIGINT)  # to a shell, both are 130
     assert done.stderr == "\nlab: Stopped. What was done is kept.\nNext: ./lab measure 'nginx apache'\n"
 
 
-def test_what_nobody_foresaw_is_one_message_and_its_report_is_kept(nothing, monkeypatch, capsys, tmp_path):
+def test_an_unexpected_error_is_one_message_and_its_report_is_kept(nothing, monkeypatch, capsys, tmp_path):
     def broken():
         raise ZeroDivisionError("by zero")
 
@@ -123,8 +123,8 @@ def test_what_nobody_foresaw_is_one_message_and_its_report_is_kept(nothing, monk
     monkeypatch.setattr(sys, "argv", ["lab", "status"])
     monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path / "state"))
     assert cli.main() == 1
-    said = capsys.readouterr().err
-    assert "ZeroDivisionError: by zero" in said and "Next: ./lab status" in said and "Traceback" not in said
+    errors = capsys.readouterr().err
+    assert "ZeroDivisionError: by zero" in errors and "Next: ./lab status" in errors and "Traceback" not in errors
     assert "in broken" in (tmp_path / "state" / "log" / "unforeseen.log").read_text()
 
 
@@ -132,7 +132,7 @@ def test_what_nobody_foresaw_is_one_message_and_its_report_is_kept(nothing, monk
 def test_a_terminal_that_is_not_utf_8_is_told_all_the_same(lab, nothing):
     for arguments in (["doctor"], ["--help"], ["goto", "--help"]):
         done = lab(*arguments, PYTHONIOENCODING="ascii")
-        assert "foresaw" not in done.stderr and len(done.stdout.splitlines()) > 8
+        assert "unexpected error" not in done.stderr and len(done.stdout.splitlines()) > 8
     document = lab("doctor", "--json", PYTHONIOENCODING="ascii").stdout
     assert json.loads(document) and document.isascii()
 

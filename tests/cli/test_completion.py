@@ -18,7 +18,7 @@ from deploylab.bootstrap import completion
 from deploylab.core import paths
 from deploylab.results import Session
 
-# Without the person's own settings.
+# Without the user's own settings.
 START = {"bash": ["bash", "--norc", "--noprofile", "-i"], "zsh": ["zsh", "-f", "-i"],
          "fish": ["fish", "--no-config", "-i"]}
 READ = {"bash": 'eval "$({} completion bash)"', "zsh": 'eval "$({} completion zsh)"',
@@ -43,7 +43,7 @@ class Terminal:
         os.write(self.file, text.encode())
 
     def line(self, start: str) -> str:
-        """The first line from now on that begins so, without its end."""
+        """The next line that begins with `start`, without its line end."""
         text, deadline_s = "", time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline_s:
             if select.select([self.file], [], [], 1)[0]:
@@ -55,7 +55,7 @@ class Terminal:
         raise AssertionError(f"no line with {start!r}: {text!r}")
 
     def completed(self, typed: str) -> str:
-        """What stands on the line after TAB. The shell tells it: the line becomes the words of an `echo`."""
+        """The line after TAB. The shell prints it: the line becomes the arguments of an `echo`."""
         self.type(f"{typed}\t{BEGIN}echo @@{END}\n")
         return self.line("@@").removeprefix("@@")
 
@@ -94,7 +94,7 @@ def test_tab_completes_in_a_real_shell(terminal, typed, whole):
 
 
 def offered(line: str, word_breaks: str = " :=") -> list[str]:
-    """What bash is told to offer for a line. It takes a word with a colon for several, and wants the last alone."""
+    """What bash gets to offer for a line. It treats a word with a colon as several words, and needs only the last."""
     asking = f'COMP_WORDBREAKS={shlex.quote(word_breaks)} COMP_LINE={shlex.quote(line)} COMP_POINT={len(line)}\n'
     done = subprocess.run(["bash", "--norc", "-c", f'{completion.script("bash")}{asking}_deploylab\n'
                            'printf "%s\\n" "${COMPREPLY[@]}"'], capture_output=True, text=True, check=True)
@@ -109,7 +109,7 @@ def test_all_that_there_is_is_offered():
     assert offered("lab record 00_the_lab ") == sorted(lesson.name for lesson in course.lessons)
     assert offered("lab goto nginx --machine ") == ["auto", "local", "vagrant"]
     assert offered("lab completion ") == sorted(completion.SHELLS)
-    assert "--yes" in offered("lab up -") == offered("lab up ")  # nothing but options may follow
+    assert "--yes" in offered("lab up -") == offered("lab up ")  # only options may follow
 
 
 def test_bash_gets_what_stands_after_the_colon():
@@ -126,7 +126,7 @@ def test_sessions_of_one_s_own_are_offered(tmp_path, monkeypatch):
 
 
 def test_tab_asks_no_machine_and_writes_nothing(tmp_path, monkeypatch):
-    """A machine is asked with programs that this PATH has not; what is written would lie in the state or the home."""
+    """Reaching a machine needs programs that are not in this PATH; files would be in the state or the home folder."""
     # This Python itself: what PATH has under that name may be a script that looks for one in other folders.
     for name, program in (("python3", Path(sys.executable).resolve()), ("env", shutil.which("env")),
                           ("bash", shutil.which("bash"))):

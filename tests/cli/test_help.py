@@ -26,9 +26,9 @@ def groups(commands) -> dict[str, list[str]]:
 
 
 def panels(shown: str) -> dict[str, list[str]]:
-    """The commands in each panel of a help that Rich has drawn."""
-    found = re.findall(r"╭─ ([^─]+) ─+╮\n((?:│.*\n)+)", shown)
-    return {title: re.findall(r"(?m)^│ ([a-z]+) ", rows) for title, rows in found if title != "Options"}
+    """The commands in each panel of a help text that Rich has drawn."""
+    drawn = re.findall(r"╭─ ([^─]+) ─+╮\n((?:│.*\n)+)", shown)
+    return {title: re.findall(r"(?m)^│ ([a-z]+) ", rows) for title, rows in drawn if title != "Options"}
 
 
 def test_the_help_shows_each_group_in_a_panel(lab, groups):
@@ -38,9 +38,9 @@ def test_the_help_shows_each_group_in_a_panel(lab, groups):
 
 
 def test_the_help_before_the_installation_has_the_same_groups(groups):
-    found = re.findall(r"(?m)^([A-Z][\w ]+)\n((?:  .+\n)+)", HELP)
-    assert {title: re.findall(r"(?m)^  ([a-z]+)", rows) for title, rows in found} == groups
-    assert [title for title, _ in found] == [*dict.fromkeys(GROUPS.values())]
+    listed = re.findall(r"(?m)^([A-Z][\w ]+)\n((?:  .+\n)+)", HELP)
+    assert {title: re.findall(r"(?m)^  ([a-z]+)", rows) for title, rows in listed} == groups
+    assert [title for title, _ in listed] == [*dict.fromkeys(GROUPS.values())]
     assert max(len(line) for line in HELP.splitlines()) <= 80
 
 
@@ -64,14 +64,14 @@ def examples(text: str) -> list[list[str]]:
 
 
 def wrong_examples(name: str, command) -> list[str]:
-    """The examples in a command's help that are none of it; "none" where the help has no example."""
+    """The examples in a command's help that it does not understand; "none" if the help has no example."""
     shown = examples(command.help)
     wrong = [shlex.join(words) for words in shown if words[0] != name or not understood(command, words[1:])]
     return wrong if shown else ["none"]
 
 
 def understood(command, words: list[str]) -> bool:
-    """Whether a command takes these words; where TAB offers values, they must be among those."""
+    """Whether a command understands these words; if TAB offers values for an option, its value must be one of them."""
     try:
         context = command.make_context("lab", words)
     except Exception:  # Typer hides the class of its usage errors
@@ -87,7 +87,7 @@ def understood(command, words: list[str]) -> bool:
 
 @pytest.fixture
 def harmless(monkeypatch):
-    """Options that act as soon as they are parsed do nothing."""
+    """Options that act when they are parsed do nothing."""
     monkeypatch.setattr(options, "_use", lambda file: file)  # unpacks a bundle
     monkeypatch.setenv("DEPLOYLAB_MACHINE", "auto")  # `--machine` sets it; pytest sets it back
 

@@ -1,4 +1,4 @@
-"""The answers of lessons: what is recorded becomes a dataclass, and that the same JSON again."""
+"""The answers of lessons: a recorded answer becomes a dataclass, and that becomes the same JSON again."""
 
 import json
 from dataclasses import fields, is_dataclass
@@ -27,13 +27,13 @@ def test_every_recorded_answer_is_read_and_written_alike(path):
         assert recording.KINDS[line["verb"]].from_json(line["answer"]).to_json() == line["answer"], line["verb"]
 
 
-def test_each_verb_gives_its_own_frozen_kind():
-    for verb, kind in recording.KINDS.items():
-        assert get_type_hints(getattr(Live, verb))["return"] is kind
+def test_each_command_gives_its_own_frozen_kind():
+    for command, kind in recording.KINDS.items():
+        assert get_type_hints(getattr(Live, command))["return"] is kind
         assert is_dataclass(kind) and kind.__dataclass_params__.frozen and fields(kind)
 
 
-def test_no_verb_was_recorded_that_is_not_known():
+def test_no_command_was_recorded_that_is_not_known():
     assert {line["verb"] for path in RECORDINGS for line in recorded(path)} == set(recording.KINDS)
 
 

@@ -1,5 +1,4 @@
-"""A race in a notebook: begun in one cell, its result in another; recorded pairs are drawn as they were measured."""
-
+"""A comparison in the background: started in one cell, its result in another; recorded pairs are drawn as measured."""
 
 import pytest
 
@@ -7,7 +6,7 @@ from deploylab import course as courses
 from deploylab.core import cancel
 from deploylab.core.errors import DeployLabError, Stopped
 from deploylab.lessons import predictions, recording
-from deploylab.lessons.backend import Desk
+from deploylab.lessons.backend import Backend
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.predictions import Prediction
 from deploylab.results.stats import sides
@@ -22,32 +21,32 @@ def own_guesses(tmp_path, monkeypatch):
     monkeypatch.setattr(predictions, "path", lambda: tmp_path / "predictions.jsonl")
 
 
-def lab_with(desk: Desk) -> Lab:
+def lab_with(backend: Backend) -> Lab:
     lab = Lab(COURSE)
-    lab._desk = desk
+    lab._backend = backend
     return lab
 
 
 def recorded(ratio: float) -> Lab:
-    kept = {recording.key("compare", QUESTION): [answer(ratio).to_json()]}
-    return lab_with(Desk(None, recording.Recording("a machine", "2026-01-02", kept)))
+    answers = {recording.key("compare", QUESTION): [answer(ratio).to_json()]}
+    return lab_with(Backend(None, recording.Recording("a machine", "2026-01-02", answers)))
 
 
 def test_the_guess_stands_beside_what_came_out_and_all_of_it_is_marked():
-    predictions.keep(Prediction(lesson="05", a=CONTRAST.a, b=CONTRAST.b, view=CONTRAST.view, guess="2x"))
+    predictions.save(Prediction(lesson="05", a=CONTRAST.a, b=CONTRAST.b, view=CONTRAST.view, guess="2x"))
     race = recorded(6.0).race(**ASKED)
-    said = race.result()
-    assert "You said 2x, and it was not: 6" in said.text and said.body.startswith("<p>You said 2x")
-    assert repr(said).startswith("RECORDED on 2026-01-02") and "RECORDED" in race.panel.heading.value
+    shown = race.result()
+    assert "You said 2x, and it was not: 6" in shown.text and shown.body.startswith("<p>You said 2x")
+    assert repr(shown).startswith("RECORDED on 2026-01-02") and "RECORDED" in race.panel.heading.value
     assert len(race.panel.runs) == 10 and "5 pairs" in race.panel.plot.alt
 
 
 def test_a_rehearsal_has_fewer_pairs_but_a_recording_never(monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_BRIEF", "1")
-    asked = {"pairs": 5, "seconds": 0.5, "a": "nginx"}
-    assert Desk(Slow(pairs=1)).shortened("compare", asked) == {"pairs": 2, "seconds": 0.5, "a": "nginx"}
-    assert Desk(Slow(pairs=1)).shortened("measure_during", asked) == asked
-    assert Desk(Slow(pairs=1), writer=object()).shortened("compare", asked) == asked
+    arguments = {"pairs": 5, "seconds": 0.5, "a": "nginx"}
+    assert Backend(Slow(pairs=1)).shortened("compare", arguments) == {"pairs": 2, "seconds": 0.5, "a": "nginx"}
+    assert Backend(Slow(pairs=1)).shortened("measure_during", arguments) == arguments
+    assert Backend(Slow(pairs=1), writer=object()).shortened("compare", arguments) == arguments
     assert recorded(2.0).race(**ASKED).panel.n_pairs == 5
 
 
@@ -61,7 +60,7 @@ def test_what_was_not_recorded_is_not_raced():
 
 
 class Slow:
-    """A machine on which a race never ends after its first pair."""
+    """A machine on which a comparison never continues after its first pair."""
 
     described = "a machine"
 
@@ -76,15 +75,15 @@ class Slow:
 
 
 def test_a_race_that_is_stopped_keeps_its_pairs_and_says_so():
-    race = lab_with(Desk(Slow(pairs=1))).race(**ASKED)
+    race = lab_with(Backend(Slow(pairs=1))).race(**ASKED)
     until(lambda: race.panel.runs)
     race.stop()
-    said = race.result()
-    assert not said and "Stopped early" in said.text
+    shown = race.result()
+    assert not shown and "Stopped early" in shown.text
 
 
 def test_a_cell_that_is_run_once_more_shows_the_race_that_goes_on():
-    lab = lab_with(Desk(Slow(pairs=1)))
+    lab = lab_with(Backend(Slow(pairs=1)))
     race = lab.race(**ASKED)
     assert lab.race(**ASKED) is race
     race.stop()
@@ -94,12 +93,12 @@ def test_a_cell_that_is_run_once_more_shows_the_race_that_goes_on():
 
 
 def test_a_race_that_is_stopped_before_its_first_pair():
-    race = lab_with(Desk(Slow(pairs=0))).race(**ASKED)
+    race = lab_with(Backend(Slow(pairs=0))).race(**ASKED)
     race.stop()
     with pytest.raises(Stopped):
         race.result()
 
 
 def test_a_load_by_hand_needs_a_machine():
-    said = recorded(2.0).panel()
-    assert "RECORDED" in repr(said) and "./lab up" in repr(said)
+    shown = recorded(2.0).panel()
+    assert "RECORDED" in repr(shown) and "./lab up" in repr(shown)

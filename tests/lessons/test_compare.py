@@ -1,4 +1,4 @@
-"""The end of the course: a whole session plot by plot, and all guesses beside what came out."""
+"""The end of the course: a session plot by plot, and all guesses beside the results."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from deploylab.core.errors import ResultsError
 from deploylab.lessons import recording
 from deploylab.lessons.answers import Compared
 from deploylab.lessons.display import predictions
-from deploylab.lessons.display import session as findings
+from deploylab.lessons.display import session as session_display
 from deploylab.lessons.predictions import Prediction
 from deploylab.measure.compare import as_plan
 from deploylab.results import Session
@@ -31,22 +31,22 @@ def session(runs, **plan) -> Session:
     return made
 
 
-# ------------------------------------------------------------------------------- a whole session
+# --------------------------------------------------------------------------------------- a session
 
 
 def test_without_any_session_it_says_how_to_make_one(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "ROOT", tmp_path)  # a clone without the recorded ones
     with pytest.raises(ResultsError) as caught:
-        findings.newest(COURSE)
+        session_display.newest(COURSE)
     assert "./lab run" in str(caught.value)
 
 
 def test_an_unfinished_session_and_another_kind_are_passed_over(own_results):
-    whole = session(synthetic.rounds(COURSE))
-    whole.finish()
+    complete = session(synthetic.rounds(COURSE))
+    complete.finish()
     session([])
     session([], kind="measure").finish()
-    assert findings.newest(COURSE).session.id == whole.id
+    assert session_display.newest(COURSE).session.id == complete.id
 
 
 def test_what_ships_is_marked_and_gives_way_to_ones_own(own_results, tmp_path):
@@ -54,42 +54,41 @@ def test_what_ships_is_marked_and_gives_way_to_ones_own(own_results, tmp_path):
     shipped.finish()
     (own_results / "recorded").mkdir()
     shipped.folder.rename(own_results / "recorded" / shipped.id)
-    found = findings.newest(COURSE)
-    for one in (found, found.ladder("page"), found.bought(), found.bought("nginx"), found.steady()):
-        assert "RECORDED on 2" in one._repr_html_() and repr(one).startswith("RECORDED")
+    newest = session_display.newest(COURSE)
+    for shown in (newest, newest.ladder("page"), newest.bought(), newest.bought("nginx"), newest.steady()):
+        assert "RECORDED on 2" in shown._repr_html_() and repr(shown).startswith("RECORDED")
     session(synthetic.rounds(COURSE)).finish()
-    assert "RECORDED" not in findings.newest(COURSE).ladder("page")._repr_html_()
+    assert "RECORDED" not in session_display.newest(COURSE).ladder("page")._repr_html_()
 
 
 def test_every_step_is_told_with_its_gains_losses_and_nothings():
-    one = session(synthetic.rounds(COURSE, sd=0.01))
-    one.finish()
-    said = repr(findings.newest(COURSE).bought())
-    assert "cache after static" in said and "Most on page" in said and "No difference seen on" in said
-    assert "apache after runserver" not in repr(findings.newest(COURSE).bought("cache"))
+    session(synthetic.rounds(COURSE, sd=0.01)).finish()
+    text = repr(session_display.newest(COURSE).bought())
+    assert "cache after static" in text and "Most on page" in text and "No difference seen on" in text
+    assert "apache after runserver" not in repr(session_display.newest(COURSE).bought("cache"))
     with pytest.raises(ResultsError, match="no step runserver"):
-        findings.newest(COURSE).bought("runserver")
+        session_display.newest(COURSE).bought("runserver")
 
 
 def test_a_rate_to_compute_with_and_a_plot_of_what_was_not_measured():
     session(synthetic.rounds(COURSE)).finish()
-    found = findings.newest(COURSE)
-    assert found.stages[0] == "runserver" and "wsgi" not in found.stages
-    assert found.rate("edge", "page") > found.rate("nginx", "page")
+    newest = session_display.newest(COURSE)
+    assert newest.stages[0] == "runserver" and "wsgi" not in newest.stages
+    assert newest.rate("edge", "page") > newest.rate("nginx", "page")
     with pytest.raises(ResultsError, match="did not measure page with 99 clients. It has: hello 10"):
-        found.ladder("page", 99)
+        newest.ladder("page", 99)
     with pytest.raises(ResultsError, match="did not measure wsgi on page"):
-        found.rate("wsgi", "page")
+        newest.rate("wsgi", "page")
 
 
-# ---------------------------------------------------------------------- guesses and what came out
+# ---------------------------------------------------------------------------- guesses and results
 
 
 SYNC = synthetic.contrast()  # nginx:sync against nginx, on wait
 
 
-def raced(ratio: float, one=SYNC, **plan) -> Session:
-    made = session(synthetic.pairs(one, ratio), kind="compare", contrasts=[as_plan(one)], **plan)
+def compared(ratio: float, contrast=SYNC, **plan) -> Session:
+    made = session(synthetic.pairs(contrast, ratio), kind="compare", contrasts=[as_plan(contrast)], **plan)
     made.finish()
     return made
 
@@ -99,27 +98,27 @@ def guess(**more) -> Prediction:
 
 
 def test_no_guess_says_how_one_is_kept():
-    assert "lab.predict" in predictions.told([], COURSE)._repr_html_()
+    assert "lab.predict" in predictions.beside_results([], COURSE)._repr_html_()
 
 
 def test_a_guess_stands_beside_the_newest_race_about_it():
-    raced(2.0)
-    raced(5.0)
-    raced(9.0, synthetic.contrast(view="hello"))
-    said = repr(predictions.told([guess(), guess(view="page")], COURSE)).splitlines()
-    assert "5.0 times" in said[0] and "nginx carries 2x what nginx:sync carries, on wait" in said[0]
-    assert predictions.NO_RACE in said[1]
+    compared(2.0)
+    compared(5.0)
+    compared(9.0, synthetic.contrast(view="hello"))
+    text = repr(predictions.beside_results([guess(), guess(view="page")], COURSE)).splitlines()
+    assert "5.0 times" in text[0] and "nginx handles 2x the load of nginx:sync, on wait" in text[0]
+    assert predictions.NOT_COMPARED in text[1]
 
 
 def test_two_pages_of_one_target_are_told_apart():
     pages = synthetic.contrast("pages", a="runserver", b="runserver", view="page", b_view="hello", concurrency=10)
-    raced(3.0, pages)
-    said = repr(predictions.told([guess(a="runserver", b="runserver", view="page", b_view="hello")], COURSE))
-    assert "3.0 times" in said
+    compared(3.0, pages)
+    text = repr(predictions.beside_results([guess(a="runserver", b="runserver", view="page", b_view="hello")], COURSE))
+    assert "3.0 times" in text
 
 
 def test_a_guess_about_what_is_no_target_is_no_error():
-    assert predictions.NO_RACE in repr(predictions.told([guess(a="blocking", b="threaded")], COURSE))
+    assert predictions.NOT_COMPARED in repr(predictions.beside_results([guess(a="blocking", b="threaded")], COURSE))
 
 
 def test_without_a_race_of_ones_own_the_lessons_recording_answers(own_results):
@@ -128,7 +127,7 @@ def test_without_a_race_of_ones_own_the_lessons_recording_answers(own_results):
     for ratio in (2.0, 4.0):
         answer = Compared(session="s", contrast=SYNC, differences=(), runs=tuple(synthetic.pairs(SYNC, ratio)))
         writer.keep("compare", {"a": SYNC.a, "b": SYNC.b}, answer)
-    said = repr(predictions.told([guess()], COURSE))
-    assert "4.0 times" in said and "RECORDED on 2" in said and "a machine" in said
-    raced(7.0)
-    assert "RECORDED" not in repr(predictions.told([guess()], COURSE))
+    text = repr(predictions.beside_results([guess()], COURSE))
+    assert "4.0 times" in text and "RECORDED on 2" in text and "a machine" in text
+    compared(7.0)
+    assert "RECORDED" not in repr(predictions.beside_results([guess()], COURSE))

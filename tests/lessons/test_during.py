@@ -1,4 +1,4 @@
-"""lab.measure_during: an act in the middle of a load, what it cost whom, and how that looks."""
+"""lab.measure_during: a command in the middle of a load, its effect on requests, and how that is shown."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ MS = 1_000_000
 COURSE = courses.load()
 
 
-def seen(t_s: float) -> load.LoadProgress:
+def progress_at(t_s: float) -> load.LoadProgress:
     return load.LoadProgress(t_s=t_s, n_sent=0, n_ok=0, n_errors=0, rps=0.0, p50_ns=None)
 
 
@@ -39,10 +39,10 @@ def test_the_action_runs_once_and_during_the_load():
 
     with ThreadPoolExecutor(1) as pool:
         in_the_middle = during._InTheMiddle(pool, action, 1.0)
-        in_the_middle.on_progress(seen(0.5))
+        in_the_middle.on_progress(progress_at(0.5))
         assert in_the_middle.future is None
         for t_s in (1.1, 1.2, 1.3):
-            in_the_middle.on_progress(seen(t_s))
+            in_the_middle.on_progress(progress_at(t_s))
         assert not in_the_middle.future.done()
         may_end.set()
         result, began_s, ended_s = in_the_middle.result()
@@ -56,18 +56,18 @@ def test_a_load_that_ends_before_the_action_is_an_error():
 
 
 def attempts(*rows: tuple[int, int, str]):
-    """Columns of attempts: (asked, ended, outcome), in ms."""
-    asked, ended, outcome = zip(*rows, strict=True)
-    return {"start_ns": [ms * MS for ms in asked], "end_ns": [ms * MS for ms in ended],
-            "outcome": [OUTCOMES.index(one) for one in outcome]}
+    """Columns of attempts; each row is (start, end, outcome), in ms."""
+    starts, ends, outcomes = zip(*rows, strict=True)
+    return {"start_ns": [ms * MS for ms in starts], "end_ns": [ms * MS for ms in ends],
+            "outcome": [OUTCOMES.index(outcome) for outcome in outcomes]}
 
 
 def test_each_request_counts_where_it_was_asked():
-    found = during.bins(attempts((0, 10, "ok"), (20, 4000, "ok"), (3999, 4100, "http_5xx"), (4000, 9000, "timeout")), 4)
-    assert len(found) == during.N_BINS and found[0] == Bin(from_s=0, ok=2, failed={}, longest_ms=3980)
-    assert found[-1].failed == {"http_5xx": 1, "timeout": 1}
-    assert found[-1].longest_ms is found[1].longest_ms is None  # a refusal is no short wait
-    assert sum(one.ok + one.n_failed for one in found) == 4
+    bins = during.bins(attempts((0, 10, "ok"), (20, 4000, "ok"), (3999, 4100, "http_5xx"), (4000, 9000, "timeout")), 4)
+    assert len(bins) == during.N_BINS and bins[0] == Bin(from_s=0, ok=2, failed={}, longest_ms=3980)
+    assert bins[-1].failed == {"http_5xx": 1, "timeout": 1}
+    assert bins[-1].longest_ms is bins[1].longest_ms is None  # a failure is not a short wait
+    assert sum(one.ok + one.n_failed for one in bins) == 4
 
 
 @pytest.fixture
@@ -79,16 +79,16 @@ def answer():
 
 
 def test_what_failed_is_named_and_the_longest_wait_told(answer):
-    said = measured.during(answer)
+    shown = measured.during(answer)
     for text in ("2 http_5xx", "4 of 306", "2,500 ms", "after 1.2 s", "from 1.0 s to 1.1 s, exit 0"):
-        assert text in repr(said) and text in said._repr_html_()
-    assert said and "<gone>" in repr(said) and "&lt;gone&gt;" in said._repr_html_()
-    assert "&lt;7&gt;" in said._repr_html_() and "<img" in said._repr_html_()
+        assert text in repr(shown) and text in shown._repr_html_()
+    assert shown and "<gone>" in repr(shown) and "&lt;gone&gt;" in shown._repr_html_()
+    assert "&lt;7&gt;" in shown._repr_html_() and "<img" in shown._repr_html_()
 
 
 def test_a_command_that_failed_is_no_good_answer(answer):
-    said = measured.during(replace(answer, done=replace(answer.done, status=1)), "RECORDED")
-    assert not said and "RECORDED" in said._repr_html_()
+    shown = measured.during(replace(answer, done=replace(answer.done, status=1)), "RECORDED")
+    assert not shown and "RECORDED" in shown._repr_html_()
 
 
 @pytest.mark.parametrize("rows", [[(0, 10, "ok")], [(0, 10, "reset")]], ids=["none failed", "all failed"])
@@ -103,13 +103,13 @@ def test_who_asks_while_a_server_is_stopped_is_counted(machine):
     live = Live(machine, COURSE, "03_wsgi")
     progress = Progress("test")
     live.goto(progress, target="wsgi")
-    found = live.measure_during(progress, "wsgi", "sudo supervisorctl restart deploylab-wsgi", view="hello", rate=50.0,
-                                concurrency=None, seconds=8.0, after=1.0)
-    assert found.done.status == 0 and "started" in found.done.out
-    assert 1 <= found.began_s < found.ended_s
-    run = found.run
+    result = live.measure_during(progress, "wsgi", "sudo supervisorctl restart deploylab-wsgi", view="hello", rate=50.0,
+                                 concurrency=None, seconds=8.0, after=1.0)
+    assert result.done.status == 0 and "started" in result.done.out
+    assert 1 <= result.began_s < result.ended_s
+    run = result.run
     assert set(run.errors) <= {"connect", "reset", "closed_early", "stale"} and run.errors.get("connect")
-    failed = [one.from_s for one in found.bins if one.failed]
+    failed = [one.from_s for one in result.bins if one.failed]
     # The restart has returned before the server listens again, and a busy machine takes its time for that.
-    assert found.began_s - 0.5 < failed[0] and failed[-1] < found.ended_s + 2
-    assert run.n_sent == sum(one.ok + one.n_failed for one in found.bins)
+    assert result.began_s - 0.5 < failed[0] and failed[-1] < result.ended_s + 2
+    assert run.n_sent == sum(one.ok + one.n_failed for one in result.bins)

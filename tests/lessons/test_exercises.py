@@ -1,4 +1,4 @@
-"""Exercises: each fails as it begins, passes as it is solved, and is used once; in the notebook they never raise."""
+"""Exercises: START fails, SOLUTION passes, each is in one notebook; in the notebook they never raise."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from deploylab.core.errors import CourseError
 from deploylab.core.progress import Progress
 from deploylab.lessons import exercises, recording
 from deploylab.lessons.answers import Output
-from deploylab.lessons.backend import Desk
+from deploylab.lessons.backend import Backend
 from deploylab.lessons.extension import GuestMagics
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live
@@ -26,12 +26,12 @@ NOTEBOOKS = {path.stem: path for path in exercises.folder().parent.glob("*.ipynb
 
 
 class Notebook:
-    """A notebook without its kernel: cells run here, and what the last one gave is looked at."""
+    """A notebook without its kernel: cells run here, and give back their result."""
 
-    def __init__(self, desk: Desk | None = None):
-        # The only one of this process, as in a kernel: `display` asks for it. It keeps no history on the disk.
+    def __init__(self, backend: Backend | None = None):
+        # The only one of this process, as in a kernel: `display` needs it. It saves no history to the disk.
         self.lab, self.shell = Lab(COURSE), InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
-        self.lab._desk = desk
+        self.lab._backend = backend
         self.shell.push({"lab": self.lab})
         self.shell.register_magics(GuestMagics(self.shell, self.lab))
 
@@ -72,8 +72,8 @@ def test_the_start_fails_and_the_solution_passes(notebook, name):
 
 
 def cells_of(path, kind: str) -> list[str]:
-    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return ["".join(cell["source"]) for cell in found if cell["cell_type"] == kind]
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == kind]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -82,8 +82,8 @@ def test_an_exercise_stands_in_its_notebook_once_as_it_begins(name):
     used = {stem: [text.rstrip() for text in cells_of(path, "code") if text.startswith(first)]
             for stem, path in NOTEBOOKS.items()}
     assert {stem: texts for stem, texts in used.items() if texts} == {lesson_of(name): [first + one.start]}
-    told = [text.split() for text in cells_of(NOTEBOOKS[lesson_of(name)], "markdown")]
-    assert one.task.split() in told, "no Markdown cell is its TASK"
+    tasks = [text.split() for text in cells_of(NOTEBOOKS[lesson_of(name)], "markdown")]
+    assert one.task.split() in tasks, "no Markdown cell is its TASK"
 
 
 def test_no_notebook_has_an_exercise_without_a_module():
@@ -97,7 +97,7 @@ def test_no_notebook_has_an_exercise_without_a_module():
 
 @pytest.fixture
 def one(tmp_path, monkeypatch, notebook):
-    """An exercise of the test's own, which wants x to be 3."""
+    """An exercise made for the test: x must be 3."""
     (tmp_path / "00_x.py").write_text(
         'TASK, START, SOLUTION = "### Exercise: x", "x = 1", "x = 3"\nHINTS = ["a number", "three"]\n'
         "def check(lab, namespace):\n    return '' if namespace['x'] + 0 == 3 else 'x is another number.'\n")
@@ -112,8 +112,8 @@ def one(tmp_path, monkeypatch, notebook):
     ("%%guest\ntrue", "the error above"),
 ])
 def test_whatever_a_learner_types_the_notebook_goes_on(one, text, word):
-    said = one.exercise("00_x", text)
-    assert not said and word in repr(said)
+    shown = one.exercise("00_x", text)
+    assert not shown and word in repr(shown)
 
 
 def test_a_name_that_is_none_lists_those_there_are(one):
@@ -123,9 +123,9 @@ def test_a_name_that_is_none_lists_those_there_are(one):
 
 
 def test_hints_come_one_after_the_other(one):
-    said = [repr(one.lab.hint("00_x")) for _ in range(3)]
-    assert said[0] == "Hint 1 of 2 for 00_x: a number"
-    assert said[1] == said[2] and "three" in said[1] and 'lab.solution("00_x")' in said[1]
+    shown = [repr(one.lab.hint("00_x")) for _ in range(3)]
+    assert shown[0] == "Hint 1 of 2 for 00_x: a number"
+    assert shown[1] == shown[2] and "three" in shown[1] and 'lab.solution("00_x")' in shown[1]
 
 
 def test_the_solution_is_folded(one):
@@ -151,7 +151,7 @@ def check(lab, namespace):
 
 
 def test_an_answer_recorded_for_one_text_is_none_for_another(one, tmp_path):
-    """The check asks the same for every text: what it saw of one must not be told of another."""
+    """The check asks the same question for every text: an answer about one text must not be used for another."""
     (tmp_path / "00_x.py").write_text(ASKS)
     read, answers = exercises.read("00_x"), {}
 
@@ -160,19 +160,19 @@ def test_an_answer_recorded_for_one_text_is_none_for_another(one, tmp_path):
             pass
 
         def guest(self, progress, text, background=None, on_line=None):
-            return Output(out={"look": seen}.get(text, ""), status=0, seconds=0.1)
+            return Output(out={"look": output}.get(text, ""), status=0, seconds=0.1)
 
     class Writer:
-        def keep(self, verb, arguments, answer):
-            answers.setdefault(recording.key(verb, arguments), []).append(answer.to_json())
+        def keep(self, command, arguments, answer):
+            answers.setdefault(recording.key(command, arguments), []).append(answer.to_json())
 
-    live = Notebook(Desk(Noting(), None, Writer()))
-    for text, seen in [(read.start, "it is wrong."), (read.solution, "")]:
-        assert bool(live.exercise("00_x", text)) is (seen == "")
-    recorded = Notebook(Desk(None, recording.Recording("a machine", "2026-01-02", answers)))
-    said = [recorded.exercise("00_x", text) for text in (read.solution, read.start, "%%guest\nmine")]
-    assert [bool(each) for each in said] == [True, False, False]
-    assert "RECORDED" in repr(said[0]) and "it is wrong" in repr(said[1]) and "the cell ended" in repr(said[2])
+    live = Notebook(Backend(Noting(), None, Writer()))
+    for text, output in [(read.start, "it is wrong."), (read.solution, "")]:
+        assert bool(live.exercise("00_x", text)) is (output == "")
+    recorded = Notebook(Backend(None, recording.Recording("a machine", "2026-01-02", answers)))
+    shown = [recorded.exercise("00_x", text) for text in (read.solution, read.start, "%%guest\nmine")]
+    assert [bool(each) for each in shown] == [True, False, False]
+    assert "RECORDED" in repr(shown[0]) and "it is wrong" in repr(shown[1]) and "the cell ended" in repr(shown[2])
 
 
 # ----------------------------------------------------------------------------------- the real machine
@@ -192,7 +192,7 @@ def test_on_the_machine_too_and_goto_brings_back_what_it_changed(machine, name):
                    for stage, variants in stages.items())
 
     converged()
-    notebook = Notebook(Desk(Live(machine, COURSE, lesson_of(name))))
+    notebook = Notebook(Backend(Live(machine, COURSE, lesson_of(name))))
     begun = notebook.exercise(name, one.start)
     assert not begun and repr(begun).startswith("Not yet: ") and "ended in" not in repr(begun), repr(begun)
     solved = notebook.exercise(name, one.solution)

@@ -1,4 +1,4 @@
-"""Plan B of a talk: the recording goes on where the machine was, also when the machine is gone, and back."""
+"""Plan B of a talk: the recording continues where the machine was, even if the machine is gone, and back."""
 
 import nbclient
 import nbformat
@@ -9,7 +9,7 @@ from deploylab.core import cancel, paths
 from deploylab.core.errors import DeployLabError, MachineError
 from deploylab.lessons import fallback, recording
 from deploylab.lessons.answers import Begun, Output
-from deploylab.lessons.backend import Desk
+from deploylab.lessons.backend import Backend
 from deploylab.lessons.lab import Lab
 from tests.lesson_helpers import ASKED, QUESTION, answer
 from tests.waiting import until
@@ -19,7 +19,7 @@ LESSON = "05_nginx_gunicorn"
 
 
 class Alive:
-    """A machine that answers every cell with the same word, until it dies; then whoever asks it waits for ever."""
+    """A machine that answers every cell with the same word until it is dead; then asking it fails the test."""
 
     described = "a machine"
 
@@ -44,22 +44,22 @@ class Alive:
 
 @pytest.fixture
 def talk(monkeypatch):
-    """A lab in the middle of a lesson on a machine, with a recording of the same lesson."""
-    said = [{"out": f"recorded {n}", "status": 0, "seconds": 0.1} for n in (1, 2, 3)]
-    answers = {recording.key("guest", {"text": "free", "background": None}): said,
+    """A `lab` in the middle of a lesson on a machine, with a recording of the same lesson."""
+    outputs = [{"out": f"recorded {n}", "status": 0, "seconds": 0.1} for n in (1, 2, 3)]
+    answers = {recording.key("guest", {"text": "free", "background": None}): outputs,
                recording.key("compare", QUESTION): [answer(2.0).to_json()],
                recording.key("begin", {}): [Alive().begin(None).to_json()]}
     monkeypatch.setattr(recording, "read", lambda lesson: recording.Recording("another machine", "2026-01-02", answers))
     lab = Lab(COURSE)
-    lab._lesson, lab._desk = LESSON, Desk(Alive())
+    lab._lesson, lab._backend = LESSON, Backend(Alive())
     return lab
 
 
 def test_one_call_switches_and_one_goes_back_and_each_answer_says_which_it_is(talk):
     assert repr(talk.guest("free")).startswith("live free")
-    said = talk.plan_b()
-    assert repr(said).startswith("RECORDED on 2026-01-02, another machine") and "lab.live()" in said.text
-    # The second answer of the recording: the first was given when the machine was asked.
+    shown = talk.plan_b()
+    assert repr(shown).startswith("RECORDED on 2026-01-02, another machine") and "lab.live()" in shown.text
+    # The second answer of the recording: the first one counts as used, because the machine was asked.
     assert repr(talk.guest("free")).startswith("RECORDED on 2026-01-02, another machine\nrecorded 2")
     assert talk.live().label == ""
     assert repr(talk.guest("free")).startswith("live free")
@@ -69,22 +69,22 @@ def test_the_recording_never_falls_behind_the_talk(talk):
     talk.guest("free"), talk.guest("free")
     talk.plan_b()
     assert "recorded 3" in talk.guest("free").text
-    assert "recorded 3" in talk.guest("free").text  # asked for the fourth time: the last answer there is
+    assert "recorded 3" in talk.guest("free").text  # asked for the fourth time: the last answer again
 
 
 def test_calling_it_twice_changes_nothing(talk):
-    machine = talk._desk
+    machine = talk._backend
     talk.plan_b(), talk.plan_b()
     talk.live(), talk.live()
-    assert talk._desk is machine
+    assert talk._backend is machine
 
 
 def test_a_machine_that_is_gone_is_not_asked(talk):
-    machine = talk._desk.live
+    machine = talk._backend.live
     machine.dead = True
     talk.plan_b()
     assert "recorded 1" in talk.guest("free").text and machine.n_asked == 0
-    with pytest.raises(MachineError, match="recorded answers go on"):
+    with pytest.raises(MachineError, match="the recording stays in use"):
         talk.live()
     assert "recorded 2" in talk.guest("free").text
     machine.dead = False
@@ -93,7 +93,7 @@ def test_a_machine_that_is_gone_is_not_asked(talk):
 
 
 def test_what_the_machine_could_not_answer_counts_as_not_asked(talk):
-    talk._desk.live.guest = lambda progress, text, background: (_ for _ in ()).throw(MachineError("gone"))
+    talk._backend.live.guest = lambda progress, text, background: (_ for _ in ()).throw(MachineError("gone"))
     with pytest.raises(MachineError):
         talk.guest("free")
     talk.plan_b()
@@ -104,18 +104,18 @@ def test_a_race_that_goes_on_is_given_up_and_its_result_is_the_recorded_one(talk
     race = talk.race(**ASKED)
     assert race.running
     talk.plan_b()
-    said = race.result()
-    assert repr(said).startswith("RECORDED on 2026-01-02") and said.ok
+    shown = race.result()
+    assert repr(shown).startswith("RECORDED on 2026-01-02") and shown.ok
     until(lambda: not race.running)
     assert talk.race(**ASKED) is not race
 
 
 def test_before_the_lesson_begins_it_decides_for_all_of_it(talk, monkeypatch):
-    monkeypatch.setattr(fallback, "found", lambda course, lesson: pytest.fail("the machine was looked for"))
+    monkeypatch.setattr(fallback, "find_backend", lambda course, lesson: pytest.fail("the machine was looked for"))
     fresh = Lab(COURSE)
     fresh.plan_b()
     assert repr(fresh.begin(LESSON)).startswith("RECORDED") and "There is no machine" not in repr(fresh.begin(LESSON))
-    monkeypatch.setattr(fallback, "found", lambda course, lesson: Desk(Alive()))
+    monkeypatch.setattr(fallback, "find_backend", lambda course, lesson: Backend(Alive()))
     fresh.live()
     assert "live" in fresh.guest("free").text
 
@@ -130,12 +130,13 @@ def test_without_a_recording_the_machine_goes_on(talk, monkeypatch):
 
 @pytest.mark.slow
 def test_in_a_notebook_the_lesson_goes_on_from_the_shipped_recording():
-    """With a kernel, the magics and the recording that ships; the machine is a stand-in that dies on the way."""
-    cells = ["%load_ext deploylab\nfrom tests.lessons.test_fallback import Alive, Desk",
-             f"lab._lesson, lab._desk = {LESSON!r}, Desk(Alive())", "%%guest\nsystemctl show supervisor -p Restart",
-             "lab._desk.live.dead = True\nlab.plan_b()", "lab.contrast('bare')",
+    """With a kernel, the magics and the recording that ships; the machine is a stand-in that dies during it."""
+    cells = ["%load_ext deploylab\nfrom tests.lessons.test_fallback import Alive, Backend",
+             f"lab._lesson, lab._backend = {LESSON!r}, Backend(Alive())",
+             "%%guest\nsystemctl show supervisor -p Restart",
+             "lab._backend.live.dead = True\nlab.plan_b()", "lab.contrast('bare')",
              "%%guest\nsystemctl show supervisor -p Restart -p UnitFileState",
-             "lab.check('nginx')", "lab._aside.live.dead = False\nlab.live()", "%%guest\nuptime"]
+             "lab.check('nginx')", "lab._machine_backend.live.dead = False\nlab.live()", "%%guest\nuptime"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
     nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", coalesce_streams=True,
                             resources={"metadata": {"path": str(paths.ROOT)}}).execute()

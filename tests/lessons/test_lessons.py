@@ -1,4 +1,4 @@
-"""The lessons' verbs: the notebook's shell, recordings, what is shown; then a notebook on the real machine."""
+"""The commands of `lab`: the notebook's shell, recordings, what is shown; then a notebook on the real machine."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from deploylab import course as courses
 from deploylab.core import paths
 from deploylab.lessons import guest_shell, recording
 from deploylab.lessons.answers import Output
-from deploylab.lessons.backend import Desk
+from deploylab.lessons.backend import Backend
 from deploylab.lessons.display import output
 from deploylab.lessons.lab import Lab
 
@@ -52,7 +52,7 @@ def test_each_notebook_has_a_shell_of_its_own(cell):
 
 
 def test_what_is_kept_lies_where_nobody_else_can_have_put_it(tmp_path):
-    """It is run before each cell, by a user who may become root: not in /tmp, and readable by nobody else."""
+    """It is run before each cell, by a user who may become root: so it is not in /tmp, and only they can read it."""
     done = subprocess.run(["bash", "-c", guest_shell.script("SECRET=1", "one")],
                           env={**os.environ, "HOME": str(tmp_path)})
     assert done.returncode == 0
@@ -78,16 +78,16 @@ def kept(tmp_path):
 
 
 def test_a_question_asked_again_gets_the_next_answer_and_then_the_last(kept):
-    found = recording.read("one", kept)
-    said = [found.ask("guest", {"background": None, "text": "free"}).out for _ in range(3)]
-    assert said == ["first", "second", "second"]
-    assert found.label.startswith("RECORDED on 2") and found.label.endswith("a machine")
+    recorded = recording.read("one", kept)
+    outputs = [recorded.ask("guest", {"background": None, "text": "free"}).out for _ in range(3)]
+    assert outputs == ["first", "second", "second"]
+    assert recorded.label.startswith("RECORDED on 2") and recorded.label.endswith("a machine")
 
 
 def test_a_recording_does_not_tell_where_the_project_lies(kept):
     writer = recording.Writer(kept / "one.jsonl")
-    said = f"{paths.ROOT}/notebooks\nGet:12 http://packages.example/debian trixie InRelease"
-    writer.keep("host", {"text": "pwd"}, Output(out=said, status=0, seconds=0.1))
+    output_text = f"{paths.ROOT}/notebooks\nGet:12 http://packages.example/debian trixie InRelease"
+    writer.keep("host", {"text": "pwd"}, Output(out=output_text, status=0, seconds=0.1))
     assert recording.read("one", kept).ask("host", {"text": "pwd"}).out == (
         "~/deploylab/notebooks\nGet:12 http://mirror/debian trixie InRelease")
 
@@ -115,30 +115,30 @@ def test_what_is_no_recording_is_refused(tmp_path, text):
 
 
 def test_what_is_typed_looks_like_code_in_a_notebook():
-    said = output.text("Who waits? `ss -xl | grep <name>`\nRead it.")
-    assert said.body == "<p>Who waits? <code>ss -xl | grep &lt;name&gt;</code></p><p>Read it.</p>"
-    assert "`ss -xl | grep <name>`" in said.text
+    shown = output.text("Who waits? `ss -xl | grep <name>`\nRead it.")
+    assert shown.body == "<p>Who waits? <code>ss -xl | grep &lt;name&gt;</code></p><p>Read it.</p>"
+    assert "`ss -xl | grep <name>`" in shown.text
 
 
 def test_everything_recorded_bears_the_label():
     lab = Lab(COURSE)
     answer = [{"name": "x", "ok": False, "seen": "<b>", "cause": "c", "cure": "d"}]
     question = recording.key("check", {"target": "nginx"})
-    lab._desk = Desk(None, recording.Recording("a machine", "2026-01-02", {question: [answer]}))
-    said = lab.check("nginx")
-    assert not said and "RECORDED on 2026-01-02" in said._repr_html_() and "&lt;b&gt;" in said._repr_html_()
-    assert repr(said).startswith("RECORDED") and "Cure: d" in repr(said)
+    lab._backend = Backend(None, recording.Recording("a machine", "2026-01-02", {question: [answer]}))
+    shown = lab.check("nginx")
+    assert not shown and "RECORDED on 2026-01-02" in shown._repr_html_() and "&lt;b&gt;" in shown._repr_html_()
+    assert repr(shown).startswith("RECORDED") and "Cure: d" in repr(shown)
 
 
 def test_a_long_output_is_folded_and_whole_in_plain_text():
     answer = Output(out="\n".join(f"line {n}" for n in range(100)), status=1, seconds=2.0)
-    said = output.output(answer)
-    assert "80 more lines" in said._repr_html_() and "line 50" in repr(said) and "exit 1" in repr(said)
-    assert said._repr_html_().count("<pre") == said._repr_html_().count("monospace") == 3  # columns stay in line
-    assert not said
+    shown = output.output(answer)
+    assert "80 more lines" in shown._repr_html_() and "line 50" in repr(shown) and "exit 1" in repr(shown)
+    assert shown._repr_html_().count("<pre") == shown._repr_html_().count("monospace") == 3  # columns stay in line
+    assert not shown
 
 
-def test_a_verb_before_begin_says_what_to_do():
+def test_a_command_before_begin_says_what_to_do():
     with pytest.raises(Exception, match="lab.begin"):
         Lab(COURSE).check("nginx")
 
@@ -157,12 +157,12 @@ def executed(cells: list[str]) -> list[str]:
 
 @pytest.mark.machine
 def test_the_magics_reach_the_machine(machine):
-    said = executed([
+    shown = executed([
         "%load_ext deploylab\nlab.begin('00_the_lab')", "%%guest\ncd /etc; export A=7", "%%guest\npwd; echo $A; false",
         "%%guest --background tick\nwhile :; do echo tick; sleep 0.1; done", "%%guestfile /tmp/x\na = 1\n",
         "%%guestfile /tmp/x\na = 2\n", "import time; time.sleep(1); lab.stop('tick')", "lab.goto('no-such-stage')"])
-    assert "[exit 1 after" in said[2] and said[2].startswith("/etc\n7\n")
-    assert "/tmp/x: new" in said[4] and "-a = 1\n+a = 2" in said[5]
-    assert said[6].count("tick") > 3
+    assert "[exit 1 after" in shown[2] and shown[2].startswith("/etc\n7\n")
+    assert "/tmp/x: new" in shown[4] and "-a = 1\n+a = 2" in shown[5]
+    assert shown[6].count("tick") > 3
     assert not machine.run("pgrep -f '[w]hile :; do echo tick'").ok
-    assert "There is no stage 'no-such-stage'" in said[7] and "Traceback" not in said[7]
+    assert "There is no stage 'no-such-stage'" in shown[7] and "Traceback" not in shown[7]

@@ -14,7 +14,7 @@ from deploylab.lessons import notebooks
 from tests.waiting import runs, until
 
 FILES = sorted(notebooks.folder().glob("*.ipynb"))
-MOST_LINES = 10  # of Python in a cell: the logic lives in the package
+MOST_LINES = 10  # of Python in a cell: the logic is in the package
 
 
 def cells(path, kind: str) -> list:
@@ -42,7 +42,7 @@ def test_a_cell_of_python_is_short(path):
 
 @each_notebook
 def test_a_picture_is_a_file_and_has_an_alternative(path):
-    """JupyterLab takes SVG out of Markdown cells, its words stay behind; a picture in a file is shown."""
+    """JupyterLab removes SVG from Markdown cells but leaves its words; a picture in a file is shown."""
     for cell in cells(path, "markdown"):
         assert "<svg" not in cell.source, "put the picture into notebooks/pictures/ and refer to it: ![words](file)"
         for words, file in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", cell.source):
@@ -64,7 +64,7 @@ def test_the_next_lesson_is_one_of_the_course(path):
 
 
 def test_a_picture_is_readable_on_light_and_on_dark():
-    """A picture in a file does not know the page's colours, so it brings its own ground."""
+    """A picture in a file does not know the page's colours, so it has a background of its own."""
     for file in sorted((notebooks.folder() / "pictures").glob("*.svg")):
         text = file.read_text(encoding="utf-8")
         assert "currentColor" not in text and "<rect" in text and 'role="img"' in text and "aria-label=" in text
@@ -82,6 +82,6 @@ def test_ctrl_c_ends_a_notebook_and_its_kernel(tmp_path):
     until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), "the cell has not begun",
           seconds=90)  # the kernel starts first
     work.send_signal(signal.SIGINT)
-    said, _ = work.communicate(timeout=60)
-    assert work.returncode == 130 and "Traceback" not in said, said
+    output, _ = work.communicate(timeout=60)
+    assert work.returncode == 130 and "Traceback" not in output, output
     until(lambda: not runs(int((tmp_path / "pid").read_text())), "the kernel lives on")

@@ -17,13 +17,13 @@ COURSE = courses.load()
 NAMES = [lesson.name for lesson in COURSE.lessons if (notebooks.folder() / f"{lesson.name}.ipynb").exists()]
 IN_BROWSER = ["00_the_lab", "05_nginx_gunicorn", "08_edge"]
 ALWAYS = ["00_the_lab", "05_nginx_gunicorn", "09_release"]  # the others only with `./lab test --all`
-# The one that builds a new machine comes last: the others would build theirs again upon it.
+# The one that builds a new machine comes last: the others would have to set up their stages again.
 ORDER = sorted(NAMES, key=lambda name: (name == "09_release", name))
-MINUTES = 15  # that a cell or a notebook may take before something must be wrong
+MINUTES = 15  # that a cell or a notebook may take at most
 
 
 def keep(name: str, notebook) -> None:
-    """Whoever wants to know why a test failed can open what was executed."""
+    """Save the executed notebook, to find out why a test failed."""
     path = STATE / "notebooks" / f"{name}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
@@ -31,7 +31,7 @@ def keep(name: str, notebook) -> None:
 
 @pytest.fixture(autouse=True)
 def results(tmp_path, monkeypatch):
-    """Results of the test's own beside those that ship, as in a fresh clone: lesson 10 looks at both."""
+    """A folder of the test's own results beside those that ship, as in a fresh clone: lesson 10 uses both."""
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "recorded").symlink_to(paths.ROOT / "results" / "recorded")
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path / "results"))
@@ -44,7 +44,7 @@ def brief(monkeypatch):
 
 
 def in_browser(name: str, folder) -> list:
-    """The cells of a notebook after `run all` in JupyterLab; pictures of it are kept."""
+    """The cells of a notebook after `run all` in JupyterLab; screenshots of it are saved."""
     with jupyter.opened(folder) as address, jupyter.browser() as page:
         cells = jupyter.run_all(page, address.format(f"{name}.ipynb"), seconds=60 * MINUTES)
         jupyter.picture(page, STATE / "pictures" / name)
@@ -69,7 +69,7 @@ def test_a_notebook_runs_on_the_machine(machine, brief, name, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES[:1])
 def test_a_notebook_runs_from_its_recording(name):
-    """One is enough here: the site is made of all of them, and its tests look at each."""
+    """One is enough here: the site is made from all of them, and its tests check each."""
     done = notebooks.execute(notebooks.folder() / f"{name}.ipynb", environment={"DEPLOYLAB_MACHINE": "recorded"})
     assert failures(done.notebook.cells) == []
     label = recording.read(name).label

@@ -1,4 +1,4 @@
-"""Guesses are kept and found again; a broken line costs itself alone."""
+"""Guesses are saved and found again; a broken line loses only itself."""
 
 import pytest
 
@@ -12,30 +12,30 @@ def own_state(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path))
 
 
-def guess(what="2x", **more):
-    return Prediction(**{"lesson": "one", "a": "x", "b": "y", "guess": what, **more})
+def guess(word="2x", **more):
+    return Prediction(**{"lesson": "one", "a": "x", "b": "y", "guess": word, **more})
 
 
 def test_none_was_made():
-    assert predictions.kept() == [] and predictions.about("x", "y") is None
+    assert predictions.saved() == [] and predictions.about("x", "y") is None
 
 
 def test_the_latest_guess_about_a_question_counts_and_keeps_its_place():
-    predictions.keep(guess("same"))
-    predictions.keep(guess("10x", view="wait"))
-    predictions.keep(guess("2x", because="I saw it"))
-    assert [one.guess for one in predictions.kept()] == ["2x", "10x"]
+    predictions.save(guess("same"))
+    predictions.save(guess("10x", view="wait"))
+    predictions.save(guess("2x", because="I saw it"))
+    assert [one.guess for one in predictions.saved()] == ["2x", "10x"]
     assert predictions.about("x", "y").because == "I saw it"
     assert predictions.about("y", "x") is None
 
 
 def test_a_line_cut_short_costs_itself_alone():
-    predictions.keep(guess("same"))
+    predictions.save(guess("same"))
     with predictions.path().open("ab") as file:
         file.write(b'{"lesson": "tw')
-    assert len(predictions.kept()) == 1
-    predictions.keep(guess("2x", b="z"))
-    assert [one.b for one in predictions.kept()] == ["y", "z"]
+    assert len(predictions.saved()) == 1
+    predictions.save(guess("2x", b="z"))
+    assert [one.b for one in predictions.saved()] == ["y", "z"]
 
 
 def test_another_word_is_refused_with_those_there_are():

@@ -63,9 +63,9 @@ def test_a_stopped_cell_leaves_nothing_behind(tmp_path):
 
 
 def test_a_new_machine_says_how_long_each_part_took():
-    said = output.rebuilt(Rebuilt(stage="one", changed=40, failed=0, took={"destroy": 3.1, "boot": 19.0}, seconds=22.1,
-                                  checks=(), url="http://10.0.3.2:8003/"))
-    assert "a new machine, 40 things done on it, in 22 s (destroy 3.1 s, boot 19 s)" in repr(said)
+    shown = output.rebuilt(Rebuilt(stage="one", changed=40, failed=0, took={"destroy": 3.1, "boot": 19.0}, seconds=22.1,
+                                   checks=(), url="http://10.0.3.2:8003/"))
+    assert "a new machine, 40 things changed on it, in 22 s (destroy 3.1 s, boot 19 s)" in repr(shown)
 
 
 # ------------------------------------------------------------------------------ what is released
@@ -93,7 +93,7 @@ def manage(folder, *words):
 def test_the_good_change_has_its_migration_and_the_bad_one_lacks_it(changed):
     assert manage(changed["doors"], "makemigrations", "--check").returncode == 0
     assert manage(changed["wifi"], "makemigrations", "--check").returncode == 1
-    assert manage(changed["wifi"], "check").returncode == 0  # which is why the smoke test has to find it
+    assert manage(changed["wifi"], "check").returncode == 0  # so only the smoke test can find it
 
 
 # ---------------------------------------------------------------------------------- the fabfile
@@ -108,44 +108,44 @@ def fab():
 
 
 class Server:
-    """Answers to a fabfile's commands as a server would, and keeps what it was told.
+    """Answers a fabfile's commands as a server would, and notes them.
 
     Args:
-        bad: what the pages of a release give, by the commit in its name: 500, say.
+        bad: the status of a release's pages, by the commit in its name, such as 500.
     """
 
     def __init__(self, site: str, commit: str, bad: dict[str, int] | None = None):
         self.site, self.commit, self.bad = site, commit, bad or {}
         self.releases, self.app, self.next = ["0-first"], "0-first", "0-first"
-        self.told: list[str] = []
+        self.commands: list[str] = []
 
     def local(self, command, **_):
         return SimpleNamespace(stdout=f"{self.commit}\n")
 
     def put(self, path):
-        self.told.append(f"put {path}")
+        self.commands.append(f"put {path}")
 
     def sudo(self, command, **_):
         return self.run(command)
 
     def run(self, command, **_):
-        self.told.append(command)
-        said = ""
+        self.commands.append(command)
+        output = ""
         if command.startswith("mkdir -p"):
             self.releases.append(command.rpartition("/")[2])
         elif command.startswith("rm -r "):
             self.releases.remove(command.rpartition("/")[2])
-        elif found := re.match(r"ln -sfnT (\S+)/releases/(\S+) ", command):
-            self.next = found[2]
+        elif link := re.match(r"ln -sfnT (\S+)/releases/(\S+) ", command):
+            self.next = link[2]
         elif command.startswith("mv -T"):
             self.app = self.next
         elif command.startswith("readlink"):
-            said = f"{self.site}/releases/{self.app}\n"
+            output = f"{self.site}/releases/{self.app}\n"
         elif command.startswith("ls "):
-            said = "\n".join(sorted(self.releases))
+            output = "\n".join(sorted(self.releases))
         elif command.startswith("curl"):
-            said = self._page(command)
-        return SimpleNamespace(stdout=said)
+            output = self._page(command)
+        return SimpleNamespace(stdout=output)
 
     def _page(self, command: str) -> str:
         healthy = command.endswith("/healthz/")
@@ -154,8 +154,8 @@ class Server:
 
 
 def place(server: Server, *words: str) -> list[int]:
-    """Where among the commands each of these words first stands."""
-    return [next(i for i, command in enumerate(server.told) if word in command) for word in words]
+    """The index of the first command that contains each of these words."""
+    return [next(i for i, command in enumerate(server.commands) if word in command) for word in words]
 
 
 def test_a_release_migrates_before_the_switch_and_is_looked_at_after_it(fab):
@@ -183,14 +183,14 @@ def test_rollback_goes_to_the_release_before_and_no_further_than_the_first(fab, 
 
 
 def test_gunicorn_looks_the_link_up_again_at_each_reload(fab):
-    """A shell that starts in a link's folder knows only where it led, and gunicorn would load the old release again."""
+    """A process that starts in a link's folder stays where it led: gunicorn would load the old release again."""
     for name in ("nginx", "nginx-sync", "nginx-bare"):
-        said = runpy.run_path(str(paths.ROOT / f"provisioning/files/etc/deploylab/gunicorn-{name}.py"))
-        assert said["chdir"] == f"{fab.SITE}/app"
+        settings = runpy.run_path(str(paths.ROOT / f"provisioning/files/etc/deploylab/gunicorn-{name}.py"))
+        assert settings["chdir"] == f"{fab.SITE}/app"
 
 
 def test_fab_itself_reads_the_fabfile_and_tries_to_reach_the_server(tmp_path):
-    """Fabric and Invoke have to fit each other: Fabric 3.2 does not work with Invoke 3."""
+    """Fabric and Invoke need matching versions: Fabric 3.2 does not work with Invoke 3."""
     (tmp_path / "config").write_text("Host web\n  HostName 127.0.0.1\n  Port 9\n")
     done = host_shell.run('cd release && fab -S "$SSH_CONFIG" rollback', tmp_path / "config")
     assert done.status == 1 and "Unable to connect to port 9 on 127.0.0.1" in done.out

@@ -1,4 +1,4 @@
-"""The five small servers of lesson 01: how they answer, begin and end; the cores they get; their exercise."""
+"""The five small servers of lesson 01: how they answer, start and end; their cores; their exercise."""
 
 import html
 import os
@@ -38,7 +38,7 @@ needs_two_cores = pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len
 
 
 def living(child) -> list[int]:
-    """The processes of a server that are not yet gone."""
+    """The processes of a server that have not ended yet."""
     return [pid for pid in server_pids([child.pattern]) if not is_zombie(pid)]
 
 
@@ -50,7 +50,7 @@ def is_zombie(pid: int) -> bool:
 
 
 def together_s(url: str, n: int) -> float:
-    """How long n visitors take who ask at the same time."""
+    """How long n visitors at the same time take together."""
     with ThreadPoolExecutor(n) as pool:
         begun_s = time.monotonic()
         for body in pool.map(lambda _: urlopen(url, timeout=10).read(), range(n)):
@@ -78,7 +78,7 @@ def test_a_server_answers_both_paths_and_leaves_nothing_behind(kind):
 
 
 def test_two_waiting_visitors_take_as_long_as_one_with_threads_and_twice_as_long_without():
-    """Against the wait itself: nobody waits shorter than that, however busy the computer is."""
+    """Compared with the wait itself, which no visitor can fall below, however busy the computer is."""
     twice_s = 2 * race.wait_s()
     with serving(SERVERS / "blocking.py") as child:
         assert all(together_s(f"{child.url}/wait", 2) >= twice_s for _ in range(3))
@@ -116,7 +116,7 @@ def test_after_an_error_in_the_block_nothing_is_left():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_who_is_ended_takes_the_server_along(number):
-    """After Ctrl-C the owner tidies up; after SIGKILL nobody can, and the keeper does it."""
+    """After Ctrl-C the owner cleans up; after SIGKILL it cannot, and the keeper does it."""
     code = ("import time; from deploylab.lessons.servers.process import SERVERS, serving\n"
             "with serving(SERVERS / 'mixed.py') as child:\n"
             "    print(child.pattern, flush=True)\n"
@@ -175,9 +175,9 @@ def test_there_is_no_other_server():
 
 def test_a_program_is_shown_as_it_is():
     text = (SERVERS / "forking.py").read_text(encoding="utf-8")
-    seen = shown_source("servers/forking.py")
-    assert seen.text == text
-    assert html.unescape(re.sub(r"<[^>]+>", "", seen.body.partition("<pre>")[2])).strip() == text.strip()
+    shown = shown_source("servers/forking.py")
+    assert shown.text == text
+    assert html.unescape(re.sub(r"<[^>]+>", "", shown.body.partition("<pre>")[2])).strip() == text.strip()
     with pytest.raises(DeployLabError, match="servers/blocking.py"):
         shown_source("servers/nothing.py")
 
@@ -204,16 +204,16 @@ def test_another_way_to_solve_the_exercise_is_as_good(exercise):
     assert exercise.check(None, {"PROGRAM": program}) == ""
 
 
-@pytest.mark.parametrize("change, said", [
+@pytest.mark.parametrize("change, message", [
     (("while True", "for _ in range(8)"), "of ten visitors, . got no good answer"),
     (("visitor.sendall(work(visitor.recv(4096)))", "visitor.sendall(visitor.recv(4096))"), "did not answer"),
     (("recv(4096)", "recv(4096).replace(b'wait', b'cpu')"), "sooner than in 50 ms"),
     (("while True:", "while True"), "SyntaxError"),
 ])
-def test_a_wrong_answer_to_the_exercise_is_told_what_is_wrong(exercise, change, said, monkeypatch):
-    if said == "did not answer":  # the others have to answer first, which a busy computer may do late
+def test_a_wrong_answer_to_the_exercise_is_told_what_is_wrong(exercise, change, message, monkeypatch):
+    if message == "did not answer":  # the others have to answer first, which may take long on a busy computer
         monkeypatch.setattr(children, "START_S", 1.0)
-    assert re.search(said, still_wrong(exercise, exercise.SOLUTION.replace(*change)), re.I)
+    assert re.search(message, still_wrong(exercise, exercise.SOLUTION.replace(*change)), re.I)
 
 
 def test_without_a_program_the_exercise_says_so(exercise):
@@ -224,7 +224,7 @@ def test_without_a_program_the_exercise_says_so(exercise):
 def test_ten_waiting_visitors_are_served_together_by_threads_and_in_turn_without():
     divided = cores.divide(cores.available(), parallel=False)
 
-    def most_rps(kind: str) -> float:  # of three: others at work on this computer can only make it less
+    def most_rps(kind: str) -> float:  # the best of three: other programs can only make it lower
         return max(race.measure(kind, "wait", divided, seconds=0.6, machine=MACHINE, session_id="s",
                                    round_number=1).rps for _ in range(3))
 
@@ -245,6 +245,6 @@ def test_processes_compute_on_two_cores_and_threads_on_one():
         time.sleep(1)
         return busy_cores("mixed") > 1.15
 
-    # Whoever else wants the processors takes from both, and gives to neither: so the most of a few is what each can.
+    # Other programs can only make both lower, so the highest of a few shows what each can do.
     assert max(busy_cores("threaded") for _ in range(3)) < 1.15
     until(two_at_work, "two processes never had two cores", seconds=180)

@@ -1,4 +1,4 @@
-"""The race of the five small servers: recorded, shown, told, and guessed at."""
+"""The comparison of the five small servers: recorded, shown, and guessed."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from deploylab import load
 from deploylab.core.errors import ResultsError
 from deploylab.lessons import predictions, recording
 from deploylab.lessons.answers import ServedVisit, Visits
-from deploylab.lessons.backend import Desk
+from deploylab.lessons.backend import Backend
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live
 from deploylab.lessons.predictions import Prediction
@@ -32,7 +32,7 @@ needs_two_cores = pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len
 
 
 def made_up(**other) -> Race:
-    """A race that nobody ran."""
+    """A result made of synthetic runs."""
     runs = [synthetic.run(kind, path, round=number, rps=RPS[path][kind] * (1 + 0.01 * number), machine=MACHINE,
                           server_cpu_s=3.0, server_pss_bytes=9_000_000, server_rss_bytes=11_000_000, **other)
             for number in (1, 2, 3) for kind, path in servers.order(number)]
@@ -42,14 +42,14 @@ def made_up(**other) -> Race:
 
 def test_with_one_core_the_recorded_race_is_shown_and_said_to_be(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(recording, "folder", lambda: tmp_path)
-    asked = {"rounds": servers.ROUNDS, "seconds": servers.SECONDS}
-    recording.Writer.begin("01_servers", "another computer", "0a1b2c3").keep("servers", asked, made_up())
+    arguments = {"rounds": servers.ROUNDS, "seconds": servers.SECONDS}
+    recording.Writer.begin("01_servers", "another computer", "0a1b2c3").keep("servers", arguments, made_up())
     monkeypatch.setattr(cores, "available", lambda: [0])
     lab = Lab(courses.load())
-    lab._lesson, lab._desk = "01_servers", Desk(Live(None, None, "01_servers"))
-    seen = lab.servers()
+    lab._lesson, lab._backend = "01_servers", Backend(Live(None, None, "01_servers"))
+    shown = lab.servers()
     assert "one core" in capsys.readouterr().out
-    assert seen.label.startswith("RECORDED") and "RECORDED, not measured here" in seen.text
+    assert shown.label.startswith("RECORDED") and "RECORDED, not measured here" in shown.text
 
 
 def test_a_race_is_recorded_and_given_again(monkeypatch, tmp_path):
@@ -57,9 +57,9 @@ def test_a_race_is_recorded_and_given_again(monkeypatch, tmp_path):
     monkeypatch.setattr(servers, "race", lambda **_: race)
     writer = recording.Writer.begin("01_servers", "this computer", "0a1b2c3", tmp_path)
     lab = Lab(courses.load())
-    lab._lesson, lab._desk = "01_servers", Desk(Live(None, None, "01_servers"), writer=writer)
+    lab._lesson, lab._backend = "01_servers", Backend(Live(None, None, "01_servers"), writer=writer)
     there = lab.servers(rounds=3, seconds=1.0)
-    lab._desk = Desk(None, recording.read("01_servers", tmp_path))
+    lab._backend = Backend(None, recording.read("01_servers", tmp_path))
     again = lab.servers(rounds=3, seconds=1.0)
     assert again.answer == there.answer and not there.label and again.label
     with pytest.raises(recording.NotRecorded):
@@ -129,23 +129,23 @@ def test_what_is_said_comes_from_the_runs():
 def test_a_guess_stands_beside_what_came_out(monkeypatch, tmp_path):
     monkeypatch.setattr(predictions, "path", lambda: tmp_path / "predictions.jsonl")
     assert "Your guess" not in shown_race(made_up()).text
-    predictions.keep(Prediction(lesson="01_servers", a="threaded", b="forking", view="cpu", guess="same"))
-    said = [line for line in shown_race(made_up()).text.splitlines() if "Your guess" in line]
-    assert len(said) == 1 and said[0].startswith("cpu: forking against threaded")
+    predictions.save(Prediction(lesson="01_servers", a="threaded", b="forking", view="cpu", guess="same"))
+    lines = [line for line in shown_race(made_up()).text.splitlines() if "Your guess" in line]
+    assert len(lines) == 1 and lines[0].startswith("cpu: forking against threaded")
 
 
 def test_each_visitor_is_told_who_served_them():
-    met = {kind: [one.by for one in visitors.visit(kind, "wait", 3).visits] for kind in KINDS[:4]}
-    processes = {kind: len({by.partition(",")[0] for by in names}) for kind, names in met.items()}
+    served_by = {kind: [one.by for one in visitors.visit(kind, "wait", 3).visits] for kind in KINDS[:4]}
+    processes = {kind: len({by.partition(",")[0] for by in names}) for kind, names in served_by.items()}
     assert processes == {"blocking": 1, "forking": 3, "threaded": 1, "asynchronous": 1}
-    assert [len(set(met[kind])) for kind in ("blocking", "threaded", "asynchronous")] == [1, 3, 1]
+    assert [len(set(served_by[kind])) for kind in ("blocking", "threaded", "asynchronous")] == [1, 3, 1]
 
 
 def test_visits_are_shown_from_their_answer_alone():
     answer = Visits(visits=tuple(ServedVisit(ns=ns, by="process 1, MainThread") for ns in (50_000_000, 150_000_000)))
-    seen = visitors.shown_visits(answer, "blocking, wait", "RECORDED somewhere")
-    assert "the last of 2 visitors waited 3.0 times as long as the first" in seen.text
-    assert "RECORDED somewhere" in seen._repr_html_() and seen._repr_html_().count("<tr>") == 3
+    shown = visitors.shown_visits(answer, "blocking, wait", "RECORDED somewhere")
+    assert "the last of 2 visitors waited 3.0 times as long as the first" in shown.text
+    assert "RECORDED somewhere" in shown._repr_html_() and shown._repr_html_().count("<tr>") == 3
 
 
 def test_every_pair_that_is_compared_can_be_guessed_at():

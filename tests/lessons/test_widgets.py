@@ -1,4 +1,4 @@
-"""The load panel: buttons that begin and end a load. Headless, and in a notebook."""
+"""The load panel: buttons that start and stop a load. Without a browser, and in a notebook."""
 
 import os
 import time
@@ -15,7 +15,7 @@ from deploylab.core import paths
 from deploylab.core.errors import Busy, CheckError, DeployLabError, TargetRefused
 from deploylab.lessons.widgets import LoadPanel
 
-LONG_S = 120  # of a load that is stopped long before
+LONG_S = 120  # of a load that is stopped long before that
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_a_load_by_hand(panel, server):
     result = panel.wait()
     url = panel.machine.url(panel.course.stages[0], panel.course.view("quick").path)
     assert result.n_ok == result.n_sent == server.counts(url)["requests"] > 0
-    assert result.concurrency == 4 and panel.seen[-1].n_ok <= result.n_ok
+    assert result.concurrency == 4 and panel.events[-1].n_ok <= result.n_ok
     assert panel.task.state == "done" and panel.task.bar.value == 1.0
     assert (panel.start_button.disabled, panel.stop_button.disabled) == (False, True)
     assert f"Complete requests:      {result.n_sent}" in panel.printout.value
@@ -63,7 +63,7 @@ def test_the_chart_grows_and_marks_failures(panel):
     assert "failed" in panel.task.label.value
     first = panel.chart.value
     until(lambda: panel.chart.value != first, "the chart does not grow")
-    until(lambda: panel.seen[-1].n_errors, "nothing failed")
+    until(lambda: panel.events[-1].n_errors, "nothing failed")
     panel.stop()
     assert panel.wait().errors["reset"] > 0
     assert "reset" in panel.final.value and panel.chart.layout.display == "none"
@@ -74,7 +74,7 @@ def test_the_chart_grows_and_marks_failures(panel):
 def test_stop_ends_the_load_at_once_and_leaves_nothing(panel, server):
     panel.seconds.value = LONG_S
     panel.start_button.click()
-    until(lambda: panel.seen, "no load began")
+    until(lambda: panel.events, "no load began")
     assert len(engines()) == 1
     began_s = time.monotonic()
     panel.stop_button.click()
@@ -106,9 +106,9 @@ def test_stop_at_any_moment_of_the_beginning(panel, after_s):
 def test_a_second_start_is_refused_with_words(panel, server):
     panel.seconds.value = LONG_S
     first = panel.start()
-    until(lambda: panel.seen, "no load began")
+    until(lambda: panel.events, "no load began")
     panel.start_button.click()
-    assert "runs a load already" in panel.message.value and "press Stop" in panel.message.value
+    assert "A load is already running" in panel.message.value and "press Stop" in panel.message.value
     with pytest.raises(Busy):
         panel.start()
     assert panel.task is first and first.running and len(engines()) == 1
@@ -117,7 +117,7 @@ def test_a_second_start_is_refused_with_words(panel, server):
 def test_one_load_at_a_time_whoever_asks(panel, server):
     panel.seconds.value = LONG_S
     panel.start()
-    until(lambda: panel.seen, "no load began")
+    until(lambda: panel.events, "no load began")
     other = LoadPanel(LocalMachine(), panel.course)
     other.start_button.click()
     ended(other.task)
@@ -154,12 +154,12 @@ def test_only_what_stands_can_be_chosen(server):
         port = gone.port
     panel = LoadPanel(LocalMachine(), local_course(port))
     assert panel.stage.options == () and panel.start_button.disabled
-    assert "Nothing stands" in panel.message.value and "./lab goto first" in panel.message.value
+    assert "No stage is running" in panel.message.value and "./lab goto first" in panel.message.value
     panel.start_button.click()
     with pytest.raises(CheckError):
         panel.start()
     panel.course = local_course(server.port)
-    panel.again_button.click()
+    panel.refresh_button.click()
     assert panel.stage.options == ("first", "second") and not panel.message.value
     assert not panel.start_button.disabled
 
@@ -171,7 +171,7 @@ def test_waiting_for_what_was_never_begun(panel):
 
 @pytest.mark.slow
 def test_in_a_notebook_without_a_browser(server, tmp_path, monkeypatch):
-    """A cell begins, the next one waits; the error of a third is its message alone."""
+    """One cell starts a load, the next waits for it; the error of another is only its message."""
     cells = [f"from panel_helpers import *\nfrom deploylab.lessons.widgets import LoadPanel\n"
              f"panel = LoadPanel(LocalMachine(), local_course({server.port}))\npanel.seconds.value = 0.6\npanel",
              "task = panel.start()", "result = panel.wait()\nresult.n_ok, panel.task.bar.value", "panel.plot",
@@ -187,4 +187,4 @@ def test_in_a_notebook_without_a_browser(server, tmp_path, monkeypatch):
     assert n_ok > 0 and bar == 1.0
     assert "data:image/png" in plot[0].data["text/html"]
     assert error[0].ename == "CheckError"
-    assert error[0].traceback == ["Nothing stands on the machine yet.\nNext: ./lab goto first"]
+    assert error[0].traceback == ["No stage is running on the machine yet.\nNext: ./lab goto first"]

@@ -1,4 +1,4 @@
-"""The race panel: it grows pair by pair, and is held against a guess."""
+"""The comparison panel: it grows pair by pair, and judges a guess."""
 
 import threading
 
@@ -9,7 +9,7 @@ from waiting import until
 
 from deploylab.core import cancel
 from deploylab.core.errors import CheckError, Stopped
-from deploylab.lessons.widgets import RacePanel
+from deploylab.lessons.widgets import ComparePanel
 
 LONG_S = 120  # of a load that is stopped long before
 
@@ -35,7 +35,7 @@ def test_a_race_grows_pair_by_pair_and_is_held_against_the_guess():
             on_pair(*pair)
         return "raced"
 
-    panel = RacePanel(CONTRAST, COURSE, work, n_pairs=5, guess="2x")
+    panel = ComparePanel(CONTRAST, COURSE, work, n_pairs=5, guess="2x")
     assert "Your guess: <b>2x</b>, which means 1.5 to 3 times" in panel.heading.value
     assert panel.judged is None
     for n in range(1, 5):
@@ -55,7 +55,7 @@ def test_a_recorded_race_says_so_everywhere():
         for pair in PAIRS:
             on_pair(*pair)
 
-    panel = RacePanel(CONTRAST, COURSE, work, n_pairs=5, label="RECORDED on 2026-11-24, Example")
+    panel = ComparePanel(CONTRAST, COURSE, work, n_pairs=5, label="RECORDED on 2026-11-24, Example")
     panel.result()
     assert "RECORDED on 2026-11-24" in panel.heading.value and "RECORDED, not measured here" in panel.final.value
     assert any(text.get_text() == "RECORDED" for text in panel.plot.figure.texts)
@@ -68,7 +68,7 @@ def test_a_race_that_is_stopped_keeps_its_pairs():
             on_pair(*pair)
         cancel.sleep(LONG_S)
 
-    panel = RacePanel(CONTRAST, COURSE, work, n_pairs=5, guess="10x")
+    panel = ComparePanel(CONTRAST, COURSE, work, n_pairs=5, guess="10x")
     until(lambda: len(panel.runs) == 4, "no pairs")
     panel.stop()
     assert "2 pairs" in panel.plot.alt and "data:image/png" in panel.final.value
@@ -80,7 +80,7 @@ def test_a_race_that_never_began_shows_its_error_alone():
     def work(progress, on_pair):
         raise CheckError("nginx does not answer on port 8003.", "./lab goto nginx")
 
-    panel = RacePanel(CONTRAST, COURSE, work, n_pairs=5, guess="2x")
+    panel = ComparePanel(CONTRAST, COURSE, work, n_pairs=5, guess="2x")
     ended(panel.task)
     assert "does not answer" in panel.task.label.value
     assert not panel.final.value and panel.chart.layout.display == "none"

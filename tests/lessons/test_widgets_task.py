@@ -20,17 +20,17 @@ def own_state(tmp_path, monkeypatch):
 
 
 def test_a_task_shows_what_its_work_tells_and_gives_its_result():
-    told, go = threading.Event(), threading.Event()
+    updated, go = threading.Event(), threading.Event()
 
     def work(progress):
         with progress.phase("box", "Building <the> box"):
             progress.update("unpacking", 3, 10)
-            told.set()
+            updated.set()
             go.wait(30)
         return 42
 
     task = Task("the box", work)
-    assert told.wait(30)
+    assert updated.wait(30)
     until(lambda: "unpacking" in task.label.value, "the label never said what is done")
     assert "Building &lt;the&gt; box" in task.label.value and "3 of 10" in task.label.value
     assert (task.bar.value, task.bar.layout.visibility, task.button.disabled) == (0.3, "visible", False)
@@ -62,7 +62,7 @@ def test_an_error_is_one_message_and_no_traceback():
 
 def test_a_fault_of_ours_is_told_and_stands_in_the_log():
     task = ended(Task("a load", lambda progress: 1 / 0))
-    assert "A fault of the lab itself: ZeroDivisionError" in task.label.value
+    assert "An error in the kit itself: ZeroDivisionError" in task.label.value
     assert "Traceback" in task.progress.log_path.read_text()
     with pytest.raises(ZeroDivisionError):
         task.result()

@@ -7,7 +7,7 @@ from deploylab.core.errors import CourseError, DeployLabError, MachineError
 from deploylab.core.progress import Progress
 from deploylab.lessons import recording
 from deploylab.lessons.answers import Mended, StageReady
-from deploylab.lessons.backend import Desk
+from deploylab.lessons.backend import Backend
 from deploylab.lessons.display import faults as display
 from deploylab.lessons.lab import Lab
 from deploylab.lessons.live import Live
@@ -24,7 +24,7 @@ def lab():
     """A lab with a recording in which one break is drawn and repaired."""
     answers = {recording.key("break_it", {"name": ""}): [BROKEN], recording.key("mend", {}): [MENDED]}
     lab = Lab(COURSE)
-    lab._desk = Desk(None, recording.Recording("a machine", "2026-01-02", answers))
+    lab._backend = Backend(None, recording.Recording("a machine", "2026-01-02", answers))
     return lab
 
 

@@ -31,7 +31,7 @@ def test_what_comes_before_a_stage():
 
 def test_a_reference_is_not_part_of_the_road_and_has_nothing_before_it():
     for reference in COURSE.references:
-        with pytest.raises(CourseError, match="no step of the road"):
+        with pytest.raises(CourseError, match="not a step of the road"):
             reset.earlier(COURSE, reference)
 
 

@@ -228,7 +228,7 @@ def test_the_guest_and_the_host_install_from_it(file, monkeypatch):
     assert {reach.index().seen, reach.distribution().seen} == {reach.FROM_BUNDLE}
 
 
-def test_a_verb_that_needs_more_says_that_the_bundle_lacks_it(file, monkeypatch, tmp_path):
+def test_a_command_that_needs_more_says_that_the_bundle_lacks_it(file, monkeypatch, tmp_path):
     bundle.use(file, "./lab run")
     monkeypatch.setattr(environment.clone, "ROOT", str(tmp_path))
     builder = environment.Builder("test", ["test"], None, 0)

@@ -242,7 +242,7 @@ def test_a_deck_asks_for_nothing_from_anywhere(pages):
 def test_the_newest_session_is_asked_for_by_a_word(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
     Session.create(kind="measure")
-    with pytest.raises(ResultsError, match="No `./lab run` has left results yet"):
+    with pytest.raises(ResultsError, match="There are no results of `./lab run` yet"):
         publishing.slides("newest")
     session = Session.create(kind="run")
     Session.create(kind="compare")

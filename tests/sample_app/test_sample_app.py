@@ -128,7 +128,7 @@ def test_what_its_tests_use_here_has_the_version_of_the_server():
 
 
 @pytest.mark.parametrize("kind", ["plain", pytest.param("hashed", marks=pytest.mark.slow)])
-def test_collected_says_whether_the_static_root_is_as_collected_anew(kind, tmp_path):
+def test_collected_says_whether_the_static_root_is_as_a_new_collection(kind, tmp_path):
     root, program = tmp_path / "static", paths.ROOT / "provisioning/files/usr/local/lib/deploylab/collected.py"
     environment = PRODUCTION | {"DJANGO_STATIC_FILES": kind, "DJANGO_STATIC_ROOT": str(root),
                                 "DEPLOYLAB_BUNDLED": "1" if kind == "hashed" else ""}
@@ -148,4 +148,4 @@ def test_collected_says_whether_the_static_root_is_as_collected_anew(kind, tmp_p
     (root / "programme/site.css").write_text("/* changed */", encoding="utf-8")
     (root / "programme/logo.svg").unlink()
     (root / "programme/site.0123456789ab.css").write_text("of an older release", encoding="utf-8")
-    assert collected() == (1, f"{root}: 3 files are not as collected anew, programme/logo.svg for one")
+    assert collected() == (1, f"{root}: 3 files differ from a new collection, for example programme/logo.svg")

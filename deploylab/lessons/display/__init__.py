@@ -1,1 +1,1 @@
-"""What a cell shows: tables, sentences and plots of what a command gave back."""
+"""What a cell shows: tables, sentences and plots of what a command returned."""

@@ -1,4 +1,4 @@
-"""What came out of the races that were guessed at: all guesses beside all results, at the end of the course."""
+"""All guesses beside the results of the comparisons, at the end of the course."""
 
 import html
 from collections.abc import Iterator, Sequence
@@ -16,15 +16,15 @@ from deploylab.report.contrasts import contrast_of
 from deploylab.results import stats
 from deploylab.results.record import Run
 
-NO_RACE = "No race about it was run."
+NOT_COMPARED = "These two have not been compared."
 
 
 @dataclass(frozen=True)
 class MeasuredContrast:
-    """A contrast that was raced somewhere, with its runs.
+    """A contrast that was measured, with its runs.
 
     Attributes:
-        label: "RECORDED …" where it was not in this clone.
+        label: "RECORDED …" if it was not measured in this clone.
     """
 
     contrast: Contrast
@@ -36,60 +36,62 @@ class MeasuredContrast:
         return _question(self.contrast)
 
 
-def told(guesses: Sequence[Prediction], course: Course) -> Shown:
-    """Each guess beside what came out."""
+def beside_results(guesses: Sequence[Prediction], course: Course) -> Shown:
+    """Each guess beside the result."""
     if not guesses:
-        return Shown("No guess is kept.", "<p>No guess is kept. <code>lab.predict</code> in a lesson keeps one.</p>")
-    races, rows = list(_races(course)), []
+        return Shown("There are no guesses yet.",
+                     "<p>There are no guesses yet. <code>lab.predict</code> in a lesson saves one.</p>")
+    contrasts, rows = list(_measured_contrasts(course)), []
     for guess in guesses:
-        race = _about(guess, races, course)
-        found = race and stats.contrast_result(race.contrast, (), race.runs)
-        said = stats.judged(guess.guess, found.rps).text if found else NO_RACE
-        rows.append((guess, said, race.label if race else ""))
-    text = "\n".join(f"{one.lesson}: {one.spoken}. {said}{f' [{label}]' if label else ''}" for one, said, label in rows)
-    cells = "".join(f"<tr><td>{html.escape(one.lesson)}</td>{_left(_reasoned(one))}"
-                    f"{_left(html.escape(said) + badge(label))}</tr>" for one, said, label in rows)
-    heads = "".join(f'<th style="text-align:left">{head}</th>' for head in ("lesson", "your guess", "what came out"))
+        contrast = _about(guess, contrasts, course)
+        result = contrast and stats.contrast_result(contrast.contrast, (), contrast.runs)
+        verdict = stats.judged(guess.guess, result.rps).text if result else NOT_COMPARED
+        rows.append((guess, verdict, contrast.label if contrast else ""))
+    text = "\n".join(f"{guess.lesson}: {guess.sentence}. {verdict}{f' [{label}]' if label else ''}"
+                     for guess, verdict, label in rows)
+    cells = "".join(f"<tr><td>{html.escape(guess.lesson)}</td>{_left(_with_reason(guess))}"
+                    f"{_left(html.escape(verdict) + badge(label))}</tr>" for guess, verdict, label in rows)
+    heads = "".join(f'<th style="text-align:left">{head}</th>' for head in ("lesson", "your guess", "result"))
     return Shown(text, f"<table><tr>{heads}</tr>{cells}</table>")
 
 
-def _reasoned(guess: Prediction) -> str:
+def _with_reason(guess: Prediction) -> str:
     because = f"<br><small>because {html.escape(guess.because)}</small>" if guess.because else ""
-    return html.escape(guess.spoken) + because
+    return html.escape(guess.sentence) + because
 
 
 def _left(body: str) -> str:
     return f'<td style="text-align:left">{body}</td>'
 
 
-def _about(guess: Prediction, races: Sequence[MeasuredContrast], course: Course) -> MeasuredContrast | None:
-    """The first race about a guess. The number of clients does not count: a guess does not name it."""
+def _about(guess: Prediction, contrasts: Sequence[MeasuredContrast], course: Course) -> MeasuredContrast | None:
+    """The first contrast that a guess is about. The number of clients is ignored, because a guess does not have one."""
     try:
-        one = compare.named(course, guess.a, guess.b, view=guess.view, b_view=guess.b_view)
+        guessed = compare.named(course, guess.a, guess.b, view=guess.view, b_view=guess.b_view)
     except CourseError:
-        return None  # no targets of the course
-    return next((race for race in races if race.question == _question(one)), None)
+        return None  # its sides are not targets of the course
+    return next((contrast for contrast in contrasts if contrast.question == _question(guessed)), None)
 
 
-def _question(one: Contrast) -> tuple[str | None, ...]:
-    return one.a, one.b, one.view, one.b_view or None
+def _question(contrast: Contrast) -> tuple[str | None, ...]:
+    return contrast.a, contrast.b, contrast.view, contrast.b_view or None
 
 
-def _races(course: Course) -> Iterator[MeasuredContrast]:
-    """Every race there is: one's own from the newest on, then those that ship."""
-    yield from (race for session in reversed(results.sessions()) for race in _of_session(session))
+def _measured_contrasts(course: Course) -> Iterator[MeasuredContrast]:
+    """Every measured contrast: those of this clone, the newest first, then those that ship with the course."""
+    yield from (contrast for session in reversed(results.sessions()) for contrast in _of_session(session))
     for lesson in course.lessons:
         with suppress(DeployLabError):  # it has no recording
-            kept = recording.read(lesson.name)
-            for answer in reversed(list(kept.all_of("compare"))):
-                yield MeasuredContrast(answer.contrast, answer.runs, kept.label)
-    yield from (race for session in reversed(results.recorded()) for race in _of_session(session))
+            recorded = recording.read(lesson.name)
+            for answer in reversed(list(recorded.all_of("compare"))):
+                yield MeasuredContrast(answer.contrast, answer.runs, recorded.label)
+    yield from (contrast for session in reversed(results.recorded()) for contrast in _of_session(session))
 
 
 def _of_session(session: results.Session) -> Iterator[MeasuredContrast]:
     tables = session.plan.get("contrasts") or []
     label = f"RECORDED on {session.plan['created_utc'][:10]}" if session.recorded else ""
     runs = session.runs("pair") if tables else []
-    for one in map(contrast_of, tables):
-        if all(stats.sides(one, runs)):
-            yield MeasuredContrast(one, runs, label)
+    for contrast in map(contrast_of, tables):
+        if all(stats.sides(contrast, runs)):
+            yield MeasuredContrast(contrast, runs, label)

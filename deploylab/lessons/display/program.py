@@ -1,4 +1,4 @@
-"""A program as a notebook shows it: in the notebook's own colours, light or dark."""
+"""Shows a program in a notebook, in the notebook's own colours, light or dark."""
 
 import html
 
@@ -9,7 +9,7 @@ from deploylab.core.errors import DeployLabError
 from deploylab.lessons import notebooks
 from deploylab.lessons.display.output import Shown
 
-# JupyterLab's own colours for its cells; elsewhere those behind the comma, readable on white and on black.
+# JupyterLab's own colours for its cells; elsewhere those after the comma, readable on white and on black.
 COLOURS = {
     Comment: "var(--jp-mirror-editor-comment-color, #6a8759)",
     String: "var(--jp-mirror-editor-string-color, #c0504d)",
@@ -20,10 +20,10 @@ COLOURS = {
 
 
 def shown_source(path: str) -> Shown:
-    """A Python program, coloured.
+    """A Python program with syntax colours.
 
     Args:
-        path: from the notebooks' folder.
+        path: relative to the notebooks' folder.
 
     Raises:
         DeployLabError: there is no such program.
@@ -32,13 +32,13 @@ def shown_source(path: str) -> Shown:
     try:
         text = file.read_text(encoding="utf-8")
     except OSError:
-        there = sorted(str(one.relative_to(notebooks.folder())) for one in notebooks.folder().glob("*/*.py"))
-        raise DeployLabError(f"There is no {file}.", f"lab.source with one of: {', '.join(there)}") from None
+        programs = sorted(str(each.relative_to(notebooks.folder())) for each in notebooks.folder().glob("*/*.py"))
+        raise DeployLabError(f"There is no {file}.", f"lab.source with one of: {', '.join(programs)}") from None
     body = "".join(_coloured(kind, word) for kind, word in PythonLexer().get_tokens(text))
     return Shown(text, f"<p><code>{html.escape(path)}</code></p><pre>{body}</pre>")
 
 
 def _coloured(kind, word: str) -> str:
-    colour = next((colour for one, colour in COLOURS.items() if kind in one), None)
-    said = html.escape(word, quote=False)
-    return f'<span style="color:{colour}">{said}</span>' if colour else said
+    colour = next((colour for group, colour in COLOURS.items() if kind in group), None)
+    escaped = html.escape(word, quote=False)
+    return f'<span style="color:{colour}">{escaped}</span>' if colour else escaped

@@ -1,4 +1,4 @@
-"""What a whole session of `./lab run` came to, plot by plot: one's own newest, else one that ships with the course."""
+"""Shows the results of a session of `./lab run`: the newest of this clone, else one that ships with the course."""
 
 import html
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from deploylab.report.plots import Plot
 from deploylab.results import Session, describe, stats
 
 
-class Findings:
-    """A session, ready to be looked at. What it shows is from interleaved rounds and from pairs alone.
+class SessionDisplay:
+    """The results of a session. It shows only runs from rounds, in which the stages take turns, and from pairs.
 
     Example, in a notebook:
-        found = lab.results()
-        found.ladder("page")
+        results = lab.results()
+        results.ladder("page")
     """
 
     def __init__(self, session: Session, course: Course):
@@ -32,7 +32,7 @@ class Findings:
 
     @property
     def label(self) -> str:
-        """What stands on everything that is shown: "" where it was measured here."""
+        """The mark on everything that is shown; "" if it was measured in this clone."""
         if not self.session.recorded:
             return ""
         return f"RECORDED on {self.session.plan['created_utc'][:10]}, {self._machine}"
@@ -50,7 +50,7 @@ class Findings:
     def _lines(self) -> list[str]:
         stages = ", ".join(dict.fromkeys(run.stage for run in self._runs))
         rounds, pairs = units.count(len(self._runs), "run"), units.count(len(self._pairs) // 2, "pair")
-        return [f"Session {self.session.id}: {rounds} in interleaved rounds, {pairs} of contrasts. Stages: {stages}.",
+        return [f"Session {self.session.id}: {rounds} in rounds, {pairs} in contrasts. Stages: {stages}.",
                 f"Machine: {self._machine}.", *self._damaged]
 
     def ladder(self, view: str, concurrency: int | None = None) -> Shown:
@@ -58,84 +58,84 @@ class Findings:
         return self._plot(plots.ladder, view, concurrency)
 
     def latency(self, view: str, concurrency: int | None = None) -> Shown:
-        """How long the answers of every stage took on one view."""
+        """The latency of every stage on one view."""
         return self._plot(plots.latency, view, concurrency)
 
     @property
     def stages(self) -> list[str]:
-        """The stages of the ladder that it measured, in the order of the course."""
-        there = {run.stage for run in self._runs}
-        return [one.stage for one in stats.on_ladder(self._course) if one.stage in there]
+        """The stages that it measured, in the order of the course."""
+        measured = {run.stage for run in self._runs}
+        return [stage.stage for stage in stats.on_ladder(self._course) if stage.stage in measured]
 
     def rate(self, stage: str, view: str, concurrency: int | None = None) -> float:
-        """Good answers a second of one stage on one view, to compute with.
+        """Good answers per second of one stage on one view, as a number.
 
         Raises:
             ResultsError: the session has no such runs.
         """
         cell = stats.Cell(stage, None, view, self._clients(view, concurrency))
-        known = stats.summarise(self._runs)
-        if cell not in known:
+        summaries = stats.summarise(self._runs)
+        if cell not in summaries:
             raise ResultsError(f"Session {self.session.id} did not measure {stage} on {view}.", "./lab run")
-        return known[cell].rps
+        return summaries[cell].rps
 
     def bought(self, stage: str | None = None) -> Shown:
-        """What each step bought, in a few sentences: the most first, then losses, then nothing.
+        """What each step brought, in a few sentences: the largest gains first, then losses, then no difference.
 
         Args:
-            stage: that step alone, with every view of it as a ratio.
+            stage: only this step, with a plot of the ratio on each view.
         """
-        steps = [one for one in stats.steps(self._runs, self._course) if stage in (None, one.stage.stage)]
+        steps = [step for step in stats.steps(self._runs, self._course) if stage in (None, step.stage.stage)]
         if not steps:
             raise ResultsError(f"Session {self.session.id} has no step {stage or 'at all'}.", "./lab run")
-        said = [_said(list(some)) for _, some in groupby(steps, key=lambda one: one.stage.stage)]
-        text = "\n".join(f"{name}\n" + "\n".join(f"  {line}" for line in lines) for name, lines in said)
-        body = "".join(f"<p><strong>{html.escape(name)}</strong></p><ul>"
-                       + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>" for name, lines in said)
+        parts = [_in_words(list(group)) for _, group in groupby(steps, key=lambda step: step.stage.stage)]
+        text = "\n".join(f"{title}\n" + "\n".join(f"  {line}" for line in lines) for title, lines in parts)
+        body = "".join(f"<p><strong>{html.escape(title)}</strong></p><ul>"
+                       + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>" for title, lines in parts)
         if stage:
-            mine = [run for run in self._runs if run.stage in {stage, *(one.before.stage for one in steps)}]
-            plot = plots.ratios(steps, mine, self._course, recorded=self.session.recorded)
+            runs = [run for run in self._runs if run.stage in {stage, *(step.before.stage for step in steps)}]
+            plot = plots.ratios(steps, runs, self._course, recorded=self.session.recorded)
             return Shown(f"{text}\n{plot.alt}", body + plot._repr_html_(), self.label)
         return Shown(text, body, self.label)
 
     def contrasts(self) -> Shown:
-        """What one thing is worth: each contrast as a ratio with its interval."""
-        found = contrasts.collect(self.session.plan, self._pairs, self._course, self.session.recorded)
-        if found.plot is None:
+        """What one change does: each contrast as a ratio with its interval."""
+        collected = contrasts.collect(self.session.plan, self._pairs, self._course, self.session.recorded)
+        if collected.plot is None:
             return output.text("This session has no contrasts.", self.label, ok=False)
-        return _shown(found.plot, self.label)
+        return _shown(collected.plot, self.label)
 
     def steady(self) -> Shown:
-        """How steady the machine was: every run, in order of time, against the mean of its own kind."""
+        """How steady the machine was: every run in order of time, relative to the mean of its stage and view."""
         return _shown(plots.run_order(self._runs, self._course, recorded=self.session.recorded), self.label)
 
     def _plot(self, draw, view: str, concurrency: int | None) -> Shown:
         cell = view, self._clients(view, concurrency)
         if cell not in stats.cells_of(self._runs, self._course):
-            known = ", ".join(f"{name} {clients}" for name, clients in stats.cells_of(self._runs, self._course))
+            cells = ", ".join(f"{name} {clients}" for name, clients in stats.cells_of(self._runs, self._course))
             raise ResultsError(f"Session {self.session.id} did not measure {view} with {cell[1]} clients. "
-                               f"It has: {known}.", "./lab run")
+                               f"It has: {cells}.", "./lab run")
         return _shown(draw(self._runs, self._course, cells=[cell], recorded=self.session.recorded), self.label)
 
     def _clients(self, view: str, concurrency: int | None) -> int:
         return concurrency or self._course.view(view).concurrency[0]
 
 
-def newest(course: Course) -> Findings:
-    """The newest finished session of `./lab run`, one's own before those that ship with the course.
+def newest(course: Course) -> SessionDisplay:
+    """The newest finished session of `./lab run`; those of this clone come before those that ship with the course.
 
     Raises:
         ResultsError: there is none.
     """
     for session in [*reversed(results.sessions()), *reversed(results.recorded())]:
         if session.plan.get("kind") == "run" and session.finished:
-            return Findings(session, course)
+            return SessionDisplay(session, course)
     raise ResultsError("No session of `./lab run` is finished yet.", "./lab run")
 
 
-def _said(steps: Sequence[stats.Step]) -> tuple[str, list[str]]:
+def _in_words(steps: Sequence[stats.Step]) -> tuple[str, list[str]]:
     """One step's title and its sentences."""
-    stage, before = steps[0].stage, " or ".join(dict.fromkeys(one.before.stage for one in steps))
+    stage, before = steps[0].stage, " or ".join(dict.fromkeys(step.before.stage for step in steps))
     return f"{stage.stage} after {before}: {stage.title}", [*sentences.headline(steps), *sentences.cost(steps)]
 
 

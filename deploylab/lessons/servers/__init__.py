@@ -1,1 +1,1 @@
-"""The small servers of lesson 01, raced on this computer: each in a process of its own, with its visitors."""
+"""The small servers of lesson 01, compared on this computer: each runs in its own process, with its own load."""

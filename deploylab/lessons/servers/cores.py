@@ -1,4 +1,4 @@
-"""Which cores a server and its load get on this computer, and who else uses them meanwhile."""
+"""Which cores a server and its load get on this computer, and how busy other programs keep them."""
 
 import os
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from deploylab.core.errors import HostError
 from deploylab.results.record import LoadResult
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-BUSY = slice(0, 3), slice(5, 7)  # user, nice, system; irq, softirq. Between them: idle, and waiting for a disk
+BUSY = slice(0, 3), slice(5, 7)  # user, nice, system; irq, softirq. Left out: idle, and waiting for a disk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +26,11 @@ class Cores:
 
     @property
     def shared(self) -> bool:
-        """Whether the load runs where the server runs."""
+        """Whether the load and the server have a core in common."""
         return bool(set(self.server) & set(self.load))
 
     def share_of_load(self, result: LoadResult) -> float:
-        """What the load used of all these cores, 0 to 1."""
+        """The share of all these cores that the load used, 0 to 1."""
         return result.client_cpu_s / result.duration_s / len(self.all)
 
     def __str__(self) -> str:
@@ -40,15 +40,15 @@ class Cores:
 
 
 def divide(available: Sequence[int], *, parallel: bool) -> Cores:
-    """Who gets which cores.
+    """Divide the cores between the server and the load.
 
-    With three or more the server has two and the load a third. With two, a server that waits has one and the load
-    the other; one that computes needs both to show what processes can do and threads cannot, so the load, which
-    then has little to do, runs on the same two.
+    With three or more cores the server gets two and the load a third. With two, a server that waits gets one and the
+    load the other. A server that computes needs both to show what processes can do and threads cannot, so the load,
+    which then has little to do, runs on the same two.
 
     Args:
         available: the cores that this process may use.
-        parallel: whether the run is about work that two cores could do at once.
+        parallel: whether the work could run on two cores at once.
 
     Raises:
         HostError: fewer than two.
@@ -59,8 +59,8 @@ def divide(available: Sequence[int], *, parallel: bool) -> Cores:
         server on 2 cores, load on another
     """
     if len(available) < 2:
-        raise HostError("This computer has one core for us. A server and its load would share it, and two processes "
-                        "could do no more than two threads: there would be nothing to see.",
+        raise HostError("Only one core of this computer can be used. A server and its load would share it, and two "
+                        "processes could do no more than two threads, so there would be no difference to see.",
                         "look at the recorded figure instead")
     first, second, *rest = available
     if rest:
@@ -72,16 +72,16 @@ def available() -> list[int]:
     """The cores that this process may use.
 
     Raises:
-        HostError: this system cannot tell, or cannot bind a process to a core.
+        HostError: this system has no such list, or cannot bind a process to a core.
     """
     if not hasattr(os, "sched_getaffinity") or not Path("/proc/stat").exists():
-        raise HostError("Only Linux can bind a process to a core and tell what it used.",
+        raise HostError("Only on Linux can a process be bound to a core and its CPU time be read.",
                         "look at the recorded figure instead")
     return sorted(os.sched_getaffinity(0))
 
 
 def busy_s(cores: Sequence[int]) -> float:
-    """Seconds that these cores have worked since the computer started, for whomever."""
+    """Seconds that these cores have been busy since the computer started, with any program."""
     ticks = 0
     for line in Path("/proc/stat").read_text().splitlines():
         name, *fields = line.split()

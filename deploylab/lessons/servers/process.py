@@ -1,4 +1,4 @@
-"""A small server as a child of this process. It never outlives whoever started it, however that one ends."""
+"""Runs a small server as a child process. It never outlives this process, however this process ends."""
 
 import os
 import re
@@ -19,21 +19,21 @@ from deploylab.core.errors import LoadError
 
 SERVERS = paths.ROOT / "notebooks" / "servers"
 START_S = 10.0  # how long a server may take until it answers
-END_S = 5.0  # how long the killed processes of a server are waited for
+END_S = 5.0  # how long we wait for a server's killed processes to end
 POLL_S = 0.01
 
-# Waits until its standard input ends, and then ends the server with all its children. The pipe is ours alone:
-# it ends when we close it, and also when we are killed.
+# Waits until its standard input ends, then kills the server with all its children. Only we have the other end of the
+# pipe: it closes when we close it, and also when we are killed.
 KEEPER = 'cat >/dev/null; kill -s KILL -- "-$1" 2>/dev/null'
 
 
 @dataclass(frozen=True, kw_only=True)
 class Child:
-    """A server that runs and answers.
+    """A server that is running and answers.
 
     Attributes:
         url: without a path: `http://127.0.0.1:40123`.
-        pid: of its first process, which leads the group of all.
+        pid: of its first process, the leader of its process group.
         pattern: a regular expression that finds its processes by their command line.
     """
 
@@ -44,14 +44,14 @@ class Child:
 
 @contextmanager
 def serving(program: Path, cpus: Sequence[int] = ()) -> Iterator[Child]:
-    """A server that answers, for as long as the block runs; after it nothing of it is left.
+    """Start a server, wait until it answers, and end it with all its processes after the block.
 
     Args:
-        program: a Python program that takes its port as its one argument. It may import what lies in SERVERS.
-        cpus: the cores it may use; () for all. Ignored where the system cannot bind a process.
+        program: a Python program with one argument, its port. It may import the modules in SERVERS.
+        cpus: the cores it may use; () for all. Ignored if the system cannot bind a process to cores.
 
     Raises:
-        LoadError: it ended, or did not answer in time. The message holds its last words.
+        LoadError: it ended, or did not answer in time. The message has the last line of its errors.
 
     Example:
         >>> with serving(SERVERS / "blocking.py") as child:          # doctest: +SKIP
@@ -59,26 +59,26 @@ def serving(program: Path, cpus: Sequence[int] = ()) -> Iterator[Child]:
     """
     port = _free_port()
     command = [sys.executable, "-B", str(program), str(port)]
-    life, theirs = socket.socketpair()
-    with tempfile.TemporaryFile() as errors, life:
+    ours, theirs = socket.socketpair()
+    with tempfile.TemporaryFile() as errors, ours:
         with theirs:
             process = _start(command, cpus, errors, theirs.fileno())
         keeper = None
         try:
             keeper = subprocess.Popen(["sh", "-c", KEEPER, "keeper", str(process.pid)], stdin=subprocess.PIPE,
-                                      start_new_session=True)  # Ctrl-C is for us, and we tell the keeper
+                                      start_new_session=True)  # Ctrl-C reaches only us, and we end the keeper
             _await_answer(process, port, program, errors)
             yield Child(url=f"http://127.0.0.1:{port}", pid=process.pid,
                         pattern="^" + re.escape(" ".join(command)) + " ?$")
         finally:
-            _end(process, keeper, life)
+            _end(process, keeper, ours)
 
 
 def _start(command: Sequence[str], cpus: Sequence[int], errors, held: int) -> subprocess.Popen:
-    """The server, in a session of its own and on its cores from its first instruction on.
+    """Start the server in its own session; it runs on its cores from the beginning.
 
     Args:
-        held: a file that it and its copies hold open as long as one of them lives.
+        held: a file descriptor that stays open until the last of its processes has ended.
     """
     with _on_cores(cpus):
         return subprocess.Popen(
@@ -88,7 +88,7 @@ def _start(command: Sequence[str], cpus: Sequence[int], errors, held: int) -> su
 
 @contextmanager
 def _on_cores(cpus: Sequence[int]) -> Iterator[None]:
-    """A child begins on the cores of the thread that starts it."""
+    """Move this thread to these cores, because a child process starts on the cores of the thread that starts it."""
     if not cpus or not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -101,44 +101,44 @@ def _on_cores(cpus: Sequence[int]) -> Iterator[None]:
 
 
 def _free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as one:
-        return one.getsockname()[1]
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        return server.getsockname()[1]
 
 
 def _await_answer(process: subprocess.Popen, port: int, program: Path, errors) -> None:
-    """Return once the server has answered a request."""
+    """Wait until the server has answered a request."""
     until_s = time.monotonic() + START_S
     while not _answers(port):
         if process.poll() is not None:
-            raise LoadError(f"{program.name} ended before it answered: {_last_words(errors)}", f"mend {program}")
+            raise LoadError(f"{program.name} ended before it answered: {_last_line(errors)}", f"repair {program}")
         if time.monotonic() > until_s:
-            raise LoadError(f"{program.name} runs, and did not answer on port {port} for {START_S:.0f} s.",
+            raise LoadError(f"{program.name} is running, but did not answer on port {port} within {START_S:.0f} s.",
                             f"python3 {program} {port}   and in another terminal: curl http://127.0.0.1:{port}/cpu")
         time.sleep(POLL_S)
 
 
 def _answers(port: int) -> bool:
-    """Whether a request gets an answer: a port alone may be open long before somebody serves it."""
+    """Whether a request gets an answer: a port may be open long before the server works."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=START_S)) as connection, suppress(OSError, HTTPException):
         connection.request("GET", "/cpu")
         return connection.getresponse().status == 200
     return False
 
 
-def _last_words(errors) -> str:
+def _last_line(errors) -> str:
     errors.seek(0)
     lines = errors.read().decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it printed no error"
 
 
-def _end(process: subprocess.Popen, keeper: subprocess.Popen | None, life: socket.socket) -> None:
-    """End the server's whole group, and see that it has gone: `life` ends with the last of them."""
+def _end(process: subprocess.Popen, keeper: subprocess.Popen | None, ours: socket.socket) -> None:
+    """Kill the server's process group and wait for its end: `ours` reads the end of file when the last one is gone."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    life.settimeout(END_S)
+    ours.settimeout(END_S)
     with suppress(TimeoutError):
-        life.recv(1)
+        ours.recv(1)
     if keeper:
         keeper.stdin.close()
         keeper.wait()

@@ -1,4 +1,4 @@
-"""Five ways to serve, under the same load: every server and path once a round, the order turned each round.
+"""Compares five servers under the same load: each server and path once per round, every second round in reverse order.
 
     child (a server that answers)  +  load  +  what its processes used  =  a Run;  all runs  =  a Race
 """
@@ -26,25 +26,25 @@ from deploylab.machine.guest.sample import sample
 from deploylab.machine.usage import between
 from deploylab.results.record import LoadResult, Run
 
-PATHS = {"wait": False, "cpu": True}  # and whether two cores could do its work at once
+PATHS = {"wait": False, "cpu": True}  # {path: whether two cores could do its work at once}
 CLIENTS = 10
 ROUNDS = 3
 SECONDS = 1.5
 TIMEOUT_S = 10.0
 MARKER = "done"
-N_LOOKS = 3         # at the memory, while the load runs: after it a copy is gone
-MOST_SHARE = 0.1    # of the cores; what other programs used beyond it was part of what is seen
+N_SAMPLES = 3       # of the memory, while the load runs: afterwards a forked copy is gone
+MOST_SHARE = 0.1    # of the cores; if other programs used more, they may have changed the result
 
 OnRun = Callable[[Run, int, int], object]
 
 
 def race(*, rounds: int = ROUNDS, seconds: float = SECONDS, on_run: OnRun | None = None) -> Race:
-    """The five servers, measured on this computer under both paths. Ends every server that it starts.
+    """Measure the five servers on this computer under both paths. It ends every server that it starts.
 
     Args:
         rounds: runs of each server and path.
-        seconds: the window of one run.
-        on_run: called with each run as it ends, its number and how many there will be.
+        seconds: how long each run is measured.
+        on_run: called after each run with the run, its number and how many there will be.
 
     Raises:
         HostError: fewer than two cores, or a system that cannot bind a process to one.
@@ -58,23 +58,23 @@ def race(*, rounds: int = ROUNDS, seconds: float = SECONDS, on_run: OnRun | None
     session_id, machine, runs = uuid.uuid4().hex[:12], this_computer(available), []
     plan = [(number, kind, path) for number in range(1, rounds + 1) for kind, path in order(number)]
     for number, kind, path in plan:
-        made = measure(kind, path, divided[path], seconds=seconds, machine=machine, session_id=session_id,
-                       round_number=number)
-        runs.append(made)
+        run = measure(kind, path, divided[path], seconds=seconds, machine=machine, session_id=session_id,
+                      round_number=number)
+        runs.append(run)
         if on_run:
-            on_run(made, len(runs), len(plan))
+            on_run(run, len(runs), len(plan))
     return Race(runs=tuple(runs), cores=divided, wait_s=wait_s())
 
 
 def order(round_number: int) -> list[tuple[str, str]]:
-    """(server, path) of each run of one round: all servers of a path side by side, each second round from behind.
+    """(server, path) of each run of one round: all servers of one path, then of the other; every second round reversed.
 
     Example:
         >>> order(1)[0], order(2)[0]
         (('blocking', 'wait'), ('mixed', 'cpu'))
     """
-    there = [(kind, path) for path in PATHS for kind in KINDS]
-    return there if round_number % 2 else there[::-1]
+    pairs = [(kind, path) for path in PATHS for kind in KINDS]
+    return pairs if round_number % 2 else pairs[::-1]
 
 
 def measure(kind: str, path: str, divided: Cores, *, seconds: float, machine: dict[str, Any], session_id: str,
@@ -88,10 +88,10 @@ def measure(kind: str, path: str, divided: Cores, *, seconds: float, machine: di
     with serving(program, divided.server) as child:
         spec = load.LoadSpec(url=f"{child.url}/{path}", concurrency=CLIENTS, duration_s=seconds, keepalive=False,
                              timeout_s=TIMEOUT_S, marker=MARKER, cpus=divided.load)
-        looks = Looks(child, seconds)
-        begun_s, busy_s, own_s, before = time.monotonic(), cores.busy_s(divided.all), _own_s(), looks.used()
-        result = load.run(spec, on_progress=looks)
-        used = between(before, looks.used() | looks.memory())
+        sampler = ProcessSampler(child, seconds)
+        begun_s, busy_s, own_s, before = time.monotonic(), cores.busy_s(divided.all), _own_s(), sampler.used()
+        result = load.run(spec, on_progress=sampler)
+        used = between(before, sampler.used() | sampler.memory())
         spent_s = cores.busy_s(divided.all) - busy_s - (_own_s() - own_s) - (used["server_cpu_s"] or 0)
         others = spent_s / (time.monotonic() - begun_s) / len(divided.all)
     fields = asdict(result)
@@ -101,42 +101,42 @@ def measure(kind: str, path: str, divided: Cores, *, seconds: float, machine: di
                config_hash=_hash(program, SERVERS / "work.py"), app_rev="")
 
 
-class Looks:
-    """Looks at a server's processes, a few times while its load runs.
+class ProcessSampler:
+    """Samples a server's processes a few times while its load runs.
 
     Args:
         child: the server.
-        seconds: the window of the load.
+        seconds: how long the load is measured.
     """
 
     def __init__(self, child: Child, seconds: float):
         self.pattern = child.pattern
-        self.due_s = [seconds * (i + 1) / (N_LOOKS + 1) for i in range(N_LOOKS)]
-        self.seen: list[dict[str, float]] = []
+        self.due_s = [seconds * (i + 1) / (N_SAMPLES + 1) for i in range(N_SAMPLES)]
+        self.samples: list[dict[str, float]] = []
 
     def __call__(self, progress: load.LoadProgress) -> None:
-        """Look at the memory, if it is time to."""
+        """Sample the memory if a sample is due."""
         if self.due_s and progress.t_s >= self.due_s[0]:
             del self.due_s[0]
-            self.seen.append(sample([self.pattern], True))
+            self.samples.append(sample([self.pattern], True))
 
     def used(self) -> dict[str, float]:
         """What the processes have used so far, without their memory."""
         return sample([self.pattern], False)
 
     def memory(self) -> dict[str, float]:
-        """The memory of the look in the middle, by size."""
-        seen = sorted(self.seen or [sample([self.pattern], True)], key=lambda one: one["pss_bytes"])
-        return {name: seen[len(seen) // 2][name] for name in ("rss_bytes", "pss_bytes")}
+        """The median sample of the memory."""
+        samples = sorted(self.samples or [sample([self.pattern], True)], key=lambda row: row["pss_bytes"])
+        return {name: samples[len(samples) // 2][name] for name in ("rss_bytes", "pss_bytes")}
 
 
 def wait_s() -> float:
-    """How long the path `wait` waits, as the servers' own file says."""
+    """How long the path `wait` waits, from the servers' own file."""
     return runpy.run_path(str(SERVERS / "work.py"))["WAIT_S"]
 
 
 def this_computer(available: list[int]) -> dict[str, Any]:
-    """What a Run keeps of the machine, and whether its Python has a GIL."""
+    """What a Run says about the machine, and whether its Python has a GIL."""
     distro = platform.system()
     with suppress(OSError):
         distro = platform.freedesktop_os_release()["PRETTY_NAME"]
@@ -146,18 +146,18 @@ def this_computer(available: list[int]) -> dict[str, Any]:
 
 
 def has_gil() -> bool:
-    """Whether one thread at a time can run Python. Builds without that lock exist since 3.13."""
+    """Whether only one thread at a time can run Python. Builds without that lock exist since 3.13."""
     return getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 def _doubts(result: LoadResult, divided: Cores, others: float) -> list[str]:
-    """Why a run is in doubt: who else used its cores."""
+    """Flags that put a run in doubt: what else used its cores."""
     shares = {"shared_cores": divided.share_of_load(result) if divided.shared else 0.0, "other_programs": others}
     return [f"{name}={share:.0%}" for name, share in shares.items() if share > MOST_SHARE]
 
 
 def _own_s() -> float:
-    """Processor seconds of this process and of the children that it has waited for: the load, not the server."""
+    """CPU seconds of this process and of its children that have ended: the load, not the server."""
     return sum(used.ru_utime + used.ru_stime
                for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
 

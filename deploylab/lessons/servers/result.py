@@ -1,4 +1,4 @@
-"""What a race of servers found: its runs, who had which cores, what they say together, and how a notebook shows it."""
+"""The result of comparing the small servers: the runs, their cores, the conclusions, and how a notebook shows them."""
 
 import html
 from dataclasses import dataclass, replace
@@ -24,13 +24,13 @@ PAIRS = (("wait", "blocking", "threaded"), ("wait", "threaded", "asynchronous"),
 
 @dataclass(frozen=True, kw_only=True)
 class Race(Answer):
-    """All runs of one race.
+    """All runs of the five servers.
 
     Attributes:
         runs: in order of time; `stage` is the server, `view` the path.
-        cores: who had which cores, by path.
+        cores: the cores of the server and of the load, by path.
         wait_s: how long the path `wait` waits.
-        recorded: whether it ships with the course, and was not measured here.
+        recorded: True if it comes from a recording and was not measured here.
     """
 
     wait_s: float
@@ -43,22 +43,23 @@ class Race(Answer):
         return [run for run in self.runs if (run.stage, run.view) == (kind, path)]
 
     def against(self, a: str, b: str, path: str) -> Comparison:
-        """How server b stands to server a in requests a second, round by round."""
+        """Server b compared with server a in requests per second, round by round."""
         return stats.compare(self.of(a, path), self.of(b, path))
 
     @property
     def ceilings_rps(self) -> dict[str, dict[str, float]]:
-        """The most requests a second, by path and server.
+        """The highest possible number of requests per second, by path and server.
 
-        Who waits needs a place: one, or as many as there are clients. Who computes needs a core: one, or all of the
-        server's where several processes may compute at once; a request costs what it costs the simplest server.
+        A request that waits needs a slot: the server has one, or as many as there are clients. A request that computes
+        needs a core: one, or all of the server's if it can compute on several at once. Each request is assumed to take
+        as much CPU time as on the simplest server.
 
         Source: Little's law, throughput = requests in the system / time in the system.
         """
         work_s = median(run.server_cpu_per_request_s or inf for run in self.of(ONE_AT_A_TIME, "cpu"))
-        places = {kind: 1 if kind == ONE_AT_A_TIME else self.runs[0].concurrency for kind in KINDS}
+        slots = {kind: 1 if kind == ONE_AT_A_TIME else self.runs[0].concurrency for kind in KINDS}
         n_cores = {kind: len(self.cores["cpu"].server) if self._in_parallel(kind) else 1 for kind in KINDS}
-        return {"wait": {kind: n / self.wait_s for kind, n in places.items()},
+        return {"wait": {kind: n / self.wait_s for kind, n in slots.items()},
                 "cpu": {kind: n / work_s for kind, n in n_cores.items()}}
 
     def _in_parallel(self, kind: str) -> bool:
@@ -71,33 +72,33 @@ class Race(Answer):
 
     @property
     def conditions(self) -> str:
-        """Who had which cores, what the load took of the server's, and whether this Python has its GIL."""
-        said = f"Cores: {'; '.join(f'{path}: {one}' for path, one in self.cores.items())}."
+        """Which cores were used, how much of the server's the load used, and whether this Python has its GIL."""
+        text = f"Cores: {'; '.join(f'{path}: {cores}' for path, cores in self.cores.items())}."
         if shares := [self.cores[run.view].share_of_load(run) for run in self.runs if self.cores[run.view].shared]:
-            said += f" On the same cores, the load used at most {units.percent(max(shares))} of them."
+            text += f" On the same cores, the load used at most {units.percent(max(shares))} of them."
         versions = {run.machine["versions"]["python"] for run in self.runs}
         gil = "with" if self.runs[0].machine["gil"] else "without"
-        return f"{said} Python {' and '.join(sorted(versions))}, {gil} its GIL."
+        return f"{text} Python {' and '.join(sorted(versions))}, {gil} its GIL."
 
     @property
     def memory(self) -> str:
-        """What the servers held while their visitors waited, in words."""
+        """How much memory the servers used while their visitors waited, in words."""
         waiting = stats.summarise([run for run in self.runs if run.view == "wait"]).values()
-        shown = ", ".join(f"{one.cell.stage} {units.size(one.server_pss_bytes)}" for one in waiting)
-        return f"Memory while {units.count(self.runs[0].concurrency, 'visitor')} wait: {shown}."
+        sizes = ", ".join(f"{summary.cell.stage} {units.size(summary.server_pss_bytes)}" for summary in waiting)
+        return f"Memory while {units.count(self.runs[0].concurrency, 'visitor')} wait: {sizes}."
 
 
 def shown_race(answer: Race, label: str = "") -> Shown:
-    """How a race looks in a notebook: the plot, what it says, and the guesses that were made before.
+    """How a notebook shows the result: the plot, the conclusions, and the guesses that were made before.
 
     Args:
-        label: "RECORDED …" where it did not happen here.
+        label: "RECORDED …" if it comes from a recording.
     """
     race = replace(answer, recorded=bool(label))
-    said = []
+    lines = []
     for path, a, b in PAIRS:
         guess = predictions.about(a, b, view=path)
-        said += [f"{path}: {race.against(a, b, path).verdict}." + (f" Your guess: {guess.spoken}." if guess else "")]
-    said.append(race.memory)
-    items = "".join(f"<li>{html.escape(one)}</li>" for one in said)
-    return Shown("\n".join([*said, race.plot.caption]), f"{race.plot._repr_html_()}<ul>{items}</ul>", label, answer)
+        lines += [f"{path}: {race.against(a, b, path).verdict}." + (f" Your guess: {guess.sentence}." if guess else "")]
+    lines.append(race.memory)
+    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    return Shown("\n".join([*lines, race.plot.caption]), f"{race.plot._repr_html_()}<ul>{items}</ul>", label, answer)

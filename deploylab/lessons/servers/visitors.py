@@ -1,4 +1,4 @@
-"""A few visitors at one of the small servers, all at the same moment: how long each waited, and who served them."""
+"""A few visitors at a small server at the same moment: how long each waited, and which process and thread served it."""
 
 import html
 import threading
@@ -18,12 +18,12 @@ TIMEOUT_S = 10.0
 
 
 def visit(server: str, path: str, visitors: int) -> Visits:
-    """What each visitor met, who was served first comes first.
+    """Send visitors at the same moment. The result is sorted by how long each waited.
 
     Args:
         server: one of KINDS.
         path: "wait" or "cpu".
-        visitors: how many ask at once.
+        visitors: how many.
 
     Raises:
         DeployLabError: there is no such server.
@@ -37,32 +37,32 @@ def visit(server: str, path: str, visitors: int) -> Visits:
         raise DeployLabError(f"There is no server '{server}'.", f"one of: {', '.join(KINDS)}")
     together = threading.Barrier(visitors)
     with serving(SERVERS / f"{server}.py") as child, ThreadPoolExecutor(visitors) as pool:
-        met = pool.map(lambda _: _one(f"{child.url}/{path}", together), range(visitors))
-        return Visits(visits=tuple(sorted(met, key=lambda one: one.ns)))
+        visits = pool.map(lambda _: _visit(f"{child.url}/{path}", together), range(visitors))
+        return Visits(visits=tuple(sorted(visits, key=lambda each: each.ns)))
 
 
-def _one(url: str, together: threading.Barrier) -> ServedVisit:
+def _visit(url: str, together: threading.Barrier) -> ServedVisit:
     together.wait(TIMEOUT_S)
     begun_ns = time.monotonic_ns()
     try:
-        page = urlopen(url, timeout=TIMEOUT_S).read().decode()  # noqa: S310 (a child of ours, on loopback)
+        page = urlopen(url, timeout=TIMEOUT_S).read().decode()  # noqa: S310 (our own child process, on loopback)
     except (OSError, HTTPException) as error:
         raise LoadError(f"A visitor of {url} got no answer: {error}", "run the cell again") from error
     return ServedVisit(ns=time.monotonic_ns() - begun_ns, by=page.rpartition(":")[0])
 
 
 def shown_visits(answer: Visits, title: str, label: str = "") -> Shown:
-    """How visits look in a notebook: a row for each visitor, and how much longer the last one waited.
+    """How a notebook shows visits: a row for each visitor, and how much longer the last one waited.
 
     Args:
-        answer: what `visit` gave.
-        label: "RECORDED …" where it did not happen here.
+        answer: the result of `visit`.
+        label: "RECORDED …" if it comes from a recording.
     """
-    rows = [(str(number), units.ms(one.ns), one.by) for number, one in enumerate(answer.visits, start=1)]
-    said = (f"{title}: the last of {units.count(len(answer.visits), 'visitor')} waited "
-            f"{units.factor(answer.visits[-1].ns / answer.visits[0].ns)} times as long as the first.")
+    rows = [(str(number), units.ms(each.ns), each.by) for number, each in enumerate(answer.visits, start=1)]
+    summary = (f"{title}: the last of {units.count(len(answer.visits), 'visitor')} waited "
+               f"{units.factor(answer.visits[-1].ns / answer.visits[0].ns)} times as long as the first.")
     heads = ("visitor", "waited", "served by")
     table = "".join("<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) + "</tr>"
                     for tag, row in [("th", heads), *(("td", row) for row in rows)])
-    text = "\n".join([*(f"{number:>3}  {ms:>9}  {by}" for number, ms, by in rows), said])
-    return Shown(text, f"<table>{table}</table><p>{html.escape(said)}</p>", label, answer)
+    text = "\n".join([*(f"{number:>3}  {ms:>9}  {by}" for number, ms, by in rows), summary])
+    return Shown(text, f"<table>{table}</table><p>{html.escape(summary)}</p>", label, answer)

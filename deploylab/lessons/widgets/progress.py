@@ -1,4 +1,4 @@
-"""A progress that only remembers: work in a thread tells it how far it is, and another thread paints that."""
+"""The progress of work in a thread, as plain fields that another thread shows."""
 
 import time
 from collections.abc import Iterator
@@ -8,25 +8,25 @@ from deploylab.core import cancel
 from deploylab.core.progress import Progress
 
 
-class Told(Progress):
-    """What work has told so far. Telling is also where work that was asked to stop is interrupted.
+class TaskProgress(Progress):
+    """How far some work is. If the work was asked to stop, it is interrupted when it reports its progress here.
 
     Attributes:
-        doing: the title of the current phase; "" between two.
-        detail: what it does now.
-        done, total: how far it is; total is None where nobody knows.
-        lines: what stays: one for each finished phase, and whatever the work said.
+        doing: the title of the current phase; "" between two phases.
+        detail: what it is doing now.
+        done, total: how far it is; total is None if it is not known.
+        lines: the lines that stay: one for each finished phase, and everything the work said.
 
     Example:
-        >>> told = Told("doctest")
-        >>> with told.phase("box", "Building"):
-        ...     told.update("unpacking", 3, 10)
-        ...     (told.doing, told.detail, told.share)
+        >>> progress = TaskProgress("doctest")
+        >>> with progress.phase("box", "Building"):
+        ...     progress.update("unpacking", 3, 10)
+        ...     (progress.doing, progress.detail, progress.share)
         ('Building', 'unpacking', 0.3)
     """
 
-    def __init__(self, verb: str):
-        super().__init__(verb)
+    def __init__(self, command: str):
+        super().__init__(command)
         self.began_s = time.monotonic()
         self.doing = self.detail = ""
         self.done: float = 0.0
@@ -35,7 +35,7 @@ class Told(Progress):
 
     @property
     def share(self) -> float | None:
-        """How much of the current phase is done, 0 to 1; None where nobody knows."""
+        """How much of the current phase is done, 0 to 1; None if it is not known."""
         return min(1.0, max(0.0, self.done / self.total)) if self.total else None
 
     def say(self, text: str) -> None:
@@ -47,7 +47,7 @@ class Told(Progress):
         cancel.check()
 
     def note(self, text: str, done: float | None = None, total: float | None = None) -> None:
-        """As `update`, for work that is not to be interrupted here."""
+        """As `update`, but without interrupting the work."""
         self.detail, self.done, self.total = text, done or 0.0, total
 
     @contextmanager

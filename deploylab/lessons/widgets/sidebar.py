@@ -1,4 +1,4 @@
-"""The site beside the notebook."""
+"""Shows the site beside the notebook."""
 
 import html
 
@@ -6,19 +6,19 @@ from IPython.display import display
 from sidecar import Sidecar
 
 
-class Beside:
-    """A pane to the right of the notebook, with one page in it at a time. Where there is no room for one, as in a
-    notebook that runs without a browser, nothing is seen of it.
+class SitePane:
+    """A pane to the right of the notebook that shows one page at a time. A notebook that runs without a browser shows
+    nothing instead.
 
     Example:
-        Beside().show("http://192.0.2.1:8000/", "runserver /")
+        SitePane().show("http://192.0.2.1:8000/", "runserver /")
     """
 
     def __init__(self):
         self._pane: Sidecar | None = None
 
     def show(self, url: str, title: str) -> None:
-        """Put a page into the pane; the one before goes."""
+        """Show a page in the pane, in place of the one before."""
         if self._pane:
             self._pane.close()
         frame = (f'<iframe src="{html.escape(url)}" title="{html.escape(title)}" '

@@ -66,7 +66,7 @@ def write(session: Session, course: Course) -> dict[str, Path]:
 
 
 def html(code: str, measured: SessionResults, text: Path | None = None) -> str:
-    """One deck as the text of an HTML page. It stands alone, and asks for nothing from anywhere.
+    """One deck as the text of an HTML page. It is self-contained, and loads nothing from elsewhere.
 
     Args:
         code: the language, two letters.

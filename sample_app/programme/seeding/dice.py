@@ -30,7 +30,7 @@ class Dice:
         return self._next() % n
 
     def chance(self, percent: int) -> bool:
-        """True in so many cases of a hundred."""
+        """True in this many cases of a hundred."""
         return self.below(100) < percent
 
     def pick(self, items: Sequence[T]) -> T:

@@ -1,7 +1,7 @@
 """The rows into the database, and the digest that says whether they are the right ones.
 
 The digest covers the rows that the seed makes, by their ids. What people add later, comments
-above all, gets higher ids and does not count; what they change or delete of the seed does.
+above all, gets higher ids and does not count; what they change in the seed's rows, or delete, does.
 """
 
 import hashlib

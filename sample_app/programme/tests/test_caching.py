@@ -104,7 +104,7 @@ class Levels(CachingTestCase):
 
 
 class WholeAnswers(CachingTestCase):
-    def test_who_answers_is_told_anew(self):
+    def test_who_answers_is_told_each_time(self):
         answers = []
         with self.on("view"):
             self.client.get("/")

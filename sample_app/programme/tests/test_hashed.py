@@ -98,10 +98,10 @@ class Names(SimpleTestCase):
         self.assertIn('<script src="/static/programme/theme.js"></script>', head)
 
     def test_the_plain_names_stay(self):
-        """Whoever has an old address, or measures one, still finds the file."""
+        """A client that has an old address, or measures one, still finds the file."""
         self.assertTrue((self.root / "programme/site.css").read_text(encoding="utf-8").endswith("/* end */\n"))
 
-    def test_nothing_made_anew_has_another_name(self):
+    def test_nothing_made_again_has_another_name(self):
         before = sorted(self.root.rglob("*"))
         run("collectstatic", "--noinput", "--verbosity=0", **self.hashing)
         run("compress", "--verbosity=0", **self.hashing)

@@ -10,7 +10,7 @@ from programme.tests.base import SeededTestCase
 
 
 class Caching(SeededTestCase):
-    def test_what_is_measured_is_made_anew_each_time(self):
+    def test_what_is_measured_is_made_again_each_time(self):
         for address in ["/test/", "/wait/", "/cpu/", "/whoami/", "/healthz/"]:
             with self.subTest(address):
                 self.assertEqual(self.client.get(address)["Cache-Control"], "no-store")

@@ -4,11 +4,11 @@ A test holds that. It is a Python file: `gunicorn --check-config` reads it too.
 """
 
 # A port, on every address of this machine: visitors reach gunicorn itself. Its own documentation
-# advises against that: a visitor on a slow line holds a thread for as long as he likes.
+# advises against that: a visitor on a slow line can hold a thread for as long as they like.
 bind = "0.0.0.0:8023"
 
-# Where the code is. Said here although supervisord starts us there: `app` may be a link to a release, and who starts in
-# a link's folder knows only where it led. Named like this, the link is looked up again at each reload.
+# Where the code is. Set here although supervisord starts us there: `app` may be a link to a release, and a process
+# started there knows only where the link pointed. Set like this, the link is followed again at each reload.
 chdir = "/srv/deploylab/nginx/app"
 
 # Processes: as many as there are cores to compute on, and two at least, so that one that
@@ -33,15 +33,15 @@ keepalive = 0
 # Seconds without a sign of life after which a worker is killed and replaced.
 timeout = 30
 
-# Seconds that running requests get to end when the server is restarted.
+# Seconds that running requests get to finish when the server is restarted.
 graceful_timeout = 30
 
-# Workers show that they live by touching a file. In memory: on a slow disk that touch can
+# Workers show that they are alive by touching a file. In memory: on a slow disk that touch can
 # block, and a healthy worker would be killed.
 worker_tmp_dir = "/dev/shm"
 
-# Not set: max_requests. It replaces a worker after so many requests, which hides a memory leak
-# and costs a pause each time. First look whether there is a leak.
+# Not set: max_requests. It replaces a worker after that many requests, which hides a memory leak
+# and costs a pause each time. First check whether there is a leak.
 
 # Not set: preload_app. Loading the application before the fork saves memory, but then a reload
 # does not load new code.
@@ -50,6 +50,6 @@ worker_tmp_dir = "/dev/shm"
 accesslog = None
 errorlog = "-"
 
-# gunicorn 27 can be asked and told things through a socket of its own, in its user's home, where ours may not write.
-# Nobody asks it, and each start would log an error.
+# gunicorn 27 can be controlled through a socket of its own, in its user's home, where ours may not write. Nobody
+# uses it here, and each start would log an error.
 control_socket_disable = True

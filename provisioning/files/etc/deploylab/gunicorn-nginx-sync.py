@@ -7,8 +7,8 @@ It is a Python file: `gunicorn --check-config` reads it too.
 # lets only the web servers' group in.
 bind = "unix:/run/deploylab/nginx-sync.sock"
 
-# Where the code is. Said here although supervisord starts us there: `app` may be a link to a release, and who starts in
-# a link's folder knows only where it led. Named like this, the link is looked up again at each reload.
+# Where the code is. Set here although supervisord starts us there: `app` may be a link to a release, and a process
+# started there knows only where the link pointed. Set like this, the link is followed again at each reload.
 chdir = "/srv/deploylab/nginx/app"
 
 # Processes: as many as there are cores to compute on, and two at least, so that one that
@@ -16,7 +16,7 @@ chdir = "/srv/deploylab/nginx/app"
 workers = 2
 
 # gunicorn's default class. Each process works on one request at a time: two slots in all. A page
-# that waits 50 ms holds its process for those 50 ms, so 40 requests a second is the most.
+# that waits 50 ms holds its process for those 50 ms, so 40 requests per second is the most.
 worker_class = "sync"
 
 # Not set: threads and keepalive. With more than one thread gunicorn takes "gthread" by itself, and a
@@ -25,15 +25,15 @@ worker_class = "sync"
 # Seconds without a sign of life after which a worker is killed and replaced.
 timeout = 30
 
-# Seconds that running requests get to end when the server is restarted.
+# Seconds that running requests get to finish when the server is restarted.
 graceful_timeout = 30
 
-# Workers show that they live by touching a file. In memory: on a slow disk that touch can
+# Workers show that they are alive by touching a file. In memory: on a slow disk that touch can
 # block, and a healthy worker would be killed.
 worker_tmp_dir = "/dev/shm"
 
-# Not set: max_requests. It replaces a worker after so many requests, which hides a memory leak
-# and costs a pause each time. First look whether there is a leak.
+# Not set: max_requests. It replaces a worker after that many requests, which hides a memory leak
+# and costs a pause each time. First check whether there is a leak.
 
 # Not set: preload_app. Loading the application before the fork saves memory, but then a reload
 # does not load new code.
@@ -42,6 +42,6 @@ worker_tmp_dir = "/dev/shm"
 accesslog = None
 errorlog = "-"
 
-# gunicorn 27 can be asked and told things through a socket of its own, in its user's home, where ours may not write.
-# Nobody asks it, and each start would log an error.
+# gunicorn 27 can be controlled through a socket of its own, in its user's home, where ours may not write. Nobody
+# uses it here, and each start would log an error.
 control_socket_disable = True

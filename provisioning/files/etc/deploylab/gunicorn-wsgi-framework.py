@@ -25,10 +25,10 @@ keepalive = 5
 # Seconds without a sign of life after which a worker is killed and replaced.
 timeout = 30
 
-# Seconds that running requests get to end when the server is restarted.
+# Seconds that running requests get to finish when the server is restarted.
 graceful_timeout = 30
 
-# Workers show that they live by touching a file. In memory: on a slow disk that touch can
+# Workers show that they are alive by touching a file. In memory: on a slow disk that touch can
 # block, and a healthy worker would be killed.
 worker_tmp_dir = "/dev/shm"
 
@@ -37,6 +37,6 @@ worker_tmp_dir = "/dev/shm"
 accesslog = None
 errorlog = "-"
 
-# gunicorn 27 can be asked and told things through a socket of its own, in its user's home, where ours may not write.
-# Nobody asks it, and each start would log an error.
+# gunicorn 27 can be controlled through a socket of its own, in its user's home, where ours may not write. Nobody
+# uses it here, and each start would log an error.
 control_socket_disable = True

@@ -7,10 +7,10 @@ from programme.seeding.words import NICKNAMES
 
 
 class Command(BaseCommand):
-    help = "Delete the comments that somebody of this name posted: a load test, say. The seed's rows stay."
+    help = "Delete the comments posted under this name, for example by a load test. The seed's rows stay."
 
     def add_arguments(self, parser) -> None:
-        parser.add_argument("name", help="as it stands beside the comments")
+        parser.add_argument("name", help="as shown with the comments")
 
     def handle(self, *args, name: str, **options) -> None:
         if name in NICKNAMES:

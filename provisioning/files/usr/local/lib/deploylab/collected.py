@@ -1,4 +1,4 @@
-# Run by `manage.py shell`. Ends with an error unless the static root holds what collecting anew
+# Run by `manage.py shell`. Ends with an error unless the static root holds what collecting again
 # gives: no file missing, none changed, none left over from an older release. It does just that, in
 # a folder of its own, and compares. (`collectstatic --dry-run` only compares dates.)
 #
@@ -40,4 +40,4 @@ with tempfile.TemporaryDirectory() as folder:
     wanted, found = contents(folder), contents(there)
 wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
 if wrong:
-    raise SystemExit(f"{there}: {len(wrong)} files are not as collected anew, {wrong[0]} for one")
+    raise SystemExit(f"{there}: {len(wrong)} files differ from a new collection, for example {wrong[0]}")
