@@ -1,9 +1,9 @@
 """What share of the requests failed: a printout is read."""
 
 TASK = """
-## Exercise: how many were disappointed?
+## Exercise: how many requests failed?
 
-A site was loaded, and this came out:
+A site was put under load, and this was the result:
 
 ```
 Concurrency Level:      10
@@ -25,7 +25,7 @@ share_failed = 0
 """
 
 HINTS = [
-    "Every request ended in exactly one way. Which lines tell of those that ended badly? Which line counts them all?",
+    "Every request ended in exactly one way. Which lines count those that ended badly? Which line counts them all?",
     "The indented lines are the parts of `Failed requests`. `Non-2xx responses` counts some of them once more.",
     "Failed requests, divided by complete requests. In Python a division is written with /",
 ]
@@ -36,12 +36,12 @@ share_failed = 260 / 4000
 
 N_SENT, N_FAILED = 4000, 260
 WRONG = {
-    200 / N_SENT: "that is the share that got a status of 500 or more. Who waited in vain was disappointed too.",
+    200 / N_SENT: "that is the share that got a status of 500 or more. Timeouts and resets are failures too.",
     460 / N_SENT: "you counted the non-2xx responses twice: they are among the failed requests already.",
     520 / N_SENT: "you counted every failure twice: the indented lines are parts of the line above them.",
-    N_FAILED / (N_SENT - N_FAILED): "that is failed against good. The share is of all that were sent.",
-    (N_SENT - N_FAILED) / N_SENT: "that is the share that went well.",
-    100 * N_FAILED / N_SENT: "that is the number in per cent. A share of all is 1.",
+    N_FAILED / (N_SENT - N_FAILED): "that is failed divided by good. The share is out of all that were sent.",
+    (N_SENT - N_FAILED) / N_SENT: "that is the share that succeeded.",
+    100 * N_FAILED / N_SENT: "that is the number in per cent. A share of everything is 1.",
 }
 
 
@@ -51,7 +51,7 @@ def check(lab, namespace) -> str:
         return "share_failed must be a number."
     if _same(said, N_FAILED / N_SENT):
         return ""
-    return next((text for wrong, text in WRONG.items() if _same(said, wrong)), "the share is another one.")
+    return next((text for wrong, text in WRONG.items() if _same(said, wrong)), "the share is a different number.")
 
 
 def _same(a: float, b: float) -> bool:

@@ -12,14 +12,14 @@ from deploylab.lessons.servers.process import Child, serving
 VISITORS = 10
 MOST = 3.0  # times as long as one visitor waits alone; one after the other they take VISITORS times as long
 TIMEOUT_S = 5.0
-TRIES = 3  # a busy computer may be late once; who serves one after the other is late each time
+TRIES = 3  # a busy computer may be late once; a server that takes one after the other is late each time
 
 TASK = """
 ## Exercise: ten visitors in the time of one
 
-Here is the blocking server again, as a text. Three visitors waited for each other above, and ten do so too. Change the
-program so that ten waiting visitors take about as long as one. The cell runs it, sends the visitors, and says what they
-met.
+Here is the blocking server again, as text. Three visitors waited for each other above, and ten do so too. Change the
+program so that ten waiting visitors take about as long as one. The cell runs it, sends the visitors, and says how it
+served them.
 """
 
 START = """
@@ -36,8 +36,8 @@ while True:
 """.strip()
 
 HINTS = [
-    "Who waits? The one line that talks to the port is not reached again before the visitor is served.",
-    "Somebody else has to serve the visitor: a thread, or a process. The loop then goes back to the port at once.",
+    "What waits? The one line that talks to the port is not reached again until the visitor is served.",
+    "Something else has to serve the visitor: a thread, or a process. The loop then goes back to the port at once.",
     "The function `serve` is ready for a thread. Look how servers/threaded.py calls its own.",
 ]
 
@@ -49,7 +49,7 @@ def check(lab, namespace: dict) -> str:
     """What is still wrong, in words; "" when it is solved."""
     program = namespace.get("PROGRAM")
     if not isinstance(program, str):
-        return "There is no PROGRAM. It is a text: the whole program between three quotation marks and three."
+        return "There is no PROGRAM. It is a string: the whole program between triple quotation marks."
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "program.py"
         file.write_text(program, encoding="utf-8")
@@ -66,7 +66,7 @@ def _still_wrong(child: Child) -> str:
         return f"One visitor alone got no good answer: {', '.join(alone.errors)}."
     alone_ns = alone.latency_ns["min"]
     if alone_ns < 50 * units.NS_PER_MS:
-        return "A visitor is served sooner than in 50 ms. The work has to be done all the same: call work(request)."
+        return "A visitor is served in less than 50 ms. The work still has to be done: call work(request)."
     for group in ("ten visitors", "the next ten visitors"):
         times = math.inf
         for _ in range(TRIES):
@@ -77,7 +77,7 @@ def _still_wrong(child: Child) -> str:
             if times <= MOST:
                 break
         else:
-            return (f"The last of {group} waited {units.factor(times)} times as long as one who comes alone. "
+            return (f"The last of {group} waited {units.factor(times)} times as long as one visitor alone. "
                     "They still wait for each other.")
     return ""
 

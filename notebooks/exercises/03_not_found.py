@@ -1,4 +1,4 @@
-"""A WSGI application that knows one page, and says so for every other."""
+"""A WSGI application that has one page, and answers 404 for every other path."""
 
 import io
 from wsgiref.util import setup_testing_defaults
@@ -8,8 +8,8 @@ TASK = """
 ## Exercise: say no
 
 Write a WSGI application. At `/` it answers `200 OK` with a greeting. Every other path gets `404 Not Found`, with a
-sentence for the visitor. `wsgiref.validate` stands between the check and your application: it is a program of the
-standard library that holds both sides to the letter of the specification.
+sentence for the visitor. `wsgiref.validate` is between the check and your application: it is part of the standard
+library, and checks that both sides follow the specification to the letter.
 """
 
 START = """
@@ -19,8 +19,8 @@ def application(environ, start_response):
 """
 
 HINTS = [
-    "Two things are wrong. Which path was asked for never matters, and the specification wants a body of bytes.",
-    'The path is in environ["PATH_INFO"]. A text becomes bytes with a b before its quote: b"Welcome!"',
+    "Two things are wrong. The path is ignored, and the specification requires a body of bytes.",
+    'The path is in environ["PATH_INFO"]. A string becomes bytes with a b before its quote: b"Welcome!"',
     'if environ["PATH_INFO"] != "/": start_response("404 Not Found", [("Content-Type", "text/plain")]), and then '
     'return a list with other bytes in it.',
 ]
@@ -49,7 +49,7 @@ def check(lab, namespace) -> str:
             return f"{path} was answered with {status}, not with {wanted}."
     if not all(bodies.values()):
         return "a visitor wants to read something, and one of the answers has no body."
-    return "the page and the answer that there is none say the same." if bodies["/"] == bodies["//"] else ""
+    return "the page and the 404 answer have the same text." if bodies["/"] == bodies["//"] else ""
 
 
 def _get(application, path: str) -> tuple[str, bytes]:

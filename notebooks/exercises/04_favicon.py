@@ -10,8 +10,8 @@ page, so it makes a 404 each time, in Python. Let Apache answer with the logo,
 `/srv/deploylab/apache/static/programme/logo.svg`. One directive is enough, and the configuration has one of its kind
 already.
 
-The cell puts your line above that one, lets Apache read the configuration, and then tells it to begin anew without
-a stop.
+The cell puts your line above that one, lets Apache check the configuration, and then tells it to reload without
+stopping.
 """
 
 START = r"""
@@ -45,7 +45,7 @@ def check(lab, namespace) -> "str | Solved":
         return f"Apache cannot read this configuration. It says: {said.strip()}"
     icon, logo, page = (_head(lab, path) for path in ("/favicon.ico", LOGO, "/test/"))
     if page.get("status") != "200" or logo.get("status") != "200":
-        return f"the site itself is no longer whole: /test/ gives {page.get('status')}, {LOGO} {logo.get('status')}."
+        return f"the site itself no longer works: /test/ gives {page.get('status')}, {LOGO} {logo.get('status')}."
     if "x-process" in icon:
         return f"/favicon.ico gives {icon['status']}, and a process of the application made it, {icon['x-process']}."
     if icon.get("status") != "200":
@@ -53,7 +53,7 @@ def check(lab, namespace) -> "str | Solved":
     if icon.get("content-length") != logo.get("content-length"):
         return "Apache sends a file, but it is not the logo."
     return Solved(f"Apache sent {icon['content-length']} bytes of {icon.get('content-type')}. No process of the "
-                  "application has heard of it.")
+                  "application was involved.")
 
 
 def _head(lab, path: str) -> dict[str, str]:

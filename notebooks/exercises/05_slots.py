@@ -9,14 +9,14 @@ Somebody gives you a machine and a site, and asks for gunicorn's two numbers. Yo
 
 - `cores`: processor cores of the machine
 - `cpu_ms`: how long a page keeps a core busy
-- `waits_ms`: how long a page waits besides, for a database or another service
+- `waits_ms`: how long a page also waits, for a database or another service
 - `memory_mb`: memory that is left for the application
-- `worker_mb`: memory that one worker takes, threads and all
+- `worker_mb`: memory that one worker uses, including its threads
 
 Write the rule of this lesson's configuration:
 
-1. **workers**: one for each core, and two at least; but never more than fit into the memory, and never less than one.
-2. **threads** in each worker: so many that the cores have work while others wait. A page holds its slot for
+1. **workers**: one for each core, and at least two; but never more than fit into memory, and never fewer than one.
+2. **threads** in each worker: enough for the cores to have work while other requests wait. A page holds its slot for
    `cpu_ms + waits_ms`, and keeps a core busy for `cpu_ms` of them. Round up.
 
 The cell asks your function about several machines.
@@ -30,9 +30,10 @@ def settings(cores, cpu_ms, waits_ms, memory_mb, worker_mb):
 """
 
 HINTS = [
-    "How many workers fit into the memory? Division without a rest is written // in Python. min and max do the rest.",
+    "How many workers fit into the memory? Division without a remainder is written // in Python. min and max do "
+    "the rest.",
     "On one core: a page that computes 10 ms and waits 40 ms uses the core for a fifth of its time. So five such pages "
-    "keep one core busy, and that many slots each core wants.",
+    "keep one core busy, and each core needs that many slots.",
     "slots = cores * (cpu_ms + waits_ms) / cpu_ms, shared out over the workers. math.ceil rounds up.",
 ]
 
@@ -49,7 +50,7 @@ CASES = [  # what is special about it; cores, cpu_ms, waits_ms, memory_mb, worke
     ("four cores and memory enough", (4, 10, 40, 4000, 100)),
     ("one core: one worker may hang, another has to be there", (1, 10, 40, 2000, 100)),
     ("eight cores, and memory for three workers", (8, 10, 40, 350, 100)),
-    ("memory for less than one worker, and one must be there all the same", (2, 10, 40, 80, 100)),
+    ("memory for less than one worker, but there must be one", (2, 10, 40, 80, 100)),
     ("pages that never wait", (4, 20, 0, 4000, 100)),
     ("pages that wait nearly always", (1, 5, 155, 2000, 100)),
     ("pages that need a bit more than whole threads", (2, 10, 25, 2000, 100)),

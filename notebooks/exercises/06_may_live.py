@@ -1,19 +1,19 @@
 """For how long may a browser keep an answer, by its path alone?"""
 
 TASK = """
-## Exercise: how long may it live?
+## Exercise: how long may it be kept?
 
-You are the server, and you have nothing but the path. Say what stands in `Cache-Control`:
+You are the server, and all you have is the path. Say what goes into `Cache-Control`:
 
 | the path | for example | `Cache-Control` |
 |---|---|---|
 | a file with a hash in its name | `/static/bundles/site.3c55d5ca26f9.css` | `public, max-age=31536000, immutable` |
 | a file whose name stays when it changes | `/static/programme/site.css` | `public, max-age=60` |
-| no static file: the application says it, not you | `/talks/1/` | `""` |
+| not a static file: the application decides, not you | `/talks/1/` | `""` |
 
-Static files lie below `/static/`. The hash is written as Django does it: a dot, twelve characters out of
-`0123456789abcdef`, a dot, the ending. The cell also tries names that only look so. One mistake costs some bytes, the
-other one cannot be taken back for a year.
+Static files are below `/static/`. The hash is written as Django does it: a dot, twelve characters out of
+`0123456789abcdef`, a dot, the extension. The cell also tries names that only look like this. One mistake costs some
+bytes, the other one cannot be undone for a year.
 """
 
 START = """
@@ -73,9 +73,9 @@ def check(lab, namespace) -> str:
 def _harm(said, wanted: str) -> str:
     """What a wrong answer does to visitors."""
     if wanted == NOTHING:
-        return "That is no static file, and the application knows better: say \"\"."
+        return "That is not a static file, and the application decides: return \"\"."
     if wanted == FOR_EVER:
-        return f"It can never change under this name, and it is asked for again and again. It may be {wanted!r}."
+        return f"A file with this name never changes, yet browsers ask for it again. It may be {wanted!r}."
     if said == FOR_EVER:
         return "The next release changes it under the same name, and visitors keep the old one for a year."
-    return f"It wants {wanted!r}: then a changed file is seen after a minute."
+    return f"It should be {wanted!r}: then a changed file is seen after a minute."

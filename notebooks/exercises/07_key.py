@@ -1,10 +1,9 @@
 """The key under which a page is kept: two visitors who must not see the same page must not share one."""
 
 TASK = """
-## Exercise: a key that forgets
+## Exercise: a key that leaves something out
 
-A site keeps whole pages in a cache, for everybody. This function says under which key. What a visitor asks has four
-parts:
+A site keeps whole pages in a cache, for everybody. This function returns the key. A visitor's request has four parts:
 
 | | for example | what the page does with it |
 |---|---|---|
@@ -13,8 +12,8 @@ parts:
 | `ask["language"]` | `"en"` | the language of its texts |
 | `ask["browser"]` | `"Firefox 144"` | nothing |
 
-The key forgets some of that, and visitors see pages that were made for others. Mend it: where two pages differ, their
-keys differ, and where they are the same, so are the keys.
+The key leaves out some of that, and visitors see pages that were made for others. Fix it: where two pages differ,
+their keys differ, and where two pages are the same, their keys are the same.
 """
 
 START = """
@@ -23,7 +22,7 @@ def key(ask):
 """
 
 HINTS = [
-    "Who asks for part 2 gets what the key finds. Does the key know which part, and in which language?",
+    "A visitor who asks for part 2 gets what the key finds. Does the key contain the part, and the language?",
     "The whole query is too much: a link from a mail has `from` in it, and would make a second copy of the same page. "
     "Only `page` counts, and a query without it means part 1.",
     'ask["query"].get("page", "1") is the part. Put something between the parts of the key that is in none of them: '
@@ -65,8 +64,8 @@ def check(lab, namespace) -> str:
     for one, other, same, what in CASES:
         keys = [key(_ask(**ask)) for ask in (one, other)]
         if not all(isinstance(each, str) and each for each in keys):
-            return f"a key is a text, and yours is {keys[0]!r}."
+            return f"a key is a string, and yours is {keys[0]!r}."
         if (keys[0] == keys[1]) != same:
             return (f"{what} have two keys, {keys[0]!r} and {keys[1]!r}: the page is made and kept twice." if same else
-                    f"{what} have one key, {keys[0]!r}: somebody gets the page of the other.")
+                    f"{what} have one key, {keys[0]!r}: one visitor gets the other's page.")
     return ""

@@ -3,7 +3,7 @@
 TASK = """
 ## Exercise: what may it keep?
 
-Five answers pass a cache that stands in front of a site, for all its visitors together:
+Five answers pass through a cache that is in front of a site, and shared by all its visitors:
 
 | | answer | its headers |
 |---|---|---|
@@ -13,9 +13,9 @@ Five answers pass a cache that stands in front of a site, for all its visitors t
 | 4 | the programme, for a visitor who is new | `Cache-Control: public, max-age=30`, `Set-Cookie: sessionid=7f3a` |
 | 5 | a page that says nothing about it | no `Cache-Control` |
 
-Write the rule that nginx and Varnish follow, too careful rather than too generous: `may_store(headers)` is true where
-the cache may keep the answer and give it to somebody else. `headers` is a dictionary, its names written as above. The
-cell also tries answers that are not in the table.
+Write the rule that nginx and Varnish follow, and be too careful rather than too generous: `may_store(headers)` is
+true if the cache may keep the answer and give it to somebody else. `headers` is a dictionary, with the names written
+as above. The cell also tries answers that are not in the table.
 """
 
 START = """
@@ -26,7 +26,7 @@ def may_store(headers):
 HINTS = [
     "Ask of each answer: what if the next visitor, a stranger, got exactly this?",
     "Three things each forbid it: a word in Cache-Control, a cookie, and that nobody said for how long. s-maxage "
-    "says so too, to caches for everybody alone.",
+    "says so too, but only to shared caches.",
     'says = headers.get("Cache-Control", "").lower(); then look for "private" and "no-store" in says, for "Set-Cookie" '
     'in headers, and for "max-age=" or "s-maxage=" in says.',
 ]
@@ -61,6 +61,6 @@ def check(lab, namespace) -> str:
         return "there is no function `may_store`."
     for name, headers, wanted in CASES:
         if bool(may_store(dict(headers))) != wanted:
-            return (f"{name} may be kept, and your rule says no: everybody waits for it anew." if wanted else
+            return (f"{name} may be kept, and your rule says no: everybody waits for it each time." if wanted else
                     f"{name} must not be kept, and your rule says yes: the next visitor would get it.")
     return ""

@@ -1,4 +1,4 @@
-"""A search that reads every row, or one that asks an index: SQLite's steps are counted, and what is lost is said."""
+"""A search that reads every row, or one that asks an index: SQLite's steps are counted, and the drawback is shown."""
 
 import sqlite3
 
@@ -9,10 +9,10 @@ TASK = """
 ## Exercise: LIKE, or full text?
 
 The programme has a search box, and its search is one `LIKE`. With a `%` in front of the word no index helps: the
-database reads every talk. A full-text index is made once, and says for each word where it stands. SQLite has one built
+database reads every talk. A full-text index is made once, and says for each word where it occurs. SQLite has one built
 in: FTS5.
 
-Prepare one in `prepare`, and ask it in `search`. The answer stays as it is: the ids of the talks with that word, in
+Prepare one in `prepare`, and ask it in `search`. The answer stays the same: the ids of the talks with that word, in
 order. The cell makes 200 talks, then 10,000, with the same few hits, and counts the **steps** that SQLite takes for one
 search. Steps are the same on every computer. Time is not.
 """
@@ -65,8 +65,8 @@ def check(lab, namespace) -> str | Solved:
                 f"{few['search']:,}, then {many['search']:,}. It still reads every talk.")
     return Solved(f"Of {FEW} talks LIKE took {few['like']:,} steps and your search {few['search']:,}; of {MANY:,}, "
                   f"{many['like']:,} and {many['search']:,}. The price: {many['prepare']:,} steps to prepare, and an "
-                  f"index that must follow every new talk. And for {PART!r}, a part of the word, LIKE finds {HITS} "
-                  f"talks and your search {many['parts']}.")
+                  f"index that must be updated for every new talk. And for {PART!r}, a part of the word, LIKE finds "
+                  f"{HITS} talks and your search {many['parts']}.")
 
 
 def _tried(n: int, prepare, search) -> tuple[dict[str, int], str]:
@@ -79,7 +79,7 @@ def _tried(n: int, prepare, search) -> tuple[dict[str, int], str]:
     if found != wanted:
         return seen, f"of {n:,} talks {wanted} have the word {WORD!r}; your search gave {str(found)[:60]}."
     if list(search(database, NOWHERE)):
-        return seen, f"no talk has the word {NOWHERE!r}; your search found some all the same."
+        return seen, f"no talk has the word {NOWHERE!r}, but your search found some."
     return seen, ""
 
 
