@@ -9,8 +9,8 @@ slow it down. From Python:
 
 Read the modules in this order: `spec` (what to do), `http_head` and `http_parser` (what a response is), `connection`
 (one TCP connection) with `reconnect` (its socket again), `closed_loop` and `open_loop` (when to send), `visit` with
-`http_cache` and `page_links` (a page with all it refers to), `engine` (the event loop), `attempts` (what is kept),
-`summary`, `flags` and `limits` (what it means).
+`http_cache` and `page_links` (a page with all it refers to), `engine` (the event loop) with `own_time` (what it cost
+itself), `attempts` (what is kept), `summary`, `flags` and `limits` (what it means).
 """
 
 from deploylab.load.client import LoadProgress, LoadTest, run, run_until_stopped, start

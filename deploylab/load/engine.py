@@ -3,7 +3,6 @@
 import gc
 import os
 import random
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from deploylab.load.connection import Connection, clock
 from deploylab.load.connections import Wire
 from deploylab.load.http_cache import CachedCopy
 from deploylab.load.open_loop import OpenLoop, arrivals
+from deploylab.load.own_time import OwnTime
 from deploylab.load.poller import READ, Poller
 from deploylab.load.request import requests
 from deploylab.load.slow_clients import SlowClients
@@ -27,7 +27,6 @@ from deploylab.load.visit import Visit, VisitLoop
 
 TICK_NS = 50 * NS_PER_MS          # how often time-outs are checked
 STEP_NS = 5 * NS_PER_MS           # longest wait for sockets, so that a pause of this process can be noticed
-STALL_NS = 10 * NS_PER_MS         # a step that took longer than this counts as a stall
 SURPLUS_NS = 20 * NS_PER_MS       # how long responses that were not requested have time to show up
 PROGRESS_NS = 200 * NS_PER_MS
 LEAVE_NS = 1 * NS_PER_S           # how long the server has to close a connection that is no longer needed
@@ -66,8 +65,7 @@ class Engine:
         self.opened_ns = self.closed_ns = None
         self.next_progress_ns = 0
         self.hard_stop_ns = None
-        self.stalls: list[tuple[int, int]] = []  # (end, length) of the times when this process did not run
-        self.cpu_marks = {}   # (processor time, time waited for a processor) when the window opens and closes
+        self.own_time = OwnTime()
         if stop_fd is not None:
             with suppress(PermissionError):  # standard input is a plain file, which cannot be watched
                 self.poller.watch(stop_fd, READ, _End(self, stop_fd))
@@ -116,10 +114,11 @@ class Engine:
         self._await_surplus()
         if self.wire.out_of_step:
             self.attempts.discredit(self.wire.out_of_step)
-        cpu_s, wait_s = self._processor()
+        cpu_s, wait_s = self.own_time.processor_s()
         return RawResult(attempts=self.attempts, zero_utc=zero_utc, opened_ns=self.opened_ns,
                          closed_ns=self.closed_ns, client_cpu_s=cpu_s, client_wait_s=wait_s,
-                         client_stalled_s=self._stalled_s(), concurrency=concurrency,
+                         client_stalled_s=self.own_time.stalled_s(self.opened_ns, self.closed_ns or clock()),
+                         concurrency=concurrency,
                          seed=self.seed if self.spec.mode == OPEN or self.spec.paths else None,
                          pinned=pinned, shared_core=self.shared_core,
                          stopped=self.hard_stop_ns is not None, n_unfinished=sum(map(self._belongs, self._busy())),
@@ -133,7 +132,7 @@ class Engine:
         warm_ns, long_ns = int(spec.warmup_s * NS_PER_S), int((spec.duration_s or 0) * NS_PER_S)
         if spec.n_requests is None:  # warm-up and window without a break
             self.opened_ns, self.closed_ns = zero_ns + warm_ns, zero_ns + warm_ns + long_ns
-            self._mark_cpu(zero_ns)
+            self._mark(zero_ns)
             loop.begin(zero_ns, self.closed_ns)
             self._loop(loop)
             return {}
@@ -144,7 +143,7 @@ class Engine:
             return {}
         self.opened_ns = clock()
         until_ns = self.opened_ns + long_ns if long_ns else 0
-        self._mark_cpu(self.opened_ns)
+        self._mark(self.opened_ns)
         loop.begin(self.opened_ns, until_ns, spec.n_requests)
         self._loop(loop)
         # If the time ended it, the window is that time; otherwise it ends with the last response.
@@ -184,8 +183,7 @@ class Engine:
             wake_ns = latest_ns if wake_ns is None else min(wake_ns, latest_ns)
             events = self.poller.wait((wake_ns - clock()) / NS_PER_S, precise)
             loop.woken_ns = now = clock()
-            if now - woken_ns > STALL_NS:
-                self.stalls.append((now, now - woken_ns))
+            self.own_time.step(now, now - woken_ns)
             woken_ns = now
             for handler, mask in events:
                 handler.ready(mask)
@@ -193,11 +191,11 @@ class Engine:
                 next_tick_ns = self._tick(loop, now)
             if self.hard_stop_ns is not None and now >= self.hard_stop_ns:
                 break
-        self._mark_cpu(clock(), last=True)
+        self._mark(clock(), last=True)
 
     def _tick(self, loop: ClosedLoop | OpenLoop, now: int) -> int:
         """Periodic work; returns when to call this again."""
-        self._mark_cpu(now)
+        self._mark(now)
         timeout_ns = self.wire.timeout_ns
         for attempt in [a for a in self._busy() if now - a.start_ns >= timeout_ns]:
             attempt.expire(now)
@@ -224,27 +222,8 @@ class Engine:
         for connection in [c for c, since in self.wire.leaving.items() if now - since > LEAVE_NS]:
             connection.close()
 
-    def _mark_cpu(self, now: int, last: bool = False) -> None:
-        """Record the processor time once when the window opens, and once when it closes."""
-        if self.opened_ns is not None and now >= self.opened_ns and "opened" not in self.cpu_marks:
-            self.cpu_marks["opened"] = _used()
-        if "closed" not in self.cpu_marks and (self.closed_ns is not None and now >= self.closed_ns):
-            self.cpu_marks["closed"] = _used()
-        if last and "opened" in self.cpu_marks:
-            self.cpu_marks.setdefault("closed", _used())
-
-    def _processor(self) -> tuple[float, float | None]:
-        """Processor time in the window, and the time that we waited for a processor, in seconds."""
-        if len(self.cpu_marks) < 2:
-            return 0.0, None
-        (cpu, wait), (cpu_later, wait_later) = (self.cpu_marks[mark] for mark in ("opened", "closed"))
-        return (cpu_later - cpu) / NS_PER_S, None if wait is None else (wait_later - wait) / NS_PER_S
-
-    def _stalled_s(self) -> float:
-        """How long this process did not run in the window, in seconds."""
-        closed_ns = self.closed_ns or clock()
-        return sum(max(0, min(end, closed_ns) - max(end - length, self.opened_ns))
-                   for end, length in self.stalls) / NS_PER_S
+    def _mark(self, now: int, last: bool = False) -> None:
+        self.own_time.mark(now, self.opened_ns, self.closed_ns, last)
 
     def _await_surplus(self) -> None:
         """Notice responses that nobody requested on connections that were kept."""
@@ -284,10 +263,6 @@ class Engine:
         for connection in [*self.wire.connections, *self.wire.leaving]:
             connection.close()
         self.poller.close()
-
-
-def _used() -> tuple[int, int | None]:
-    return time.process_time_ns(), host.waited_ns()
 
 
 class _End:

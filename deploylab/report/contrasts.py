@@ -83,9 +83,7 @@ def figures(result: ContrastResult) -> list[Figure]:
         comparison, name = result.ratios[metric], metric if metric in Summary.__dataclass_fields__ else None
         a, b = (show(getattr(side, name) if name else side.latency_ns[metric.removesuffix("_ns")])
                 for side in (result.a, result.b))
-        ratio = "" if comparison.ratio is None \
-            else f"{units.factor(comparison.ratio)} ({units.interval(comparison.ci95)})"
-        return Figure(describe.metric_name(metric, comparison.unit), a, b, ratio)
+        return Figure(describe.metric_name(metric, comparison.unit), a, b, describe.ratio(comparison))
 
     out = [row("rps", lambda x: units.rate(x, result.rps.unit)), row("p50_ns", units.ms), row("p95_ns", units.ms),
            row("server_cpu_per_request_s", sentences.cpu), row("server_pss_bytes", units.size)]

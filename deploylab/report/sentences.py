@@ -32,7 +32,7 @@ def in_short(step: Step) -> tuple[str, str]:
     """Two short lines for a small box: the result, and how certain it is."""
     comparison = step.rps
     if comparison.ratio is None:
-        return "no ratio", _why_none(step)
+        return "no ratio", describe.ratio(comparison) or _why_none(step)
     if comparison.ci95 is None:
         return f"{units.factor(comparison.ratio)} times", "one pair: no interval"
     head, _, tail = describe.change(comparison.ratio, comparison.ci95, unit=comparison.unit).partition(" (")

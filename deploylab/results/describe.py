@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from deploylab.core import units
-from deploylab.results.record import LoadResult, Run
+from deploylab.results.record import Comparison, LoadResult, Run
 
 # By metric: its name, then how to say "as many", "more" and "fewer".
 METRICS = {
@@ -50,6 +50,18 @@ def change(ratio: float, ci95: tuple[float, float] | None, metric: str = "rps", 
     if ratio >= 1.5:
         return f"{units.factor(ratio)} times {as_many} ({units.interval(ci95)})"
     return f"{units.percent(abs(ratio - 1))} {more if ratio > 1 else fewer} ({_percent_interval(ci95)})"
+
+
+def ratio(comparison: Comparison) -> str:
+    """A ratio with its interval, in short; its series if it moved in one direction; "" if there is nothing.
+
+    >>> ratio(Comparison(a="a", b="b", view="page", metric="rps", n_pairs=5, ratio=2.0, ci95=(1.5, 2.6), half_width=0.3,
+    ...                  verdict=""))
+    '2.0 (1.5 to 2.6)'
+    """
+    if comparison.series:
+        return f"moved: {series(comparison.series)}"
+    return "" if comparison.ratio is None else f"{units.factor(comparison.ratio)} ({units.interval(comparison.ci95)})"
 
 
 def metric_name(metric: str, unit: str = "requests") -> str:

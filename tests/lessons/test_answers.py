@@ -24,7 +24,15 @@ def test_every_recorded_answer_is_read_and_written_alike(path):
     lines = recorded(path)
     assert lines
     for line in lines:
-        assert recording.KINDS[line["verb"]].from_json(line["answer"]).to_json() == line["answer"], line["verb"]
+        written = recording.KINDS[line["verb"]].from_json(line["answer"]).to_json()
+        assert known(written) == known(line["answer"]), line["verb"]
+
+
+def known(data):
+    """The data without what is not known: a field that is newer than the recording has no value there."""
+    if isinstance(data, dict):
+        return {key: known(value) for key, value in data.items() if value is not None}
+    return [known(value) for value in data] if isinstance(data, list) else data
 
 
 def test_each_command_gives_its_own_frozen_kind():

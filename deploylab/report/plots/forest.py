@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from deploylab.core import units
 from deploylab.course import Contrast, Course
 from deploylab.load import in_doubt
 from deploylab.report.plots import base
 from deploylab.report.plots.base import INK, Plot
 from deploylab.report.plots.ratios import ratio_axis
+from deploylab.results import describe
 from deploylab.results.record import Run
 from deploylab.results.stats import ContrastResult
 
@@ -79,8 +79,8 @@ def _row(ax: Axes, y: int, result: ContrastResult, course: Course) -> None:
 
 
 def _ratio_text(result: ContrastResult) -> str:
-    if result.rps.ratio is not None:
-        return f"{units.factor(result.rps.ratio)} ({units.interval(result.rps.ci95)})"
+    if text := describe.ratio(result.rps):
+        return text
     failed = [name for name, side in (("A", result.a), ("B", result.b)) if side.n_sent and side.failure_share == 1]
     return f"{' and '.join(failed)}: all failed" if failed else "no ratio"
 

@@ -72,10 +72,7 @@ def _in_doubt(step: Step) -> bool:
 
 
 def _short(step: Step) -> str:
-    comparison = step.rps
-    if comparison.ratio is None:
-        return "no ratio"
-    return f"{units.factor(comparison.ratio)} ({units.interval(comparison.ci95)})"
+    return describe.ratio(step.rps) or "no ratio"
 
 
 def ratio_axis(ax: Axes, comparisons: Sequence[Comparison], line: bool = True) -> None:
