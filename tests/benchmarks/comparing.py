@@ -69,6 +69,14 @@ def holding(found: Sequence[tuple[float, float]], value: float) -> float:
     return sum(low <= value <= high for low, high in found) / len(found)
 
 
+def seen_at_last(times: int, truth: float, first: int = 5, most: int = 30) -> float:
+    """The share of comparisons in which a difference is seen at last, if pairs are added one by one until it is."""
+    rng = np.random.default_rng(20261129)
+    series = (drawn(rng, most, truth) for _ in range(times))
+    return sum(any(low > truth or high < truth for n in range(first, most + 1)
+                   for low, high in [stats.log_interval(ratios[:n])[1]]) for ratios in series) / times
+
+
 def half_width(found: Sequence[tuple[float, float]]) -> float:
     """The median half-width, as a factor minus one."""
     return median(sqrt(high / low) - 1 for low, high in found)

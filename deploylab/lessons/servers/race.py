@@ -24,6 +24,7 @@ from deploylab.lessons.servers.result import KINDS, Race
 from deploylab.machine.guest import facts
 from deploylab.machine.guest.sample import sample
 from deploylab.machine.usage import between
+from deploylab.measure.order import drawn
 from deploylab.results.record import LoadResult, Run
 
 PATHS = {"wait": False, "cpu": True}  # {path: whether two cores could do its work at once}
@@ -56,7 +57,8 @@ def race(*, rounds: int = ROUNDS, seconds: float = SECONDS, on_run: OnRun | None
     available = cores.available()
     divided = {path: cores.divide(available, parallel=parallel) for path, parallel in PATHS.items()}
     session_id, machine, runs = uuid.uuid4().hex[:12], this_computer(available), []
-    plan = [(number, kind, path) for number in range(1, rounds + 1) for kind, path in order(number)]
+    plan = [(number, kind, path) for number, forwards in enumerate(drawn(rounds, session_id), start=1)
+            for kind, path in order(forwards)]
     for number, kind, path in plan:
         run = measure(kind, path, divided[path], seconds=seconds, machine=machine, session_id=session_id,
                       round_number=number)
@@ -66,15 +68,15 @@ def race(*, rounds: int = ROUNDS, seconds: float = SECONDS, on_run: OnRun | None
     return Race(runs=tuple(runs), cores=divided, wait_s=wait_s())
 
 
-def order(round_number: int) -> list[tuple[str, str]]:
-    """(server, path) of each run of one round: all servers of one path, then of the other; every second round reversed.
+def order(forwards: bool) -> list[tuple[str, str]]:
+    """(server, path) of each run of one round: all servers of one path, then of the other; or all reversed.
 
     Example:
-        >>> order(1)[0], order(2)[0]
+        >>> order(True)[0], order(False)[0]
         (('blocking', 'wait'), ('mixed', 'cpu'))
     """
     pairs = [(kind, path) for path in PATHS for kind in KINDS]
-    return pairs if round_number % 2 else pairs[::-1]
+    return pairs if forwards else pairs[::-1]
 
 
 def measure(kind: str, path: str, divided: Cores, *, seconds: float, machine: dict[str, Any], session_id: str,
