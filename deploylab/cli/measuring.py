@@ -153,7 +153,8 @@ def write_report(
 ) -> None:
     """Write the report of a session again.
 
-    Without results of your own, name the recorded session: it ships with the course, and its report says so.
+    Without results of your own, name the recorded session: it ships with the course, and its report says so. With
+    `--json` the same as one document: stages, headlines, contrasts, verdicts, warnings.
 
     Example: `./lab report`
     """
@@ -165,9 +166,10 @@ def write_report(
     if wanted is None:
         recorded = [f", or for the recorded ones ./lab report --session {one.id}" for one in results.recorded()[-1:]]
         raise ResultsError("There are no results yet.", "".join(["./lab run", *recorded]))
-    path = report.write(wanted, courses.load())
+    course = courses.load()
+    path = report.write(wanted, course)
     if as_json:
-        print_json({"session": wanted.id, "report": str(path)})
+        print_json({**report.document(wanted, course).to_json(), "report": str(path)})
     else:
         print(path)
         typer.echo("Open it in a browser.", err=True)

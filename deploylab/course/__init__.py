@@ -1,6 +1,7 @@
 """The course as data: what `provisioning/course.toml` says, checked and typed."""
 
+from deploylab.course.app import App, View
 from deploylab.course.manifest import load
-from deploylab.course.model import App, Break, Contrast, Course, Lesson, Route, Stage, Target, View
+from deploylab.course.model import Break, Contrast, Course, Lesson, Route, Stage, Target
 
 __all__ = ["App", "Break", "Contrast", "Course", "Lesson", "Route", "Stage", "Target", "View", "load"]

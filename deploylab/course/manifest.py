@@ -7,7 +7,8 @@ from typing import Any
 
 from deploylab.core import paths
 from deploylab.core.errors import CourseError
-from deploylab.course.model import App, Break, Contrast, Course, Lesson, Route, Stage, Target, View
+from deploylab.course.app import App, View
+from deploylab.course.model import Break, Contrast, Course, Headline, Lesson, Route, Stage, Target
 from deploylab.course.programs import Program, full, programs
 from deploylab.course.tables import Source, made, tables
 
@@ -95,8 +96,14 @@ def _table(source: Source, data: dict, name: str) -> dict[str, Any]:
 def _stage(table: dict, known: dict[str, Program], source: Source) -> Stage:
     name, variants = table.pop("name"), tables(source, table, "variant")
     table.pop("variant", None)
+    headline = table.pop("headline", None)
     plain = {"stage": name, "variant": None, "slots": None, "expect": {}} | table
     stage = full(Stage, plain, known, source)
+    if headline is not None:
+        if not isinstance(headline, dict):
+            raise CourseError(f"{source.at('stage', name, 'headline')}: headline of stage {name} is no table.",
+                              "write [stage.headline], with view, concurrency and metrics")
+        stage = replace(stage, headline=made(Headline, headline, source, "stage", name))
     return replace(stage, variants=tuple(_variant(plain, variant, known, source) for variant in variants))
 
 
@@ -128,6 +135,8 @@ def _verify(course: Course, source: Source) -> None:
             if view not in course.app.views:
                 raise CourseError(f"{source.at('stage', target.name, '', view)}: stage {target.name} lists view "
                                   f"'{view}', which [app.views] lacks.", f"correct it, or add [app.views.{view}]")
+    for stage in course.stages:
+        _verify_headline(course, stage, source)
     for contrast in course.contrasts:
         _verify_contrast(course, contrast, source)
     for lesson in course.lessons:
@@ -144,6 +153,15 @@ def _verify_lesson(course: Course, lesson: Lesson, source: Source) -> None:
             course.target(name)
     except CourseError as error:
         raise _wrong(source, "lesson", lesson.name, f": {error.what}") from None
+
+
+def _verify_headline(course: Course, stage: Stage, source: Source) -> None:
+    if not (headline := stage.headline):
+        return
+    if headline.view not in stage.views or headline.concurrency not in course.view(headline.view).concurrency:
+        raise CourseError(f"{source.at('stage', stage.name, 'headline')}: the headline of stage {stage.name} is "
+                          f"{headline.view} with {headline.concurrency} clients, which its rounds do not measure.",
+                          "name one of its views, and one of that view's concurrencies")
 
 
 def _verify_contrast(course: Course, contrast: Contrast, source: Source) -> None:

@@ -1,68 +1,10 @@
-"""The parts of the course: views, stages with their variants, contrasts, lessons."""
+"""The parts of the course: stages with their variants, contrasts, lessons, breaks."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from deploylab.core.errors import CourseError
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """A page under load, and how it is requested."""
-
-    name: str
-    title: str
-    path: str
-    marker: str | None = None          # the end of a good body; None: only its length is verified (compressed)
-    concurrency: tuple[int, ...]       # clients of each measured load
-    wait_s: float | None = None        # how long the page waits for something else
-    n_paths: int | None = None         # many pages: `{n}` in the path goes from 1 to this, by Zipf's law
-    headers: dict[str, str] = field(default_factory=dict)
-    method: str = "GET"
-    body: str | None = None
-    expect_status: int | None = None   # the only good status; None: any 2xx
-    prelude: str | None = None         # one request before a load: "csrf" or "etag"; see `setup_request`
-    undo: str | None = None            # a command of manage.py that removes what the load left behind
-    visitor: str | None = None         # "first" or "returning": the page with its files, as a browser loads it
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The paths of a view of many pages; () for a view of one page."""
-        return tuple(self.path.format(n=n) for n in range(1, (self.n_paths or 0) + 1))
-
-    @property
-    def unit(self) -> str:
-        """What is counted: "requests", or "visits" of a page with all its files."""
-        return "visits" if self.visitor else "requests"
-
-    def ceiling_rps(self, concurrency: int, slots: int | None) -> float | None:
-        """The most requests per second that this waiting page can answer, or None if it does not wait.
-
-        Args:
-            concurrency: how many clients send requests at the same time.
-            slots: how many requests the server can work on at the same time; None if unlimited.
-
-        Source: Little's law, throughput = requests in the system / time in the system.
-        """
-        if self.wait_s is None:
-            return None
-        return min(concurrency, slots or concurrency) / self.wait_s
-
-
-@dataclass(frozen=True, kw_only=True)
-class App:
-    """What is deployed."""
-
-    title: str
-    source: str
-    wsgi: str
-    settings: str
-    requirements: str
-    production_requirements: str
-    data_command: str
-    data_digest_command: str
-    whoami: str = "/whoami/"           # its JSON says which database the serving process talks to
-    views: dict[str, View]
+from deploylab.course.app import App, View
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +45,21 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Headline:
+    """What a stage is for, and so what it is judged by: one measure, chosen before anything was measured.
+
+    Attributes:
+        view, concurrency: the load.
+        metrics: keys of `deploylab.results.stats.METRICS`. More than one only where they are sides of one thing, as the
+            requests, the bytes and the time of a visit.
+    """
+
+    view: str
+    concurrency: int
+    metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stage(Target):
     """A whole step of the course: several things change at once."""
 
@@ -111,6 +68,7 @@ class Stage(Target):
     changes: tuple[str, ...]
     deploy: str = ""                   # the module that brings a machine there; "": provisioning.deploys.NAME
     ladder: bool = True                # whether it is a step from the stage before
+    headline: Headline | None = None   # None: it is where the road begins, or no step
     variants: tuple[Target, ...] = field(default=())
 
 

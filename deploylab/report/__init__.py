@@ -1,5 +1,6 @@
 """Shows what a session measured: the report as a page, its sentences, and the plots."""
 
+from deploylab.report.document import document
 from deploylab.report.page import html, write
 
-__all__ = ["html", "write"]
+__all__ = ["document", "html", "write"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from deploylab.core import units
 from deploylab.course import Course, Stage, View
-from deploylab.report import contrasts, plots, sentences
+from deploylab.report import contrasts, headlines, plots, sentences
 from deploylab.report.plots import Plot
 from deploylab.results import Session, describe, stats
 from deploylab.results.record import Run
@@ -22,7 +22,8 @@ class Box:
     where: str                      # the view and its load
     said: str
     sure: str                       # how certain that is
-    note: str                       # failures and doubts; often empty
+    note: str                       # failures; often empty
+    in_doubt: bool
     figures: list[str]
     sentences: list[str]
     warnings: list[str]
@@ -75,6 +76,7 @@ class Content:
     n_planned: int
     machine: dict[str, Any]
     machine_line: str
+    headlines: list[headlines.Row]
     steps: list[Chapter]
     n_ratios: int
     contrasts: contrasts.Overview
@@ -96,23 +98,47 @@ def collect(session: Session, course: Course) -> Content:
     Raises:
         ResultsError: the results cannot be read.
     """
+    found = read(session)
+    runs, plan, steps = found.runs, session.plan, stats.steps(found.runs, course)
+    return Content(
+        session=session, plan=plan, course=course, runs=runs, problems=found.problems,
+        n_planned=plan.get("n_rounds", 0) * len(plan.get("cells", [])),
+        machine=found.machine, machine_line=found.machine_line,
+        headlines=headlines.rows(steps, course),
+        steps=_by_stage(steps, runs, course, session.recorded), n_ratios=len(steps),
+        contrasts=contrasts.collect(plan, found.pairs, course, session.recorded),
+        cells=_cells(runs, course, session.recorded),
+        order=plots.run_order(runs, course, recorded=session.recorded) if runs else None,
+        flags=doubts([*runs, *found.pairs]), how=_how(runs, plan), converge=plan.get("converge") or [],
+        phases=plan.get("phase_seconds") or {}, symbols=sentences.SYMBOLS,
+    )
+
+
+@dataclass(frozen=True)
+class SessionRuns:
+    """The runs of a session that a report is about."""
+
+    runs: list[Run]                 # of the rounds, on the machine that was used most; so are the pairs
+    pairs: list[Run]
+    machine: dict[str, Any]
+    problems: list[str]             # what is wrong with the session's files, in sentences
+
+    @property
+    def machine_line(self) -> str:
+        return describe.machine(self.machine)
+
+
+def read(session: Session) -> SessionRuns:
+    """The runs of a session that a report is about.
+
+    Raises:
+        ResultsError: the results cannot be read.
+    """
     all_runs, problems = session.read()
     runs, strays = of_one_machine([run for run in all_runs if run.purpose == "round" and run.variant is None])
     pairs, more_strays = of_one_machine([run for run in all_runs if run.purpose == "pair"])
-    steps = stats.steps(runs, course)
-    plan = session.plan
-    return Content(
-        session=session, plan=plan, course=course, runs=runs, problems=problems + strays + more_strays,
-        n_planned=plan.get("n_rounds", 0) * len(plan.get("cells", [])),
-        machine=runs[0].machine if runs else plan.get("machine") or {},
-        machine_line=describe.machine((runs[0].machine if runs else plan.get("machine")) or {}),
-        steps=_by_stage(steps, runs, course, session.recorded), n_ratios=len(steps),
-        contrasts=contrasts.collect(plan, pairs, course, session.recorded),
-        cells=_cells(runs, course, session.recorded),
-        order=plots.run_order(runs, course, recorded=session.recorded) if runs else None,
-        flags=_flags(runs), how=_how(runs, plan), converge=plan.get("converge") or [],
-        phases=plan.get("phase_seconds") or {}, symbols=sentences.SYMBOLS,
-    )
+    return SessionRuns(runs=runs, pairs=pairs, machine=runs[0].machine if runs else session.plan.get("machine") or {},
+                       problems=problems + strays + more_strays)
 
 
 def of_one_machine(runs: list[Run]) -> tuple[list[Run], list[str]]:
@@ -145,7 +171,8 @@ def _by_stage(steps: Sequence[stats.Step], runs: Sequence[Run], course: Course, 
 def _box(step: stats.Step) -> Box:
     short, sure = sentences.in_short(step)
     return Box(step=step, kind=sentences.outcome(step), where=sentences.where(step), said=short, sure=sure,
-               note=sentences.note(step), figures=sentences.beside(step), sentences=sentences.full(step),
+               note=sentences.note(step), in_doubt=sentences.doubtful(step),
+               figures=sentences.beside(step), sentences=sentences.full(step),
                warnings=list(dict.fromkeys(text for comparison in step.ratios.values() for text in comparison.warnings
                                            if comparison.ratio is not None)))
 
@@ -186,8 +213,8 @@ def _warned(summaries: Sequence[stats.Summary]) -> dict[str, list[str]]:
     return stages
 
 
-def _flags(runs: Sequence[Run]) -> list[Doubt]:
-    """Each flag once."""
+def doubts(runs: Sequence[Run]) -> list[Doubt]:
+    """Each flag once, with what it is about."""
     carried: dict[str, list[tuple[str, Run]]] = {}
     for run in runs:
         for flag in run.flags:

@@ -8,7 +8,7 @@ from deploylab.core import units
 from deploylab.core.files import explained, replace
 from deploylab.course import Course
 from deploylab.load import explain
-from deploylab.report import content, sentences
+from deploylab.report import content, headlines, sentences
 from deploylab.results import Session, describe
 
 TEMPLATES = Path(__file__).parent
@@ -41,6 +41,7 @@ def html(session: Session, course: Course) -> str:
         ms=units.ms, rate=units.rate, size=units.size, seconds=units.seconds, factor=units.factor,
         interval=units.interval, percent=units.percent, failures=describe.failures, explain=explain,
         half_width=units.half_width, count=units.count, span=sentences.span, cpu=sentences.cpu, pair=sentences.pair,
+        expected_false=headlines.expected_false,
     )
     environment.globals.update(show_ms=units.ms, show_rate=units.rate, show_cpu=sentences.cpu, show_size=units.size)
     return environment.get_template("report.html.j2").render(vars(content.collect(session, course)))

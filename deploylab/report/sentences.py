@@ -23,6 +23,12 @@ def outcome(step: Step | ContrastResult) -> str:
     return GAIN if comparison.ratio > 1 else LOSS
 
 
+def doubtful(result: Step | ContrastResult) -> bool:
+    """Whether at least half of the runs of one side have the same flag that puts them in doubt."""
+    return any(in_doubt([flag]) and 2 * n >= side.n_runs
+               for side in (result.a, result.b) for flag, n in side.flags.items())
+
+
 def where(step: Step) -> str:
     """The view and its load: 'wait, 32 clients'."""
     return f"{step.cell.view}, {units.count(step.cell.concurrency, 'client')}"
@@ -42,13 +48,11 @@ def in_short(step: Step) -> tuple[str, str]:
 
 
 def note(step: Step) -> str:
-    """Failures and doubts about a box; often empty."""
+    """Failures of a box; often empty."""
     if step.rps.ratio is None:
         return ""
-    sides = (step.a, step.b)
-    parts = [f"{side.cell.stage}: {units.percent(side.failure_share)} failed" for side in sides if side.n_failed]
-    parts += [f"{side.cell.stage}: in doubt" for side in sides if in_doubt(list(side.flags))]
-    return "; ".join(parts)
+    return "; ".join(f"{side.cell.stage}: {units.percent(side.failure_share)} failed" for side in (step.a, step.b)
+                     if side.n_failed)
 
 
 def beside(step: Step) -> list[str]:
@@ -80,7 +84,7 @@ def headline(steps: Sequence[Step]) -> list[str]:
     out += [f"A loss on {name(step)}: {_change(step)}." for step in sorted(by_outcome[LOSS], key=lambda s: s.rps.ratio)]
     if by_outcome[NONE]:
         views = ", ".join(f"{name(step)} ({in_short(step)[1]})" for step in by_outcome[NONE])
-        out.append(("" if out else "This session could see no gain in throughput. ")
+        out.append(("" if out else "No gain in throughput was seen. ")
                    + f"No difference seen on {views}.")
     return out + [f"No verdict on {name(step)}: {_why_none(step)}." for step in by_outcome[UNKNOWN]]
 

@@ -61,7 +61,10 @@ def ratio(comparison: Comparison) -> str:
     """
     if comparison.series:
         return f"moved: {series(comparison.series)}"
-    return "" if comparison.ratio is None else f"{units.factor(comparison.ratio)} ({units.interval(comparison.ci95)})"
+    if comparison.ratio is None:
+        return ""
+    ratio, interval = units.factor(comparison.ratio), units.interval(comparison.ci95)
+    return ratio if interval == f"{ratio} to {ratio}" else f"{ratio} ({interval})"  # a count is the same in every pair
 
 
 def metric_name(metric: str, unit: str = "requests") -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from deploylab.course import Contrast, Course
-from deploylab.load import in_doubt
+from deploylab.report import sentences
 from deploylab.report.plots import base
 from deploylab.report.plots.base import INK, Plot
 from deploylab.report.plots.ratios import ratio_axis
@@ -37,7 +37,7 @@ def forest(contrasts: Sequence[ContrastResult], runs: Sequence[Run], course: Cou
         ax.plot((1, 1), (y - 0.13, y + 0.4), color=INK, lw=1)
     ax.tick_params(axis="x", labeltop=True)
     ax.set_title("What one change does", loc="left", weight="bold", pad=8)
-    hollow = any(map(_in_doubt, contrasts))
+    hollow = any(map(sentences.doubtful, contrasts))
     return Plot(
         name="forest", title="What one change does", figure=figure,
         how_to_read="Each row is a contrast, A → B: throughput of B as a ratio to A, with its 95 % interval, from "
@@ -73,7 +73,7 @@ def _row(ax: Axes, y: int, result: ContrastResult, course: Course) -> None:
     colour, marker = base.style(course, result.contrast.b.partition(":")[0])
     if result.rps.ci95:
         ax.plot(result.rps.ci95, (y, y), color=INK, lw=1.6, marker="|", ms=7)
-    hollow = _in_doubt(result)
+    hollow = sentences.doubtful(result)
     ax.plot(result.rps.ratio, y, marker, ms=7, mfc="none" if hollow else colour, mec=colour if hollow else INK,
             mew=0.8, ls="none", zorder=4)
 
@@ -83,9 +83,3 @@ def _ratio_text(result: ContrastResult) -> str:
         return text
     failed = [name for name, side in (("A", result.a), ("B", result.b)) if side.n_sent and side.failure_share == 1]
     return f"{' and '.join(failed)}: all failed" if failed else "no ratio"
-
-
-def _in_doubt(result: ContrastResult) -> bool:
-    """Whether at least half of the runs of one side have the same flag that puts them in doubt."""
-    return any(in_doubt([flag]) and 2 * n >= side.n_runs
-               for side in (result.a, result.b) for flag, n in side.flags.items())

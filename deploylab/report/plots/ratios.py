@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedLocator
 
 from deploylab.core import units
 from deploylab.course import Course
-from deploylab.load import in_doubt
+from deploylab.report import sentences
 from deploylab.report.plots import base
 from deploylab.report.plots.base import GRID, INK, Plot
 from deploylab.results import describe
@@ -45,7 +45,7 @@ def ratios(steps: Sequence[Step], runs: Sequence[Run], course: Course, *, column
                     "round. Right of 1: more answers per second; an interval that contains 1: no difference seen. "
                     "The ratio is for the whole step, not for one part.",
         measured=base.sentence(
-            base.hollow_note(runs) if any(map(_in_doubt, steps)) else "", base.measured_as(runs, recorded)),
+            base.hollow_note(runs) if any(map(sentences.doubtful, steps)) else "", base.measured_as(runs, recorded)),
         alt="Throughput against the stage before. " + " ".join(f"{step.cell.view}, "
             f"{units.count(step.cell.concurrency, 'client')}: {step.rps.verdict}." for step in steps),
     )
@@ -59,16 +59,10 @@ def _panel(ax: Axes, steps: list[Step], course: Course) -> None:
         colour, marker = base.style(course, step.stage.stage)
         if step.rps.ci95:
             ax.plot(step.rps.ci95, (y, y), color=INK, lw=1.6, marker="|", ms=7)
-        hollow = _in_doubt(step)
+        hollow = sentences.doubtful(step)
         ax.plot(step.rps.ratio, y, marker, ms=8, mfc="none" if hollow else colour, mec=colour if hollow else INK,
                 mew=0.8, ls="none", zorder=4)
     ax.set_title(f"{steps[0].stage.stage} against {steps[0].before.stage}", loc="left", weight="bold")
-
-
-def _in_doubt(step: Step) -> bool:
-    """Whether at least half of the runs of one side have the same flag that puts them in doubt."""
-    return step.rps.ratio is not None and any(
-        in_doubt([flag]) and 2 * n >= side.n_runs for side in (step.a, step.b) for flag, n in side.flags.items())
 
 
 def _short(step: Step) -> str:

@@ -1,0 +1,96 @@
+"""The first screen of a report: one row for each stage, with what the stage is for, before and now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deploylab.core import units
+from deploylab.course import Course, Stage
+from deploylab.report import sentences
+from deploylab.results import describe, stats
+from deploylab.results.record import Comparison
+from deploylab.results.stats import Step
+
+# How each metric is shown, and whether more of it is better.
+SHOWN = {
+    "rps": (lambda summary: units.rate(summary.rps, "visits" if summary.requests_per_visit else "requests"), True),
+    "p50_ns": (lambda summary: units.ms(summary.latency_ns["p50"]), False),
+    "p95_ns": (lambda summary: units.ms(summary.latency_ns["p95"]), False),
+    "server_cpu_per_request_s": (lambda summary: sentences.cpu(summary.server_cpu_per_request_s), False),
+    "server_pss_bytes": (lambda summary: units.size(summary.server_pss_bytes), False),
+    "requests_per_visit": (lambda summary: "–" if summary.requests_per_visit is None
+                           else f"{summary.requests_per_visit:g}", False),
+    "bytes_per_visit": (lambda summary: units.size(summary.bytes_per_visit), False),
+    "bytes_per_answer": (lambda summary: units.size(summary.bytes_per_answer), False),
+}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure of a stage: its name, both sides, their ratio."""
+
+    metric: str
+    name: str
+    before: str
+    now: str
+    ratio: str     # with its interval, or its series; "" if there is none
+    kind: str      # better, worse, no difference seen, unknown: see `sentences.SYMBOLS`
+
+
+@dataclass(frozen=True)
+class Row:
+    """A stage on the first screen."""
+
+    stage: Stage
+    before: str
+    where: str           # the view and its load
+    figures: list[Measure]
+    hit_share: str       # of the stage, from a cache; "" if no answer mentions one
+    failed: str          # "" if nothing failed
+    in_doubt: bool
+
+
+def rows(steps: Sequence[Step], course: Course) -> list[Row]:
+    """A row for each stage whose headline was measured, in the order of the course.
+
+    Args:
+        steps: of one session.
+        course: says what each stage is judged by, `[stage.headline]`. It was chosen before anything was measured.
+    """
+    by_cell = {(step.stage.name, step.cell.view, step.cell.concurrency): step for step in steps}
+    found = ((stage, by_cell.get((stage.name, stage.headline.view, stage.headline.concurrency)))
+             for stage in stats.on_ladder(course) if stage.headline)
+    return [_row(stage, step) for stage, step in found if step]
+
+
+def _row(stage: Stage, step: Step) -> Row:
+    failed = [f"{side.cell.stage}: {describe.failures(side.errors, side.n_sent)}" for side in (step.a, step.b)
+              if side.n_failed]
+    return Row(stage=stage, before=step.before.stage, where=sentences.where(step),
+               figures=[_figure(metric, step) for metric in stage.headline.metrics],
+               hit_share="" if step.b.hit_ratio is None else units.percent(step.b.hit_ratio),
+               failed="; ".join(failed), in_doubt=sentences.doubtful(step))
+
+
+def _figure(metric: str, step: Step) -> Measure:
+    show, more_is_better = SHOWN[metric]
+    comparison = step.ratios[metric]
+    return Measure(metric=metric, name=describe.metric_name(metric, comparison.unit), before=show(step.a),
+                  now=show(step.b), ratio=describe.ratio(comparison), kind=_kind(comparison, more_is_better))
+
+
+def _kind(comparison: Comparison, more_is_better: bool) -> str:
+    if comparison.ratio is None or comparison.ci95 is None:
+        return sentences.UNKNOWN
+    if comparison.ci95[0] <= 1 <= comparison.ci95[1]:
+        return sentences.NONE
+    return sentences.GAIN if (comparison.ratio > 1) == more_is_better else sentences.LOSS
+
+
+def expected_false(n_intervals: int) -> str:
+    """How many of so many 95 % intervals miss the true ratio by chance alone, in words.
+
+    >>> expected_false(27)
+    '1 or 2'
+    """
+    low = n_intervals // 20
+    return str(low) if n_intervals % 20 == 0 else f"{low} or {low + 1}"

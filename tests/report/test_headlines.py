@@ -1,0 +1,84 @@
+"""The first screen of a report: each stage judged by what it is for, and the same as JSON."""
+
+import json
+
+import pytest
+from report_helpers import RUNS, TWO, Page, written
+
+from deploylab import course as courses
+from deploylab import report, results
+from deploylab.report import headlines
+from deploylab.results import Session, stats
+from deploylab.results.record import Comparison
+
+pytestmark = pytest.mark.usefixtures("own_results", "undrawn")
+RECORDED = results.recorded()[-1]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    course = courses.load()
+    runs = [run for run in RECORDED.runs("round") if run.variant is None]
+    return {row.stage.name: row for row in headlines.rows(stats.steps(runs, course), course)}
+
+
+def test_each_stage_that_is_a_step_is_judged_by_a_measure_that_there_is():
+    course = courses.load()
+    judged = [stage for stage in course.stages if stage.headline]
+    assert [stage.name for stage in judged] == [stage.name for stage in stats.on_ladder(course)[1:]]
+    for stage in judged:
+        assert set(stage.headline.metrics) <= set(headlines.SHOWN) <= set(stats.METRICS)
+
+
+def test_tuned_static_files_are_judged_by_a_visit_and_not_by_throughput(rows):
+    figures = {figure.metric: figure for figure in rows["static"].figures}
+    assert [*figures] == ["requests_per_visit", "bytes_per_visit", "p50_ns"]
+    assert (figures["requests_per_visit"].before, figures["requests_per_visit"].now) == ("17", "11")
+    assert {figures[name].kind for name in ("requests_per_visit", "bytes_per_visit")} == {"gain"}
+
+
+def test_less_is_better_where_it_is():
+    def kind(metric, ratio, ci95):
+        comparison = Comparison(a="a", b="b", view="page", metric=metric, n_pairs=5, ratio=ratio, ci95=ci95,
+                                half_width=0.1, verdict="")
+        return headlines._kind(comparison, headlines.SHOWN[metric][1])
+
+    assert kind("rps", 2.0, (1.8, 2.2)) == kind("p50_ns", 0.5, (0.4, 0.6)) == "gain"
+    assert kind("rps", 0.5, (0.4, 0.6)) == kind("bytes_per_visit", 2.0, (2.0, 2.0)) == "loss"
+    assert kind("rps", 1.1, (0.9, 1.3)) == "none" and kind("rps", None, None) == "unknown"
+
+
+@pytest.mark.parametrize(("n", "words"), [(1, "0 or 1"), (20, "1"), (27, "1 or 2"), (47, "2 or 3"), (60, "3")])
+def test_how_many_intervals_miss_by_chance(n, words):
+    assert headlines.expected_false(n) == words
+
+
+def test_the_first_screen_has_a_row_for_each_stage_and_everything_else_is_folded():
+    page = written(courses.load(), [run for run in RECORDED.runs("round") if run.variant is None])
+    first, _, rest = page.partition("<details")
+    text = Page(first).text
+    for name in ("apache", "nginx", "static", "cache", "edge"):
+        assert name in text
+    assert "17" in text and "11" in text and "requests per visit" in text
+    assert rest.count("<h2>") == page.count("<h2>") == rest.count("<summary><h2>")
+    assert "Of 47 intervals, 2 or 3 miss the true ratio by chance alone" in " ".join(Page(page).text.split())
+
+
+def test_the_document_says_what_the_page_says(lab):
+    done = lab("report", "--session", RECORDED.id, "--json")
+    document = json.loads(done.stdout)
+    static = next(stage for stage in document["stages"] if stage["stage"] == "static")
+    assert [figure["now"] for figure in static["headline"]][:2] == ["11", "17.0 kB"]
+    assert len(document["contrasts"]) == 27 and document["recorded"]
+    assert {"client_cpu", "ceiling"} & {flag["flag"].partition("=")[0] for flag in document["flags"]}
+    filling = next(one for one in document["contrasts"] if one["contrast"]["name"] == "edge")
+    rps = next(ratio for ratio in filling["ratios"] if ratio["metric"] == "rps")
+    assert rps["ratio"] is None and rps["series"] == sorted(rps["series"]) and len(rps["series"]) == 5
+
+
+def test_a_session_of_one_contrast_has_a_document_too(tmp_path):
+    session = Session.create(kind="compare")
+    for run in RUNS:
+        session.append(run)
+    document = report.document(session, TWO)
+    assert [stage.stage for stage in document.stages] == [stage.name for stage in TWO.stages]
