@@ -66,6 +66,14 @@ class Plot:
         return f"{self.how_to_read} {self.measured}"
 
     @property
+    def folded_caption(self) -> str:
+        """The caption as HTML: its first sentence, the rest folded behind it."""
+        first, _, rest = self.how_to_read.partition(". ")
+        details = html.escape(sentence(rest, self.measured))
+        return (f"{html.escape(first.removesuffix('.'))}.<details><summary>How to read it, how it was measured</summary>"
+                f"{details}</details>")
+
+    @property
     def table(self) -> str:
         """The data as a folded HTML table; empty if there are none."""
         if not self.data:
@@ -102,7 +110,8 @@ class Plot:
         data = base64.b64encode(self.png).decode()
         wide = round(self.figure.get_figwidth() * DOTS)  # so that its letters are as large as the text around it
         return (f'<figure><img style="width:{wide}px;max-width:100%" alt="{html.escape(self.alt, quote=True)}" '
-                f'src="data:image/png;base64,{data}"><figcaption>{html.escape(self.caption)}</figcaption></figure>{self.table}')
+                f'src="data:image/png;base64,{data}"><figcaption>{self.folded_caption}</figcaption></figure>'
+                f"{self.table}")
 
 
 def style(course: Course, stage: str) -> tuple[str, str]:
