@@ -70,8 +70,8 @@ class Plot:
         """The caption as HTML: its first sentence, the rest folded behind it."""
         first, _, rest = self.how_to_read.partition(". ")
         details = html.escape(sentence(rest, self.measured))
-        return (f"{html.escape(first.removesuffix('.'))}.<details><summary>How to read it, how it was measured</summary>"
-                f"{details}</details>")
+        return (f"{html.escape(first.removesuffix('.'))}."
+                f"<details><summary>How to read it, how it was measured</summary>{details}</details>")
 
     @property
     def table(self) -> str:
