@@ -51,8 +51,9 @@ class LoadTest:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as this object)
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "deploylab.load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, "-P", "-m", "deploylab.load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=self._stderr, env={**os.environ, "PYTHONPATH": path},
+            # -P: not from the current folder, which may be another clone.
             start_new_session=True,  # Ctrl-C reaches the caller, which then stops the engine in order
         )
         try:

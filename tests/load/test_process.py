@@ -67,6 +67,16 @@ def test_a_wrong_spec_is_an_error_event(line, word):
     assert (process.returncode, err) == (1, "")
 
 
+def test_the_engine_is_this_clone_s_wherever_it_is_started(server, tmp_path, monkeypatch):
+    """The folder that a person is in may be another clone, of another version."""
+    (tmp_path / "deploylab/load").mkdir(parents=True)
+    for folder in ("deploylab", "deploylab/load"):
+        (tmp_path / folder / "__init__.py").touch()
+    (tmp_path / "deploylab/load/__main__.py").write_text("raise SystemExit('the wrong engine')")
+    monkeypatch.chdir(tmp_path)
+    assert load.run(LoadSpec(url=server.url("/ok"), n_requests=2)).n_ok == 2
+
+
 def test_a_large_spec_is_read_at_once(server):
     """4 MB of body: read byte by byte it took minutes."""
     url = server.url("/ok")

@@ -28,7 +28,7 @@ def for_host(folder: Path, progress: Progress) -> None:
         HostError: pip failed.
     """
     names = dict.fromkeys(name for group in GROUPS for name in environment.requirements(group))
-    _run([sys.executable, "-m", "pip", "wheel", "--progress-bar", "off", "--wheel-dir", str(folder),
+    _run([sys.executable, "-P", "-m", "pip", "wheel", "--progress-bar", "off", "--wheel-dir", str(folder),
           "-c", str(paths.ROOT / "constraints.txt"), "pip", *names], progress)
 
 

@@ -29,7 +29,7 @@ def build(builder: str, source: Path, out: Path, language: str, progress: Progre
         SiteError: pages have errors; the message lists the first ones.
     """
     shutil.rmtree(out, ignore_errors=True)
-    command = [sys.executable, "-m", "sphinx", "-b", builder, "-E", "-n", "-W", "--keep-going",
+    command = [sys.executable, "-P", "-m", "sphinx", "-b", builder, "-E", "-n", "-W", "--keep-going",
                "--no-color", "-D", f"language={language}", str(source), str(out)]
     lines: list[str] = []
     environment = {**os.environ, "PYTHONPATH": str(paths.ROOT), "PYTHONWARNINGS": "ignore"}
