@@ -1,6 +1,7 @@
 """One TCP connection, from connect to the server's FIN, and the attempts that are made on it.
 
-An attempt ends in exactly one call of `_record`, so it has exactly one outcome. No request is ever sent twice.
+An attempt ends in exactly one call of `_answered` or `_finish`, so it has exactly one outcome. No request is ever sent
+twice.
 """
 
 import errno
@@ -36,7 +37,7 @@ class Connection:
     """One connection. `request` begins an attempt; the poller calls `ready`."""
 
     __slots__ = ("wire", "sock", "state", "reused", "parser", "unsent", "broken", "due_ns", "ready_ns",
-                 "start_ns", "connected_ns", "first_byte_ns", "fd", "watched", "hung_up", "number")
+                 "start_ns", "connected_ns", "first_byte_ns", "fd", "watched", "hung_up", "number", "_add")
 
     def __init__(self, wire: Wire):
         self.wire = wire
@@ -47,6 +48,7 @@ class Connection:
         self.watched = 0      # the events that the poller watches the socket for
         self.hung_up = False  # the server has closed its side
         self.number = NONE    # of the TCP connection, in the order in which they were opened
+        self._add = wire.attempts.add
 
     def request(self, due_ns: int, ready_ns: int) -> None:
         """Begin an attempt: connect if necessary, then send.
@@ -78,8 +80,6 @@ class Connection:
 
     def ready(self, events: int) -> None:
         """The poller reports events of the socket."""
-        if self.state == CLOSED:  # by a handler whose events came earlier in the same list
-            return
         if events & HANGUP:
             self.hung_up = True
             if self.state == LEAVING:
@@ -247,7 +247,8 @@ class Connection:
             outcome = CODE["bad_body"]  # a 2xx, but not the expected one
         else:
             outcome = CODE[f"http_{status // 100}xx"]
-        self._record(now, outcome)
+        self._add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns, self.first_byte_ns, now, outcome,
+                   parser.n_bytes, parser.cache, self.number))
         if parser.keep and self.wire.keepalive and self.state == WAITING and not (self.broken or self.hung_up):
             self.state = IDLE
         elif self.hung_up and self.watched == READ:
@@ -280,11 +281,8 @@ class Connection:
     def _finish(self, outcome: str, now: int) -> None:
         """The attempt failed; close its connection."""
         code = CODE[outcome]
-        self._record(now, code)
+        parser = self.parser
+        self._add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns, self.first_byte_ns, now, code,
+                   parser.n_bytes, parser.cache, self.number))
         self.close()
         self.wire.loop.done(self, now, code)
-
-    def _record(self, now: int, outcome: int) -> None:
-        parser = self.parser
-        self.wire.attempts.add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns, self.first_byte_ns, now,
-                                outcome, parser.n_bytes, parser.cache, self.number))

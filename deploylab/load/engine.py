@@ -17,7 +17,7 @@ from deploylab.load.connection import Connection, clock
 from deploylab.load.connections import Wire
 from deploylab.load.http_cache import CachedCopy
 from deploylab.load.open_loop import OpenLoop, arrivals
-from deploylab.load.own_time import OwnTime
+from deploylab.load.own_time import STALL_NS, OwnTime
 from deploylab.load.poller import READ, Poller
 from deploylab.load.request import requests
 from deploylab.load.slow_clients import SlowClients
@@ -176,17 +176,20 @@ class Engine:
     def _loop(self, loop: ClosedLoop | OpenLoop) -> None:
         """Until the load has finished: wait, handle each ready socket, then let the loop act."""
         next_tick_ns, woken_ns = 0, clock()
-        precise = self.spec.mode != CLOSED
+        precise, dispatch = self.spec.mode != CLOSED, self.poller.dispatch
         while not loop.finished and not self.wire.void:
-            wake_ns = loop.turn(clock())
-            latest_ns = min(next_tick_ns, woken_ns + STEP_NS)
-            wake_ns = latest_ns if wake_ns is None else min(wake_ns, latest_ns)
+            wake_ns = woken_ns + STEP_NS
+            if next_tick_ns < wake_ns:
+                wake_ns = next_tick_ns
+            turn_ns = loop.turn(clock())
+            if turn_ns is not None and turn_ns < wake_ns:
+                wake_ns = turn_ns
             events = self.poller.wait((wake_ns - clock()) / NS_PER_S, precise)
             loop.woken_ns = now = clock()
-            self.own_time.step(now, now - woken_ns)
+            if now - woken_ns > STALL_NS:
+                self.own_time.stalled(now, now - woken_ns)
             woken_ns = now
-            for handler, mask in events:
-                handler.ready(mask)
+            dispatch(events)
             if now >= next_tick_ns:
                 next_tick_ns = self._tick(loop, now)
             if self.hard_stop_ns is not None and now >= self.hard_stop_ns:
@@ -229,7 +232,8 @@ class Engine:
         """Notice responses that nobody requested on connections that were kept."""
         until_ns = clock() + SURPLUS_NS
         while (left_ns := until_ns - clock()) > 0 and any(not c.busy for c in self.wire.connections):
-            for handler, mask in self.poller.wait(left_ns / NS_PER_S):
+            for fd, mask in self.poller.wait(left_ns / NS_PER_S):
+                handler = self.poller.handlers[fd]
                 if not (isinstance(handler, Connection) and handler.busy):
                     handler.ready(mask)
 
@@ -247,8 +251,7 @@ class Engine:
         until_ns = clock() + SETTLE_NS
         self.slow.tick()
         while self.slow.held < self.spec.slow_clients and clock() < until_ns and not self.stop_requested:
-            for handler, mask in self.poller.wait(0.02):
-                handler.ready(mask)
+            self.poller.dispatch(self.poller.wait(0.02))
             self.slow.tick()
         self.slow.watch()
 
@@ -256,9 +259,9 @@ class Engine:
         """Close everything, after giving the servers a moment to close first."""
         until_ns = clock() + STOP_NS // 5
         while self.wire.leaving and clock() < until_ns:
-            for handler, mask in self.poller.wait(0.01):
-                if handler in self.wire.leaving:
-                    handler.ready(mask)
+            for fd, mask in self.poller.wait(0.01):
+                if self.poller.handlers[fd] in self.wire.leaving:
+                    self.poller.handlers[fd].ready(mask)
         self.slow.close()
         for connection in [*self.wire.connections, *self.wire.leaving]:
             connection.close()

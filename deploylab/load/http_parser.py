@@ -38,6 +38,7 @@ class Parser:
         # Most responses within a second have exactly the same head, so it is parsed only once.
         # Connections may share this cache.
         self._heads = {} if heads is None else heads
+        self._state = None
         self.reset()
 
     def reset(self) -> None:
@@ -47,6 +48,8 @@ class Parser:
         self.n_bytes = 0      # received for this response, head included
         self.marked = True    # the body ends with the marker, or could not be searched
         self.cache = NO_CACHE
+        if self._state is HEAD and not self._pending:  # the last response came in one piece and left nothing behind
+            return
         self._state = HEAD
         self._pending = b""   # the beginning of a head or line that is not complete
         self._left = 0        # bytes that are still missing from this body or chunk

@@ -15,10 +15,9 @@ class OwnTime:
         self._marks = {}  # (processor time, time waited for a processor) at "opened" and "closed"
         self._stalls: list[tuple[int, int]] = []  # (end, length)
 
-    def step(self, now: int, length_ns: int) -> None:
-        """A step of the event loop has ended. It never waits for long, so a long step is a stall."""
-        if length_ns > STALL_NS:
-            self._stalls.append((now, length_ns))
+    def stalled(self, now: int, length_ns: int) -> None:
+        """A step of the event loop took longer than STALL_NS, although it never waits for so long."""
+        self._stalls.append((now, length_ns))
 
     def mark(self, now: int, opened_ns: int | None, closed_ns: int | None, last: bool = False) -> None:
         """Record the times once when the window opens and once when it closes, with the `last` call at the latest."""
