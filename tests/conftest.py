@@ -22,7 +22,7 @@ STATE = paths.ROOT / ".lab" / "-".join(filter(None, ["test", os.environ.get("DEP
 
 
 # These begin with a machine that has less on it than the others leave there: what they take away would be built again.
-LAST = ("test_reset", "test_by_hand", "test_notebooks_on_machine")
+LAST = ("test_reset", "test_by_hand")
 # What each test took on two processors, in seconds; `./lab test --all --keep-durations` writes it again.
 DURATIONS = Path(__file__).with_name("durations.json")
 
@@ -40,7 +40,7 @@ def pytest_configure():
 def pytest_collection_modifyitems(config, items):
     """The longest file first, so that the lanes end together; those that take the machine apart come last.
 
-    Without the thorough tests only the lessons do, and they begin on a machine of their own, with nothing on it.
+    The lessons are the longest: they begin on a machine of their own, with nothing on it.
     """
     took_s = json.loads(DURATIONS.read_text(encoding="utf-8"))
     thorough = "not thorough" not in config.option.markexpr
@@ -63,7 +63,14 @@ def pytest_terminal_summary(terminalreporter, config):
             took_s[report.nodeid] += report.duration
     known = json.loads(DURATIONS.read_text(encoding="utf-8")) | {
         test: round(seconds, 1) for test, seconds in took_s.items() if seconds >= 0.5}
-    DURATIONS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    DURATIONS.write_text(json.dumps({test: s for test, s in known.items() if _exists(test)}, indent=1, sort_keys=True)
+                         + "\n", encoding="utf-8")
+
+
+def _exists(test: str) -> bool:
+    """Whether a test of this name is still there, whatever its parameters."""
+    file, _, name = test.partition("::")
+    return (paths.ROOT / file).is_file() and f"def {name.partition('[')[0]}(" in (paths.ROOT / file).read_text()
 
 
 @pytest.fixture(scope="session", autouse=True)

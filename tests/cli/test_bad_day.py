@@ -208,7 +208,7 @@ def test_a_port_taken_by_somebody_else_is_no_measurement_and_goto_takes_it_back(
                         ">/dev/null 2>&1 </dev/null & "
                         f"until ss -Hltn 'sport = :{STAGE.port}' | grep -q .; do sleep 0.1; done", sudo=True)
     done = lab(*MEASURE, DEPLOYLAB_RESULTS=str(tmp_path))
-    one_message(done, "not one good answer from nginx", "./lab check nginx")
+    one_message(done, "The stage is not ready:\n  NO   nginx serves port", "./lab goto nginx")
     checked = lab("check", STAGE.name)
     assert checked.returncode == 1 and "cure:  ./lab goto nginx" in checked.stdout
     back = lab("goto", STAGE.name)
