@@ -66,7 +66,7 @@ def prepare(group: str, args: list[str]) -> None:
 
     Args:
         group: `core`, or a command that needs more.
-        args: what was typed; shown to whoever waits for us, and in the next step.
+        args: what was typed; shown to those who wait for us, and in the next step.
 
     Raises:
         HostError: it cannot be done here; the message says why and what to type.

@@ -35,7 +35,7 @@ def test_between_two_words_nobody_is_right():
 
 
 @pytest.mark.parametrize(("guess", "ratio", "off"), [
-    ("2x", 1.2, "20 % below that"), ("same", 1.8, "20 % above that"), ("2x", 12, "4.0 times the most of that")])
+    ("2x", 1.2, "20 % below that"), ("same", 1.8, "20 % above that"), ("2x", 12, "4.0 times its upper end")])
 def test_a_miss_says_by_how_much(guess, ratio, off):
     assert off in judged(guess, found(ratio, (ratio * 0.98, ratio * 1.02))).text
 

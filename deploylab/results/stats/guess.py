@@ -102,5 +102,5 @@ def _off(guess: str, ratio: float) -> str:
         off = f"{units.percent(1 - ratio / low)} below that"
     else:
         off = f"{units.percent(ratio / high - 1)} above that" if ratio < 2 * high \
-            else f"{units.factor(ratio / high)} times the most of that"
-    return f"{guess.capitalize()} means {meaning(guess)}; what came out is {off}"
+            else f"{units.factor(ratio / high)} times its upper end"
+    return f"{guess.capitalize()} means {meaning(guess)}; the result is {off}"
