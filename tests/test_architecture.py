@@ -26,6 +26,13 @@ def test_no_layer_imports_what_lies_above_it():
     assert done.returncode == 0, done.stdout
 
 
+def test_the_examples_in_docstrings_are_true():
+    """In a process of their own, because one module replaces parts of the standard library."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--doctest-modules", "deploylab"]
+    done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
 def test_no_two_modules_import_each_other():
     """What both need belongs in a third: so each can be read without the other."""
     graph = grimp.build_graph("deploylab", cache_dir=None)

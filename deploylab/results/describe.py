@@ -57,7 +57,7 @@ def ratio(comparison: Comparison) -> str:
 
     >>> ratio(Comparison(a="a", b="b", view="page", metric="rps", n_pairs=5, ratio=2.0, ci95=(1.5, 2.6), half_width=0.3,
     ...                  verdict=""))
-    '2.0 (1.5 to 2.6)'
+    '2.0 (1.50 to 2.60)'
     """
     if comparison.series:
         return f"moved: {series(comparison.series)}"
@@ -93,10 +93,10 @@ def series(ratios: Sequence[float]) -> str:
     """Ratios in order of time; of many, the first five and the last.
 
     >>> series([1, 1.5, 2.25, 3.4, 5.1, 7.6, 11.4])
-    '1.00, 1.50, 2.2, 3.4, 5.1 … 11'
+    '1.00 → 1.50 → 2.2 → 3.4 → 5.1 … 11'
     """
     texts = [units.factor(ratio) for ratio in ratios]
-    return ", ".join(texts) if len(texts) <= 6 else f"{', '.join(texts[:5])} … {texts[-1]}"
+    return " → ".join(texts) if len(texts) <= 6 else f"{' → '.join(texts[:5])} … {texts[-1]}"
 
 
 def target(stage: str, variant: str | None) -> str:

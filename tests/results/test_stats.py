@@ -40,7 +40,7 @@ def test_a_ratio_that_moves_has_no_interval_and_no_verdict_but_its_series():
     result = stats.compare(side("static", [120] * 5), side("edge", [442, 1106, 17113, 41327, 51035]))
     assert (result.ratio, result.ci95, result.half_width, result.n_pairs) == (None, None, None, 5)
     assert result.verdict == ("edge against static: no ratio, because it moved in one direction from pair to pair: "
-                              "3.7, 9.2, 143, 344, 425 times")
+                              "3.7 → 9.2 → 143 → 344 → 425 times")
     assert [round(ratio) for ratio in result.series] == [4, 9, 143, 344, 425]
     calm = stats.compare(side("static", [120] * 5), side("edge", [1106, 442, 41327, 51035, 17113]))
     assert calm.ratio and calm.series == ()
