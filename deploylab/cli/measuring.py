@@ -39,6 +39,8 @@ def measure(
     seconds: Seconds = 3.0,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each stage or variant, in turns.")] = 3,
     rate: Rate = None,
+    cold: Annotated[bool, typer.Option(
+        "--cold", help="Begin each run with an empty cache, instead of one with every page in it.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run load tests on one or more stages and keep the results. Several stages take turns.
@@ -54,7 +56,7 @@ def measure(
     course, machine = courses.load(), current()
     with lock.held("measure"):
         session, runs = measure_targets(machine, course, targets or [], view, Progress("measure"), seconds=seconds,
-                                        concurrency=concurrency, repeats=repeats, rate_per_s=rate)
+                                        concurrency=concurrency, repeats=repeats, rate_per_s=rate, cold=cold)
     if as_json:
         print_json([asdict(run) for run in runs])
     else:
@@ -80,9 +82,16 @@ def compare(
     seconds: Seconds = 3.0,
     slow_clients: Annotated[int | None, typer.Option(
         min=0, help="Half-sent requests held open during each run.")] = None,
+    state: Annotated[str | None, typer.Option(
+        autocompletion=values.states,
+        help="Offer both sides the same requests at the same times, with caches that are empty at first (cold) or full "
+             "(steady). Without it: full caches, and clients that wait for their answers.")] = None,
     as_json: Json = False,
 ) -> None:
     """Compare two stages or variants, run by run in pairs, and list everything that differs between them.
+
+    A cache is in a declared state before each run, full or empty, and the share of answers that came from it stands
+    beside the result.
 
     Example: `./lab compare nginx:sync nginx --view wait -c 32`
     """
@@ -93,7 +102,8 @@ def compare(
     from deploylab.results.stats import contrast_result
 
     course, machine = courses.load(), current()
-    contrast = paired.named(course, a, b, view=view, b_view=b_view, concurrency=concurrency, slow_clients=slow_clients)
+    contrast = paired.named(course, a, b, view=view, b_view=b_view, concurrency=concurrency, slow_clients=slow_clients,
+                            state=state)
     with lock.held("compare"):
         session, differences, stopped = paired.compare(machine, course, contrast, Progress("compare"), pairs=pairs,
                                                        seconds=seconds)
@@ -177,14 +187,15 @@ def write_report(
 
 def _document(contrast, differences, result: "ContrastResult | None", session_id: str) -> dict[str, Any]:
     """What `--json` prints."""
-    rps = result.rps if result else None
+    main = result.main if result else None
     return {
         "a": contrast.a, "b": contrast.b, "view": contrast.view, "b_view": contrast.b_view,
-        "concurrency": contrast.concurrency, "pairs": rps.n_pairs if rps else 0,
-        "ratio": rps.ratio if rps else None, "ci95": rps.ci95 if rps else None,
-        "half_width": rps.half_width if rps else None, "pairs_needed": _needed(rps) if rps else {},
+        "concurrency": contrast.concurrency, "state": contrast.state, "metric": contrast.metric,
+        "pairs": main.n_pairs if main else 0,
+        "ratio": main.ratio if main else None, "ci95": main.ci95 if main else None,
+        "half_width": main.half_width if main else None, "pairs_needed": _needed(main) if main else {},
         "differences": [asdict(row) for row in differences], "one_thing": result.one_thing if result else None,
-        "verdict": rps.verdict if rps else "nothing was measured",
+        "verdict": main.verdict if main else "nothing was measured",
         "warnings": result.warnings if result else [],
         "metrics": {name: asdict(ratio) for name, ratio in result.ratios.items()} if result else {},
         "sides": {side: asdict(getattr(result, side)) for side in ("a", "b")} if result else {},
@@ -197,7 +208,7 @@ def _lines(result: "ContrastResult") -> list[str]:
     from deploylab.report.contrasts import figures, shown
     from deploylab.results.stats import differing
 
-    lines = ["", result.rps.verdict, *_narrower(result.rps), ""]
+    lines = ["", result.main.verdict, *_narrower(result.main), ""]
     lines += [f"  {row.name:22} {f'{row.a} → {row.b}':28} {row.ratio}".rstrip() for row in figures(result)]
     lines += ["", differing(result.contrast, result.differences), *(f"  {shown(row)}" for row in result.differences)]
     return lines + [f"Beware: {text}" for text in result.warnings]

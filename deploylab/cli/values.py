@@ -28,6 +28,13 @@ def views() -> list[tuple[str, str]]:
     return [(view.name, view.title) for view in _course().app.views.values()]
 
 
+def states() -> list[tuple[str, str]]:
+    """The states of a cache in which both sides can be offered the same load."""
+    from deploylab.course import STATES
+
+    return [*STATES.items()]
+
+
 def lessons() -> list[tuple[str, str]]:
     """The lessons, by the name of their notebook."""
     return [(lesson.name, lesson.title) for lesson in _course().lessons]

@@ -15,6 +15,15 @@ def ms(ns: int | float | None) -> str:
     return "–" if ns is None else f"{three_figures(ns / NS_PER_MS)} ms"
 
 
+def cpu(s: float | None) -> str:
+    """Processor time given in seconds, as milliseconds; a dash for None.
+
+    >>> cpu(0.00123), cpu(None)
+    ('1.23 ms', '–')
+    """
+    return ms(None if s is None else s * NS_PER_S)
+
+
 def seconds(s: float) -> str:
     """A duration given in seconds: '0.4 s', '12 s', '3 min 05 s'.
 

@@ -8,7 +8,7 @@ from typing import Any
 from deploylab.core import paths
 from deploylab.core.errors import CourseError
 from deploylab.course.app import App, View
-from deploylab.course.model import Break, Contrast, Course, Headline, Lesson, Route, Stage, Target
+from deploylab.course.model import STATES, Break, Contrast, Course, Headline, Lesson, Route, Stage, Target
 from deploylab.course.programs import Program, full, programs
 from deploylab.course.tables import Source, made, tables
 
@@ -70,8 +70,9 @@ def _build(data: dict, references: dict, source: Source) -> Course:
     app = dict(_table(source, data, "app"))
     views = {name: made(View, {"name": name, **view}, source, f"app.views.{name}")
              for name, view in _table(source, app, "views").items()}
-    kinds = (("contrast", Contrast), ("lesson", Lesson), ("break", Break), ("route", Route))
-    contrasts, lessons, breaks, routes = (
+    contrasts = tuple(contrast for table in tables(source, data, "contrast") for contrast in _contrasts(table, source))
+    kinds = (("lesson", Lesson), ("break", Break), ("route", Route))
+    lessons, breaks, routes = (
         tuple(made(cls, table, source, kind, table["name"]) for table in tables(source, data, kind))
         for kind, cls in kinds)
     known = programs(source, data, references)
@@ -82,6 +83,17 @@ def _build(data: dict, references: dict, source: Source) -> Course:
     return Course(app=made(App, {**app, "views": views}, source, "app"), stages=stages, contrasts=contrasts,
                   references=others, lessons=lessons, breaks=breaks, routes=routes,
                   versions={name: program.version for name, program in known.items() if program.version})
+
+
+def _contrasts(table: dict, source: Source) -> tuple[Contrast, ...]:
+    """The contrast of a table; then, for each of its `states`, the same two sides under the same load in that state."""
+    states = table.pop("states", [])
+    contrast = made(Contrast, table, source, "contrast", table["name"])
+    if not isinstance(states, list) or set(states) - set(STATES):
+        raise CourseError(f"{source.at('contrast', contrast.name, 'states')}: states of contrast {contrast.name} is no "
+                          "list of states of a cache.", f"write some of: {', '.join(STATES)}")
+    return contrast, *(replace(contrast, name=f"{contrast.name}-{state}", state=state,
+                               title=f"{contrast.title}: the same load, {STATES[state]}") for state in states)
 
 
 def _table(source: Source, data: dict, name: str) -> dict[str, Any]:
@@ -170,6 +182,8 @@ def _verify_contrast(course: Course, contrast: Contrast, source: Source) -> None
         course.view(contrast.view), course.view(contrast.b_view or contrast.view)
     except CourseError as error:
         raise _wrong(source, "contrast", contrast.name, f": {error.what}") from None
+    if problem := course.state_problem(contrast):
+        raise _wrong(source, "contrast", contrast.name, f": {problem}")
 
 
 def _verify_route(course: Course, route: Route, source: Source) -> None:

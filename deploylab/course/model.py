@@ -21,6 +21,7 @@ class Target:
     views: tuple[str, ...]
     more_views: tuple[str, ...] = ()   # it serves them too, but the rounds of `./lab run` do not load them
     cached: tuple[str, ...] = ()       # views that a cache may answer
+    empty: tuple[str, ...] = ()        # commands for root that empty its cache; (): it has none
     processes: tuple[str, ...]         # regular expressions on the command line
     expect: dict[str, Any]             # one key for each check
     slots: int | None
@@ -37,6 +38,10 @@ class Target:
     @property
     def all_views(self) -> tuple[str, ...]:
         return (*self.views, *self.more_views)
+
+    def caches(self, view: str) -> bool:
+        """Whether answers of that view may come from a cache of this target."""
+        return bool(self.empty) and view in self.cached
 
     @property
     def slug(self) -> str:
@@ -72,9 +77,17 @@ class Stage(Target):
     variants: tuple[Target, ...] = field(default=())
 
 
+COLD, STEADY = "cold", "steady"  # states of a cache: empty at first; full, and it stays full
+STATES = {COLD: "from an empty cache", STEADY: "from a full cache"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Contrast:
     """Two sides that differ in one thing, compared in pairs.
+
+    Without a `state` clients send requests as fast as they are answered, with full caches: who can answer more? A side
+    that answers more would fill its cache sooner, so a `state` offers both sides the same requests at the same times:
+    what does each of them need for that?
 
     Attributes:
         a, b: targets by name; both may be the same target if the views differ.
@@ -84,6 +97,7 @@ class Contrast:
         parts: the names of the differences in configuration that make up that one thing. Any other difference that is
             found is reported as well. Empty: a whole step, and reported as one.
         slow_clients: half-sent requests held open during each load.
+        state: a key of STATES: of the caches when each load begins. The load is then an open loop.
     """
 
     name: str
@@ -97,6 +111,12 @@ class Contrast:
     parts: tuple[str, ...]
     b_view: str | None = None
     slow_clients: int = 0
+    state: str | None = None
+
+    @property
+    def metric(self) -> str:
+        """What it is judged by, a key of `deploylab.results.stats.METRICS`."""
+        return "server_cpu_per_request_s" if self.state else "rps"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +213,20 @@ class Course:
                 return contrast
         names = ", ".join(contrast.name for contrast in self.contrasts)
         raise CourseError(f"There is no contrast '{name}'. The contrasts are: {names}.", "./lab compare --help")
+
+    def state_problem(self, contrast: Contrast) -> str:
+        """Why a contrast cannot be measured in its state of the caches; "" if it can."""
+        if not contrast.state:
+            return ""
+        if contrast.state not in STATES:
+            return f"the states of a cache are {' and '.join(STATES)}."
+        if contrast.b_view or contrast.slow_clients:
+            return "both sides must have the same load where it is offered in a state of the caches."
+        if not any(self.target(side).caches(contrast.view) for side in (contrast.a, contrast.b)):
+            return f"neither {contrast.a} nor {contrast.b} has a cache for the view {contrast.view}."
+        if contrast.state == COLD and not self.view(contrast.view).n_paths:
+            return f"{contrast.view} is one page: an empty cache is full after one request."
+        return ""
 
     def breaking(self, name: str) -> Break:
         """The break of that name.

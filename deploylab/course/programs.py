@@ -14,7 +14,7 @@ from deploylab.course.tables import Made, Source, made
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 PLACEHOLDERS = ("slug", "port", "stage", "variant", "server", "application", "environment")
-ADDED = ("processes", "configuration")              # lists: what each program says, then the target's own
+ADDED = ("processes", "configuration", "empty")     # lists: what each program says, then the target's own
 ADDED_EXPECTED = ("services", "listens", "private")
 
 
@@ -24,7 +24,7 @@ class Program:
 
     Attributes:
         version: the command that prints its version, for the report; () where another one's tells it.
-        processes, configuration, expect: as for a target, and added to those of each target that has it.
+        processes, configuration, empty, expect: as for a target, and added to those of each target that has it.
         start, stop: commands for the machine, for a target that sleeps and is kept by this program.
     """
 
@@ -32,6 +32,7 @@ class Program:
     version: tuple[str, ...] = ()
     processes: tuple[str, ...] = ()
     configuration: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
     expect: dict[str, Any] = field(default_factory=dict)
     start: str = ""
     stop: str = ""

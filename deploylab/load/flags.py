@@ -32,6 +32,8 @@ SENTENCES = {
     "shared_cores": "The load ran on the server's own cores and used {} of them: compare ratios within one run, "
                     "or take a computer with a third core.",
     "other_programs": "Other programs used {} of the cores meanwhile: close them, and measure again.",
+    "cache_misses": "The cache was to be full, but {} of the answers did not come from it: pages may have expired "
+                    "during a long load, or it is too small. `./lab check` says whether it keeps what it should.",
     "many_failures": "{} of the attempts failed: look at the errors before the latency. "
                      "`./lab check` says what is wrong with the server.",
     "no_answers": "Not one good answer came back. `./lab check` says what is wrong with the server.",

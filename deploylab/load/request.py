@@ -13,7 +13,7 @@ DRAWS = 65_536  # paths drawn in advance; after that, the same order again
 def requests(spec: LoadSpec, endpoint: Endpoint, seed: int) -> Callable[[], bytes]:
     """A function that returns the bytes of the next request.
 
-    With several paths, the k-th is requested with a frequency in proportion to 1/k**zipf.
+    With several paths, the k-th is requested with a frequency in proportion to 1/k**zipf, or one comes after the other.
 
     Source: requests for pages follow a Zipf-like law, Breslau et al., "Web caching and Zipf-like
     distributions", INFOCOM 1999.
@@ -21,6 +21,8 @@ def requests(spec: LoadSpec, endpoint: Endpoint, seed: int) -> Callable[[], byte
     if not spec.paths:
         return repeat(request_bytes(spec, endpoint, endpoint.path)).__next__
     made = [request_bytes(spec, endpoint, split(f"http://{endpoint.host}{path}")[2]) for path in spec.paths]
+    if spec.in_order:
+        return cycle(made).__next__
     weights = [1 / k**spec.zipf for k in range(1, len(made) + 1)]
     return cycle(random.Random(seed).choices(made, weights, k=DRAWS)).__next__  # noqa: S311 (pages, with a seed)
 

@@ -38,6 +38,7 @@ class LoadSpec:
     seed: int | None = None           # of arrival times and paths; if None, a random one is recorded
     paths: tuple[str, ...] = ()       # several paths on the url's server instead of its own path
     zipf: float = 1.0                 # the k-th path is requested in proportion to 1/k**zipf
+    in_order: bool = False            # the paths one after the other instead, each as often as the others
     keepalive: bool = True
     method: str = "GET"
     body: str | None = None           # sent as UTF-8; bytes that are none as surrogates (PEP 383), like headers
@@ -101,7 +102,7 @@ def _check(spec: LoadSpec) -> None:
     _need(_number(spec.warmup_s) and spec.warmup_s >= 0, "warmup_s", "a number from 0", spec.warmup_s)
     _need(_whole(spec.slow_clients) and spec.slow_clients >= 0, "slow_clients", "a whole number from 0",
           spec.slow_clients)
-    for name in ("even", "keepalive", "own_up"):
+    for name in ("even", "in_order", "keepalive", "own_up"):
         _need(isinstance(getattr(spec, name), bool), name, "true or false", getattr(spec, name))
     for name in ("body", "marker", "attempts_path"):
         value = getattr(spec, name)

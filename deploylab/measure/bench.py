@@ -8,7 +8,7 @@ from typing import Any
 
 from deploylab import results
 from deploylab.core.progress import Progress
-from deploylab.course import Course, Target, View
+from deploylab.course import COLD, STEADY, Course, Target, View
 from deploylab.machine import Machine
 from deploylab.machine.base import Facts
 from deploylab.provision import converge, prepare
@@ -25,6 +25,14 @@ class Scenario:
     target: Target
     view: View
     concurrency: int
+    cold: bool = False                # whether the load begins with an empty cache
+
+    @property
+    def cache_state(self) -> str | None:
+        """COLD or STEADY, or None if the target has no cache for this view."""
+        if not self.target.caches(self.view.name):
+            return None
+        return COLD if self.cold else STEADY
 
     @property
     def label(self) -> str:

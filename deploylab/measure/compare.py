@@ -10,8 +10,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from deploylab.core import units
+from deploylab.core.errors import CourseError
 from deploylab.core.progress import Progress
-from deploylab.course import Contrast, Course
+from deploylab.course import COLD, STATES, Contrast, Course
+from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
 from deploylab.measure import load_test, order
 from deploylab.measure.bench import Bench, LoadSettings, Scenario, opened
@@ -19,9 +21,10 @@ from deploylab.measure.config_diff import differences
 from deploylab.provision.on_demand import awake
 from deploylab.results import Session, describe
 from deploylab.results.record import Difference, Run
-from deploylab.results.stats import differing
+from deploylab.results.stats import METRICS, differing
 
 DEFAULT_VIEW = "page"
+OFFERED_SHARE = 0.5  # of what the slower side answers while its cache is no help: both can keep up with that
 OnPair = Callable[[Run, Run], object]
 
 
@@ -71,11 +74,7 @@ def measure_pairs(bench: Bench, contrast: Contrast, n_pairs: int, progress: Prog
     try:
         with progress.phase("load", f"{n_pairs} pairs"):
             for number, a, b in pairs(bench, contrast, n_pairs, progress):
-                ratio = f", {units.factor(b.rps / a.rps)} times" if a.rps and b.rps else ""
-                failed = "; ".join(describe.failures(run.errors, run.n_sent) for run in (a, b) if run.errors)
-                rates = " and ".join(units.rate(run.rps, run.unit) for run in (a, b))
-                progress.say(f"    pair {number} of {n_pairs}: {rates}{ratio}"
-                             + (f"  ({failed})" if failed else ""))
+                progress.say(f"    pair {number} of {n_pairs}: {_pair_line(contrast, a, b)}")
                 on_pair(a, b)
     except KeyboardInterrupt:
         progress.say("  stopped; what was measured is kept")
@@ -83,12 +82,31 @@ def measure_pairs(bench: Bench, contrast: Contrast, n_pairs: int, progress: Prog
     return False
 
 
+def _pair_line(contrast: Contrast, a: Run, b: Run) -> str:
+    """What the contrast is judged by, of both runs of a pair; the share from a cache, and what failed."""
+    a_figure, b_figure = (METRICS[contrast.metric](run) for run in (a, b))
+    shown = [f"{units.cpu(run.server_cpu_per_request_s)} CPU" if contrast.state else units.rate(run.rps, run.unit)
+             for run in (a, b)]
+    text = " and ".join(shown) + (f", {units.factor(b_figure / a_figure)} times" if a_figure and b_figure else "")
+    notes = [f"{' and '.join(_share(run.hit_ratio) for run in (a, b))} from a cache"] \
+        if any(run.hit_ratio is not None for run in (a, b)) else []
+    notes += [describe.failures(run.errors, run.n_sent) for run in (a, b) if run.errors]
+    return text + (f"  ({'; '.join(notes)})" if notes else "")
+
+
+def _share(ratio: float | None) -> str:
+    return "none" if ratio is None else units.percent(ratio)
+
+
 def named(course: Course, a: str, b: str, *, view: str | None = None, concurrency: int | None = None,
-          b_view: str | None = None, slow_clients: int | None = None) -> Contrast:
+          b_view: str | None = None, slow_clients: int | None = None, state: str | None = None) -> Contrast:
     """The contrast of two targets. If the course has it, what differs and the default load are taken from there.
 
+    Args:
+        state: of the caches, for the same load on both sides: a key of `course.STATES`.
+
     Raises:
-        CourseError: there is no such target or view.
+        CourseError: there is no such target or view, or no cache that could have that state.
     """
     course.target(a), course.target(b)
     known = _known(course, a, b, view, b_view)
@@ -98,10 +116,15 @@ def named(course: Course, a: str, b: str, *, view: str | None = None, concurrenc
         concurrency = concurrency or (known.concurrency if known else None)
         slow_clients = slow_clients if slow_clients is not None or not known else known.slow_clients
     course.view(b_view or view)
-    return Contrast(
-        name="-".join([a, b, view]).replace(":", "-"), title=f"{a} against {b}", lesson=known.lesson if known else "",
+    contrast = Contrast(
+        name="-".join([a, b, view, *([state] if state else [])]).replace(":", "-"), title=f"{a} against {b}",
+        lesson=known.lesson if known else "", state=state,
         a=a, b=b, view=view, b_view=b_view, concurrency=concurrency or course.view(view).concurrency[0],
         slow_clients=slow_clients or 0, differs=known.differs if known else "", parts=known.parts if known else ())
+    if problem := course.state_problem(contrast):
+        raise CourseError(f"There is no state '{state}' to compare {a} and {b} in: {problem}",
+                          "leave out --state, or ./lab compare static edge --view many --state cold")
+    return contrast
 
 
 def _known(course: Course, a: str, b: str, view: str | None, b_view: str | None) -> Contrast | None:
@@ -116,8 +139,9 @@ def _known(course: Course, a: str, b: str, view: str | None, b_view: str | None)
 
 def cells(course: Course, contrast: Contrast) -> tuple[Scenario, Scenario]:
     """The load of each side."""
-    return (Scenario(course.target(contrast.a), course.view(contrast.view), contrast.concurrency),
-            Scenario(course.target(contrast.b), course.view(contrast.b_view or contrast.view), contrast.concurrency))
+    clients, cold = OPEN_CONNECTIONS if contrast.state else contrast.concurrency, contrast.state == COLD
+    return (Scenario(course.target(contrast.a), course.view(contrast.view), clients, cold),
+            Scenario(course.target(contrast.b), course.view(contrast.b_view or contrast.view), clients, cold))
 
 
 def find_differences(machine: Machine, course: Course, contrast: Contrast) -> list[Difference]:
@@ -148,7 +172,8 @@ def pairs(bench: Bench, contrast: Contrast, n_pairs: int, progress: Progress) ->
 
     Raises: as `load_test.measure`.
     """
-    paired = replace(bench, settings=replace(bench.settings, slow_clients=contrast.slow_clients))
+    rate_per_s = _offered_rate(bench, contrast) if contrast.state else None
+    paired = replace(bench, settings=replace(bench.settings, slow_clients=contrast.slow_clients, rate_per_s=rate_per_s))
     sides = dict(zip("AB", cells(bench.course, contrast), strict=True))
     a_first = order.drawn(n_pairs, f"{bench.session.id} {contrast.name}")
     for number in remaining(bench, contrast, n_pairs):
@@ -169,12 +194,24 @@ def described(contrast: Contrast) -> str:
     """The two sides of a contrast and its load, on one line."""
     views = f"{contrast.view} and {contrast.b_view}" if contrast.b_view else contrast.view
     slow = f" and {units.count(contrast.slow_clients, 'slow client')}" if contrast.slow_clients else ""
+    if contrast.state:
+        return f"{contrast.a} and {contrast.b}, {views}, the same load {STATES[contrast.state]}"
     return f"{contrast.a} and {contrast.b}, {views} with {units.count(contrast.concurrency, 'client')}{slow}"
 
 
 def as_plan(contrast: Contrast) -> dict[str, Any]:
     """A contrast for the plan of a session, in a form that JSON returns unchanged."""
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(contrast).items()}
+
+
+def _offered_rate(bench: Bench, contrast: Contrast) -> float:
+    """Requests per second that both sides are offered, the same in each state; found once, and saved in the plan."""
+    saved, name = bench.session.plan.get("offered_rates") or {}, f"{contrast.a} {contrast.b} {contrast.view}"
+    if name not in saved:
+        least = min(load_test.answered_rps(bench, cell) for cell in cells(bench.course, contrast))
+        saved = {**saved, name: float(f"{OFFERED_SHARE * least:.2g}")}
+        bench.session.update(offered_rates=saved)
+    return saved[name]
 
 
 def _save_differences(bench: Bench, contrast: Contrast) -> None:

@@ -17,7 +17,7 @@ from deploylab.core.errors import LoadError
 from deploylab.core.progress import Progress
 from deploylab.course import Course
 from deploylab.machine import Machine, usage
-from deploylab.measure import setup_request
+from deploylab.measure import cache_state, setup_request
 from deploylab.measure.bench import Bench, LoadSettings, Scenario, machine_fields
 from deploylab.provision import converge
 from deploylab.results.record import LoadResult, Run
@@ -51,6 +51,7 @@ def measure(bench: Bench, cell: Scenario, *, purpose: str, round_number: int | N
     try:
         if bench.settings.warmup_s:
             load.run(_warm_up(spec, bench.settings.warmup_s))
+        cache_state.prepare(bench.machine, cell, spec)
         before = usage.sample(bench.machine, cell.target.processes, counters=True)
         result = load.run(spec, on_progress=on_progress)
         after = usage.sample(bench.machine, cell.target.processes, memory=True, counters=True)
@@ -59,6 +60,7 @@ def measure(bench: Bench, cell: Scenario, *, purpose: str, round_number: int | N
         _undo(bench.machine, cell)
     if bench.facts.kind == "local" and bench.settings.cpus is None and "shared_core" not in result.flags:
         result = replace(result, flags=[*result.flags, "not_pinned"])  # servers and load may use the same processors
+    result = replace(result, flags=[*result.flags, *cache_state.flags(cell, result)])
     run = _run(bench, cell, result, run_id=run_id, purpose=purpose, round=round_number, pair_id=pair_id, side=side,
                notes={**result.notes, **usage.counted(before, after)}, **usage.between(before, after))
     bench.session.append(run)
@@ -77,6 +79,17 @@ def once(machine: Machine, cell: Scenario, settings: LoadSettings,
         return result
     finally:
         _undo(machine, cell)
+
+
+def answered_rps(bench: Bench, cell: Scenario) -> float:
+    """Requests per second that the cell's target answers while its cache is no help; nothing is saved.
+
+    Raises:
+        LoadError: there was no good answer.
+        MachineError: the cache could not be emptied.
+    """
+    spec = _with_setup_headers(_spec(bench.machine, cell, bench.settings), cell)
+    return cache_state.answered_rps(bench.machine, cell, spec)
 
 
 def calibrated(bench: Bench, seconds: float, progress: Progress) -> Bench:
@@ -135,7 +148,7 @@ def _with_setup_headers(spec: load.LoadSpec, cell: Scenario) -> load.LoadSpec:
 def _warm_up(spec: load.LoadSpec, seconds: float) -> load.LoadSpec:
     """The load for the warm-up. It is a separate load, so that the server's cost is measured in the window only.
 
-    It draws other pages: otherwise the window would find in a cache what the warm-up has just put there. It has no
+    It draws other pages: otherwise the server would find in its memory what the warm-up has just put there. It has no
     slow clients: if they block the server, we would only wait.
     """
     seed = None if spec.seed is None else spec.seed + 1
@@ -166,7 +179,7 @@ def _run(bench: Bench, cell: Scenario, result: LoadResult, **more: Any) -> Run:
         fields["attempts_file"] = str(Path(fields["attempts_file"]).relative_to(bench.session.folder))
     context = {
         "session_id": bench.session.id, "stage": cell.target.stage, "variant": cell.target.variant,
-        "view": cell.view.name, "warmup_s": bench.settings.warmup_s,
+        "view": cell.view.name, "cache_state": cell.cache_state, "warmup_s": bench.settings.warmup_s,
         "machine": machine_fields(bench.facts), "app_rev": bench.app_rev,
         "config_hash": bench.config_hash(cell.target.stage),
     }

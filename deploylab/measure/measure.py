@@ -17,12 +17,13 @@ from deploylab.results.record import Run
 
 def measure(machine: Machine, course: Course, targets: Sequence[str], view: str, progress: Progress, *,
             concurrency: int | None = None, seconds: float, repeats: int,
-            rate_per_s: float | None = None) -> tuple[Session, list[Run]]:
+            rate_per_s: float | None = None, cold: bool = False) -> tuple[Session, list[Run]]:
     """The finished session and its runs: `repeats` of each target, interleaved.
 
     Args:
         targets: names of targets; none for all that are running and have the view.
         concurrency: number of clients, the view's own if None; with a rate, the most connections.
+        cold: begin each run with an empty cache, instead of a full one.
 
     Raises:
         CourseError, CheckError: a target has no such view, does not answer, or one of its checks fails.
@@ -31,7 +32,7 @@ def measure(machine: Machine, course: Course, targets: Sequence[str], view: str,
     chosen = chosen_targets(course, course.view(view), targets, running)
     # An open loop opens connections as needed: with only a few it would wait like a closed loop.
     clients = concurrency or (OPEN_CONNECTIONS if rate_per_s else course.view(view).concurrency[0])
-    cells = [Scenario(target, course.view(view), clients) for target in chosen]
+    cells = [Scenario(target, course.view(view), clients, cold) for target in chosen]
     runs = []
     with opened(machine, course, chosen, progress, LoadSettings(seconds=seconds, rate_per_s=rate_per_s),
                 kind="measure", cells=[cell.as_plan() for cell in cells], n_rounds=repeats, seconds=seconds,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from deploylab.core import units
-from deploylab.course import Contrast, Course
+from deploylab.course import COLD, STATES, STEADY, Contrast, Course
 from deploylab.report import plots, sentences
 from deploylab.report.plots import Plot
 from deploylab.results import describe
@@ -13,6 +13,7 @@ from deploylab.results.record import Comparison, Difference, Run
 from deploylab.results.stats import ContrastResult, Summary, contrast_result, differing
 
 FAILED = "failed"
+CACHES = {None: "none", COLD: "empty", STEADY: "full"}
 UNSAID = {FAILED, *(describe.METRICS[name][0] for name in ("rps", "p95_ns"))}  # in the short line of a contrast
 
 
@@ -45,7 +46,7 @@ class Wording:
     brief: list[str]                # its figures in short lines
     differing: str
     differences: list[str]
-    rps: Comparison
+    main: Comparison
     failed: list[str]
     verdict: str
     figures: list[Figure]
@@ -85,11 +86,13 @@ def figures(result: ContrastResult) -> list[Figure]:
                 for side in (result.a, result.b))
         return Figure(describe.metric_name(metric, comparison.unit), a, b, describe.ratio(comparison))
 
-    out = [row("rps", lambda x: units.rate(x, result.rps.unit)), row("p50_ns", units.ms), row("p95_ns", units.ms),
-           row("server_cpu_per_request_s", sentences.cpu), row("server_pss_bytes", units.size)]
+    out = [row("rps", lambda x: units.rate(x, result.main.unit)), row("p50_ns", units.ms), row("p95_ns", units.ms),
+           row("server_cpu_per_request_s", units.cpu), row("server_pss_bytes", units.size)]
     visits = result.a.requests_per_visit is not None or result.b.requests_per_visit is not None
     out += [row("requests_per_visit", _plain), row("bytes_per_visit", units.size)] if visits \
         else [row("bytes_per_answer", units.size)]
+    if result.a.cache_state or result.b.cache_state:
+        out.append(Figure("cache at first", *(CACHES[side.cache_state] for side in (result.a, result.b)), ""))
     if result.a.hit_ratio is not None or result.b.hit_ratio is not None:
         out.append(Figure("from a cache", *(_share(side.hit_ratio) for side in (result.a, result.b)), ""))
     return [*out, Figure(FAILED, *(f"{side.n_failed:,} of {side.n_sent:,}" for side in (result.a, result.b)), "")]
@@ -102,6 +105,8 @@ def shown(difference: Difference) -> str:
 
 def load(contrast: Contrast) -> str:
     """The load of a contrast: 'wait, 32 clients'."""
+    if contrast.state:
+        return f"{contrast.view}, the same load {STATES[contrast.state]}"
     views = f"{contrast.view} against {contrast.b_view}" if contrast.b_view else contrast.view
     slow = f", {contrast.slow_clients} slow ones" if contrast.slow_clients else ""
     return f"{views}, {units.count(contrast.concurrency, 'client')}{slow}"
@@ -122,7 +127,7 @@ def _raced(table: dict[str, Any], plan: dict[str, Any], runs: Sequence[Run]) -> 
 
 def in_words(result: ContrastResult, course: Course) -> Wording:
     """One contrast in words."""
-    contrast, rows, rps = result.contrast, figures(result), result.rps
+    contrast, rows, main = result.contrast, figures(result), result.main
     sides = dict.fromkeys((contrast.a, contrast.b))
     return Wording(
         name=contrast.name, contrast=contrast, load=load(contrast), kind=sentences.outcome(result),
@@ -130,11 +135,11 @@ def in_words(result: ContrastResult, course: Course) -> Wording:
         titles=[f"{name}: {course.target(name).title}" for name in sides if name in _names(course)],
         brief=[row.short for row in rows if row.name not in UNSAID],
         differing=differing(result.contrast, result.differences),
-        differences=[shown(difference) for difference in result.differences], rps=rps,
+        differences=[shown(difference) for difference in result.differences], main=main,
         failed=[f"{side.cell.target}: {describe.failures(side.errors, side.n_sent)}"
                 for side in (result.a, result.b) if side.n_failed],
-        verdict=describe.change(rps.ratio, rps.ci95, unit=rps.unit) if rps.ratio is not None
-        else f"No ratio: {rps.verdict.partition('because ')[2]}",
+        verdict=describe.change(main.ratio, main.ci95, main.metric, main.unit) if main.ratio is not None
+        else f"No ratio: {main.verdict.partition('because ')[2]}",
         figures=rows, warnings=result.warnings,
     )
 

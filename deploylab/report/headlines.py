@@ -7,20 +7,19 @@ from deploylab.core import units
 from deploylab.course import Course, Stage
 from deploylab.report import sentences
 from deploylab.results import describe, stats
-from deploylab.results.record import Comparison
 from deploylab.results.stats import Step
 
-# How each metric is shown, and whether more of it is better.
+# How each metric is shown.
 SHOWN = {
-    "rps": (lambda summary: units.rate(summary.rps, "visits" if summary.requests_per_visit else "requests"), True),
-    "p50_ns": (lambda summary: units.ms(summary.latency_ns["p50"]), False),
-    "p95_ns": (lambda summary: units.ms(summary.latency_ns["p95"]), False),
-    "server_cpu_per_request_s": (lambda summary: sentences.cpu(summary.server_cpu_per_request_s), False),
-    "server_pss_bytes": (lambda summary: units.size(summary.server_pss_bytes), False),
-    "requests_per_visit": (lambda summary: "–" if summary.requests_per_visit is None
-                           else f"{summary.requests_per_visit:g}", False),
-    "bytes_per_visit": (lambda summary: units.size(summary.bytes_per_visit), False),
-    "bytes_per_answer": (lambda summary: units.size(summary.bytes_per_answer), False),
+    "rps": lambda summary: units.rate(summary.rps, "visits" if summary.requests_per_visit else "requests"),
+    "p50_ns": lambda summary: units.ms(summary.latency_ns["p50"]),
+    "p95_ns": lambda summary: units.ms(summary.latency_ns["p95"]),
+    "server_cpu_per_request_s": lambda summary: units.cpu(summary.server_cpu_per_request_s),
+    "server_pss_bytes": lambda summary: units.size(summary.server_pss_bytes),
+    "requests_per_visit": lambda summary: "–" if summary.requests_per_visit is None
+                           else f"{summary.requests_per_visit:g}",
+    "bytes_per_visit": lambda summary: units.size(summary.bytes_per_visit),
+    "bytes_per_answer": lambda summary: units.size(summary.bytes_per_answer),
 }
 
 
@@ -72,18 +71,9 @@ def _row(stage: Stage, step: Step) -> Row:
 
 
 def _figure(metric: str, step: Step) -> Measure:
-    show, more_is_better = SHOWN[metric]
-    comparison = step.ratios[metric]
+    show, comparison = SHOWN[metric], step.ratios[metric]
     return Measure(metric=metric, name=describe.metric_name(metric, comparison.unit), before=show(step.a),
-                  now=show(step.b), ratio=describe.ratio(comparison), kind=_kind(comparison, more_is_better))
-
-
-def _kind(comparison: Comparison, more_is_better: bool) -> str:
-    if comparison.ratio is None or comparison.ci95 is None:
-        return sentences.UNKNOWN
-    if comparison.ci95[0] <= 1 <= comparison.ci95[1]:
-        return sentences.NONE
-    return sentences.GAIN if (comparison.ratio > 1) == more_is_better else sentences.LOSS
+                  now=show(step.b), ratio=describe.ratio(comparison), kind=sentences.kind(comparison))
 
 
 def expected_false(n_intervals: int) -> str:

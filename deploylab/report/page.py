@@ -40,8 +40,8 @@ def html(session: Session, course: Course) -> str:
     environment.filters.update(
         ms=units.ms, rate=units.rate, size=units.size, seconds=units.seconds, factor=units.factor,
         interval=units.interval, percent=units.percent, failures=describe.failures, explain=explain,
-        half_width=units.half_width, count=units.count, span=sentences.span, cpu=sentences.cpu, pair=sentences.pair,
+        half_width=units.half_width, count=units.count, span=sentences.span, cpu=units.cpu, pair=sentences.pair,
         expected_false=headlines.expected_false,
     )
-    environment.globals.update(show_ms=units.ms, show_rate=units.rate, show_cpu=sentences.cpu, show_size=units.size)
+    environment.globals.update(show_ms=units.ms, show_rate=units.rate, show_cpu=units.cpu, show_size=units.size)
     return environment.get_template("report.html.j2").render(vars(content.collect(session, course)))

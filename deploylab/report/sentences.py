@@ -7,20 +7,25 @@ from statistics import median
 from deploylab.core import units
 from deploylab.load import in_doubt
 from deploylab.results import describe
-from deploylab.results.stats import ContrastResult, Step, Summary
+from deploylab.results.record import Comparison
+from deploylab.results.stats import MORE_IS_BETTER, ContrastResult, Step, Summary
 
 GAIN, LOSS, NONE, UNKNOWN = "gain", "loss", "none", "unknown"
 SYMBOLS = {GAIN: "▲", LOSS: "▼", NONE: "○", UNKNOWN: "–"}
 
 
 def outcome(step: Step | ContrastResult) -> str:
-    """What a step, or side B of a contrast, did to throughput: a gain, a loss, no difference seen, or unknown."""
-    comparison = step.rps
+    """What a step, or side B of a contrast, did to what it is judged by: see `kind`."""
+    return kind(step.main)
+
+
+def kind(comparison: Comparison) -> str:
+    """Whether side B is better in this metric, a gain; worse, a loss; no difference was seen; or nothing is known."""
     if comparison.ratio is None or comparison.ci95 is None:
         return UNKNOWN
     if comparison.ci95[0] <= 1 <= comparison.ci95[1]:
         return NONE
-    return GAIN if comparison.ratio > 1 else LOSS
+    return GAIN if (comparison.ratio > 1) == (comparison.metric in MORE_IS_BETTER) else LOSS
 
 
 def doubtful(result: Step | ContrastResult) -> bool:
@@ -36,7 +41,7 @@ def where(step: Step) -> str:
 
 def in_short(step: Step) -> tuple[str, str]:
     """Two short lines for a small box: the result, and how certain it is."""
-    comparison = step.rps
+    comparison = step.main
     if comparison.ratio is None:
         return "no ratio", describe.ratio(comparison) or _why_none(step)
     if comparison.ci95 is None:
@@ -49,7 +54,7 @@ def in_short(step: Step) -> tuple[str, str]:
 
 def note(step: Step) -> str:
     """Failures of a box; often empty."""
-    if step.rps.ratio is None:
+    if step.main.ratio is None:
         return ""
     return "; ".join(f"{side.cell.stage}: {units.percent(side.failure_share)} failed" for side in (step.a, step.b)
                      if side.n_failed)
@@ -81,7 +86,8 @@ def headline(steps: Sequence[Step]) -> list[str]:
 
     by_outcome = {kind: [step for step in steps if outcome(step) == kind] for kind in SYMBOLS}
     out = _most(by_outcome[GAIN], name)
-    out += [f"A loss on {name(step)}: {_change(step)}." for step in sorted(by_outcome[LOSS], key=lambda s: s.rps.ratio)]
+    losses = sorted(by_outcome[LOSS], key=lambda step: step.main.ratio)
+    out += [f"A loss on {name(step)}: {_change(step)}." for step in losses]
     if by_outcome[NONE]:
         views = ", ".join(f"{name(step)} ({in_short(step)[1]})" for step in by_outcome[NONE])
         out.append(("" if out else "No gain in throughput was seen. ")
@@ -110,7 +116,7 @@ def full(step: Step) -> list[str]:
     """Everything about one view of a step, as sentences: throughput, latency, failures, cost."""
     stage = step.stage.stage
     kind = outcome(step)
-    if step.rps.ratio is None:
+    if step.main.ratio is None:
         out = [f"No ratio: {_why_none(step)}."]
     elif kind == NONE:
         out = [f"Throughput: {_change(step)}; a smaller difference could hide."]
@@ -124,11 +130,6 @@ def full(step: Step) -> list[str]:
             text = describe.change(comparison.ratio, comparison.ci95, metric, comparison.unit)
             out.append(f"{_capital(describe.METRICS[metric][0])}: {text}.")
     return out
-
-
-def cpu(seconds: float | None) -> str:
-    """CPU per request in milliseconds."""
-    return units.ms(None if seconds is None else seconds * units.NS_PER_S)
 
 
 def pair(before: float | None, now: float | None, show: Callable[[float | None], str]) -> str:
@@ -150,7 +151,7 @@ def span(summary: Summary) -> str:
 
 
 def _most(steps: list[Step], name: Callable[[Step], str]) -> list[str]:
-    most = max(steps, key=lambda step: step.rps.ratio, default=None)
+    most = max(steps, key=lambda step: step.main.ratio, default=None)
     return [f"Most on {name(most)}: {_change(most)}."] if most else []
 
 
@@ -169,13 +170,13 @@ def _failed(steps: Sequence[Step]) -> str:
 
 
 def _change(step: Step) -> str:
-    return describe.change(step.rps.ratio, step.rps.ci95, unit=step.rps.unit)
+    return describe.change(step.main.ratio, step.main.ci95, unit=step.main.unit)
 
 
 def _why_none(step: Step) -> str:
-    if step.rps.ratio is not None:
-        return f"one pair only, of {units.factor(step.rps.ratio)}; it has no interval"
-    return step.rps.verdict.partition("because ")[2]
+    if step.main.ratio is not None:
+        return f"one pair only, of {units.factor(step.main.ratio)}; it has no interval"
+    return step.main.verdict.partition("because ")[2]
 
 
 def _latency(step: Step) -> str:

@@ -152,6 +152,7 @@ FLAGS = {
     "shared_core": "load and server shared one core",
     "shared_cores": "the load took much of the server's cores",
     "other_programs": "other programs used the cores too",
+    "cache_misses": "pages were missing from the full cache",
     "many_failures": "many requests failed",
     "no_answers": "no good answer",
     "unsent": "requests that were due were never sent",

@@ -124,6 +124,7 @@ class Run(LoadResult):
     round: int | None                 # from 1; None outside the rounds
     pair_id: str | None
     side: str | None = None           # of a pair: "A" or "B"; None in records of earlier versions
+    cache_state: str | None = None    # "cold": empty at first; "steady": full all the time; None: no cache
     stage: str
     variant: str | None
     view: str

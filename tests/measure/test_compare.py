@@ -29,7 +29,7 @@ def result_of(differences=(PART,), contrast=CONTRAST, **pairs):
 
 def test_the_ratio_is_b_over_a_whatever_the_order():
     result = result_of(ratio=2.0)
-    assert result.rps.n_pairs == 5 and result.rps.ci95[0] < 2.0 < result.rps.ci95[1]
+    assert result.main.n_pairs == 5 and result.main.ci95[0] < 2.0 < result.main.ci95[1]
     assert result.a.cell.target == "nginx:sync" and result.b.cell.target == "nginx"
     assert result.ratios["p50_ns"].ratio == pytest.approx(0.5, rel=0.1)
 
@@ -42,7 +42,7 @@ def test_equal_rates_are_suspicious_and_equal_bytes_are_not():
 
 def test_runs_of_other_contrasts_are_ignored():
     other = synthetic.pairs(synthetic.contrast(name="other"), ratio=9)
-    assert stats.contrast_result(CONTRAST, [], [*other, *synthetic.pairs(CONTRAST)]).rps.n_pairs == 5
+    assert stats.contrast_result(CONTRAST, [], [*other, *synthetic.pairs(CONTRAST)]).main.n_pairs == 5
     assert stats.contrast_result(CONTRAST, [], other) is None
 
 
@@ -61,7 +61,7 @@ def test_two_views_of_one_server_are_compared_only_on_request():
     contrast = synthetic.contrast(a="nginx", b="nginx", view="asset", b_view="asset_again", concurrency=10)
     runs = synthetic.pairs(contrast, ratio=3)
     result = stats.contrast_result(contrast, [], runs)
-    assert result.rps.verdict.startswith("nginx asset_again against nginx asset: 3.")
+    assert result.main.verdict.startswith("nginx asset_again against nginx asset: 3.")
     a, b = ([run for run in runs if run.view == view] for view in ("asset", "asset_again"))
     with pytest.raises(DeployLabError, match="their view differs"):
         stats.compare(a, b)
@@ -72,7 +72,7 @@ def test_two_views_of_one_server_are_compared_only_on_request():
 def test_a_server_against_itself_shows_the_noise():
     contrast = synthetic.contrast(a="nginx", b="nginx", parts=(), differs="")
     result = stats.contrast_result(contrast, [], synthetic.pairs(contrast, ratio=1.0))
-    assert result.rps.n_pairs == 5 and result.rps.ratio == pytest.approx(1, rel=0.1) and not result.one_thing
+    assert result.main.n_pairs == 5 and result.main.ratio == pytest.approx(1, rel=0.1) and not result.one_thing
     assert "noise of the machine" in stats.differing(contrast, [])
 
 
@@ -81,7 +81,7 @@ def test_a_load_with_slow_clients_is_not_compared_with_one_without():
     with pytest.raises(DeployLabError, match="slow clients differs"):
         result_of(b_side=slow)
     fewer = {"flags": ["slow_clients=38 of 40"]}
-    assert result_of(a_side=fewer, b_side=slow).rps.n_pairs == 5
+    assert result_of(a_side=fewer, b_side=slow).main.n_pairs == 5
 
 
 def test_the_hit_ratio_is_a_share_of_all_answers():

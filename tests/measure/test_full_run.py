@@ -132,7 +132,7 @@ def test_with_threads_a_waiting_page_is_served_faster(finished):
     for name in ("threads", "worker-class"):
         contrast = next(contrast for contrast in courses.load().contrasts if contrast.name == name)
         few, many = ([run.rps for run in side] for side in stats.sides(contrast, runs))
-        assert max(many) > 2 * max(few), stats.contrast_result(contrast, [], runs).rps.verdict
+        assert max(many) > 2 * max(few), stats.contrast_result(contrast, [], runs).main.verdict
 
 
 def test_what_was_asleep_before_is_asleep_again(finished, machine):

@@ -199,8 +199,8 @@ def test_slides_say_what_the_report_says(pages, measured, course):
             assert one.verdict.partition(" (")[0] in pages["en"], one.name
             assert all(row.a in pages["en"] and row.b in pages["en"] for row in one.figures[:1])
     for step in measured.steps:
-        if step.rps.ratio and step.rps.ci95[0] > 1:
-            assert f"▲ {units.factor(step.rps.ratio)}" in pages["en"]
+        if step.main.ratio and step.main.ci95[0] > 1:
+            assert f"▲ {units.factor(step.main.ratio)}" in pages["en"]
 
 
 def test_each_language_writes_numbers_its_own_way(pages, measured):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("own_results", "undrawn")
 def test_a_contrast_says_its_one_thing_and_its_worth():
     contrast = synthetic.contrast()
     text = Page(with_contrasts((contrast, [PART], synthetic.pairs(contrast, ratio=2.0)))).text
-    comparison = stats.contrast_result(contrast, [PART], synthetic.pairs(contrast, ratio=2.0)).rps
+    comparison = stats.contrast_result(contrast, [PART], synthetic.pairs(contrast, ratio=2.0)).main
     for part in ("What worker-class is worth", "nginx:sync → nginx; wait, 32 clients", "They differ in one thing: the",
                  describe.change(comparison.ratio, comparison.ci95), "gunicorn worker_class: sync → gthread",
                  "5 pairs, half-width", "server CPU per request", "memory (PSS) 120 → 120 MB",

@@ -7,7 +7,7 @@ from report_helpers import RUNS, TWO, Page, written
 
 from deploylab import course as courses
 from deploylab import report, results
-from deploylab.report import headlines
+from deploylab.report import headlines, sentences
 from deploylab.results import Session, stats
 from deploylab.results.record import Comparison
 
@@ -41,7 +41,7 @@ def test_less_is_better_where_it_is():
     def kind(metric, ratio, ci95):
         comparison = Comparison(a="a", b="b", view="page", metric=metric, n_pairs=5, ratio=ratio, ci95=ci95,
                                 half_width=0.1, verdict="")
-        return headlines._kind(comparison, headlines.SHOWN[metric][1])
+        return sentences.kind(comparison)
 
     assert kind("rps", 2.0, (1.8, 2.2)) == kind("p50_ns", 0.5, (0.4, 0.6)) == "gain"
     assert kind("rps", 0.5, (0.4, 0.6)) == kind("bytes_per_visit", 2.0, (2.0, 2.0)) == "loss"

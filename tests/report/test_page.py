@@ -49,7 +49,7 @@ def test_its_numbers_are_those_of_stats(ordinary):
         assert rows["data-latency", key] == [str(summary.latency_ns[p]) for p in ("p50", "p95", "p99")]
     for step in stats.steps(RUNS, TWO):
         key = f"{step.stage.stage} {step.cell.view} {step.cell.concurrency}"
-        assert rows["data-step", key] == [str(step.a.rps), str(step.b.rps), str(step.rps.ratio)]
+        assert rows["data-step", key] == [str(step.a.rps), str(step.b.rps), str(step.main.ratio)]
 
 
 def test_the_first_screen_says_gain_loss_and_nothing():

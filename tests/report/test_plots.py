@@ -172,7 +172,7 @@ def test_a_forest_has_a_row_for_each_contrast_with_its_sides_and_its_ratio():
     failed = {"n_ok": 0, "rps": 0.0, "n_sent": 9, "errors": {"timeout": 9}, "latency_ns": {}}
     runs = [replace(one, **failed) if one.variant else one for one in synthetic.pairs(other)]
     plot = plots.forest([FOUND, stats.contrast_result(other, [], runs)], [*PAIRS, *runs], COURSE)
-    for text in ("nginx:sync → nginx, wait 32", units.interval(FOUND.rps.ci95), "A: all failed",
+    for text in ("nginx:sync → nginx, wait 32", units.interval(FOUND.main.ci95), "A: all failed",
                  "nginx:bare → nginx, hello 10 + 40 slow"):
         assert text in plot.svg and text in plot.alt
     assert "nginx, wait 32 *" not in plot.alt and "40 slow *" in plot.alt
@@ -181,7 +181,7 @@ def test_a_forest_has_a_row_for_each_contrast_with_its_sides_and_its_ratio():
 def test_no_words_of_a_forest_run_into_others_however_long_and_far_apart():
     of = synthetic.contrast("gzip", "static:no-gzip", "static:gzip-on-the-fly", "asset_gzip", 10)
     found = stats.contrast_result(of, [], synthetic.pairs(of))
-    rows = [replace(found, ratios={"rps": replace(found.rps, ratio=ratio, ci95=(ratio * 0.81, ratio * 1.28))})
+    rows = [replace(found, ratios={"rps": replace(found.main, ratio=ratio, ci95=(ratio * 0.81, ratio * 1.28))})
             for ratio in (0.0311, 0.9, 1254.0)]
     (axes,) = (figure := plots.forest(rows, PAIRS, COURSE).figure).axes
     figure.draw_without_rendering()

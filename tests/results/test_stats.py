@@ -211,7 +211,7 @@ def test_steps_compare_each_stage_with_the_one_before():
     assert len(steps) == 5 * 6
     first = steps[0]
     assert (first.before.stage, first.stage.stage, first.cell.view) == ("runserver", "apache", "hello")
-    assert first.rps.ratio == pytest.approx(1900 / 700, rel=0.15)
+    assert first.main.ratio == pytest.approx(1900 / 700, rel=0.15)
     assert first.a.rps < first.b.rps
 
 

@@ -51,9 +51,9 @@ def compared(answer: Compared, course: Course, label: str = "") -> Shown:
     plot = plots.forest([result], runs, course, recorded=bool(label))._repr_html_()
     items = "".join(f"<li><code>{html.escape(difference)}</code></li>" for difference in differences)
     summary = differing(contrast, answer.differences)
-    body = (f"<p><strong>{html.escape(result.rps.verdict)}</strong></p>{_table(heads, rows)}{plot}"
+    body = (f"<p><strong>{html.escape(result.main.verdict)}</strong></p>{_table(heads, rows)}{plot}"
             f"<details><summary>{html.escape(summary)}</summary><ul>{items}</ul></details>{_beware(result.warnings)}")
-    text = "\n".join([result.rps.verdict, *("  ".join(f"{cell:>22}" for cell in row) for row in [heads, *rows]),
+    text = "\n".join([result.main.verdict, *("  ".join(f"{cell:>22}" for cell in row) for row in [heads, *rows]),
                       summary, *(f"  {difference}" for difference in differences),
                       *(f"Beware: {warning}" for warning in result.warnings)])
     return Shown(text, body, label, answer)
@@ -65,6 +65,7 @@ def past_contrast(answer: PastContrast, course: Course, label: str = "") -> Show
     title = f"{contrast.title}: {compare.described(contrast)}."
     if not answer.runs:
         b_view = f" --b-view {contrast.b_view}" if contrast.b_view else ""
+        b_view += f" --state {contrast.state}" if contrast.state else ""
         return output.text(f"{title} It has not been measured yet. In a terminal, once both are running:\n"
                           f"./lab compare {contrast.a} {contrast.b} --view {contrast.view}{b_view}", label, answer)
     title = f"{title} Measured on {answer.when}, in session {answer.session}."

@@ -45,7 +45,7 @@ def beside_results(guesses: Sequence[Prediction], course: Course) -> Shown:
     for guess in guesses:
         contrast = _about(guess, contrasts, course)
         result = contrast and stats.contrast_result(contrast.contrast, (), contrast.runs)
-        verdict = stats.judged(guess.guess, result.rps).text if result else NOT_COMPARED
+        verdict = stats.judged(guess.guess, result.main).text if result else NOT_COMPARED
         rows.append((guess, verdict, contrast.label if contrast else ""))
     text = "\n".join(f"{guess.lesson}: {guess.sentence}. {verdict}{f' [{label}]' if label else ''}"
                      for guess, verdict, label in rows)
@@ -74,7 +74,7 @@ def _about(guess: Prediction, contrasts: Sequence[MeasuredContrast], course: Cou
 
 
 def _question(contrast: Contrast) -> tuple[str | None, ...]:
-    return contrast.a, contrast.b, contrast.view, contrast.b_view or None
+    return contrast.a, contrast.b, contrast.view, contrast.b_view or None, contrast.state
 
 
 def _measured_contrasts(course: Course) -> Iterator[MeasuredContrast]:

@@ -58,7 +58,7 @@ def cached_by(look: Look) -> Check:
     if any(_x_cache(look.get(fresh)) == "HIT" for _ in range(2)):
         observed = f"{fresh} says no-store and came from a cache"
         return Check(name, False, observed, _configured(look, "_cache|beresp"), look.cure())
-    paths = [(view.paths or (view.path,))[0] for view in map(look.course.view, look.target.cached)]
+    paths = _cached_paths(look)
     for path in paths:
         who, answer = _keeper(look, path, TRIES if by != "nobody" else FEW_TRIES)
         if answer.status != 200:
@@ -74,7 +74,7 @@ def cached_by(look: Look) -> Check:
 def fresh(look: Look) -> Check:
     """A cached page is what the application would return now, at the latest when its time is over."""
     name = "cached pages are no older than the application allows"
-    for path in [(view.paths or (view.path,))[0] for view in map(look.course.view, look.target.cached)]:
+    for path in _cached_paths(look):
         own, allowed_s = _made_now(look, path)
         if not own:
             return Check(name, False, f"the application itself gave no ETag for {path}", *trouble.explain(look))
@@ -87,6 +87,12 @@ def fresh(look: Look) -> Check:
             time.sleep(1)
             own, _ = _made_now(look, path)
     return Check(name, True, f"GET {path} gives the page that the application makes now")
+
+
+def _cached_paths(look: Look) -> list[str]:
+    """A path of each view that a cache may answer, each path once."""
+    views = map(look.course.view, look.target.cached)
+    return list(dict.fromkeys((view.paths or (view.path,))[0] for view in views))
 
 
 def _made_now(look: Look, path: str) -> tuple[str, int]:

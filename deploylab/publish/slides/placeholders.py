@@ -102,7 +102,7 @@ class Placeholders:
         return self._draw(
             "matrix", stages=list(dict.fromkeys(step.stage.stage for step in steps)), rows=list(dict.fromkeys(rows)),
             cells={where: (sentences.outcome(step), sentences.SYMBOLS[sentences.outcome(step)],
-                           units.factor(step.rps.ratio) if step.rps.ratio else "",
+                           units.factor(step.main.ratio) if step.main.ratio else "",
                            any(in_doubt(list(side.flags)) for side in (step.a, step.b)))
                    for where, step in cells.items()})
 

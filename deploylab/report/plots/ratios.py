@@ -36,7 +36,7 @@ def ratios(steps: Sequence[Step], runs: Sequence[Run], course: Course, *, column
     for ax, (_, group) in zip(axes, groups, strict=False):
         _panel(ax, group, course)
     for ax in axes:
-        ratio_axis(ax, [step.rps for step in steps])
+        ratio_axis(ax, [step.main for step in steps])
     before = f" against {steps[0].before.stage}" if len(groups) == 1 else ""
     return Plot(
         name="ratios", figure=figure,
@@ -47,30 +47,30 @@ def ratios(steps: Sequence[Step], runs: Sequence[Run], course: Course, *, column
         measured=base.sentence(
             base.hollow_note(runs) if any(map(sentences.doubtful, steps)) else "", base.measured_as(runs, recorded)),
         alt="Throughput against the stage before. " + " ".join(f"{step.cell.view}, "
-            f"{units.count(step.cell.concurrency, 'client')}: {step.rps.verdict}." for step in steps),
+            f"{units.count(step.cell.concurrency, 'client')}: {step.main.verdict}." for step in steps),
     )
 
 
 def _panel(ax: Axes, steps: list[Step], course: Course) -> None:
     base.rows(ax, [f"{step.cell.view}, {step.cell.concurrency}" for step in steps], [_short(step) for step in steps])
     for y, step in enumerate(steps):
-        if step.rps.ratio is None:
+        if step.main.ratio is None:
             continue
         colour, marker = base.style(course, step.stage.stage)
-        if step.rps.ci95:
-            ax.plot(step.rps.ci95, (y, y), color=INK, lw=1.6, marker="|", ms=7)
+        if step.main.ci95:
+            ax.plot(step.main.ci95, (y, y), color=INK, lw=1.6, marker="|", ms=7)
         hollow = sentences.doubtful(step)
-        ax.plot(step.rps.ratio, y, marker, ms=8, mfc="none" if hollow else colour, mec=colour if hollow else INK,
+        ax.plot(step.main.ratio, y, marker, ms=8, mfc="none" if hollow else colour, mec=colour if hollow else INK,
                 mew=0.8, ls="none", zorder=4)
     ax.set_title(f"{steps[0].stage.stage} against {steps[0].before.stage}", loc="left", weight="bold")
 
 
 def _short(step: Step) -> str:
-    return describe.ratio(step.rps) or "no ratio"
+    return describe.ratio(step.main) or "no ratio"
 
 
 def ratio_axis(ax: Axes, comparisons: Sequence[Comparison], line: bool = True) -> None:
-    """A logarithmic axis for these ratios with their intervals, and a line at 1."""
+    """A logarithmic axis for these ratios with their intervals, and a line at 1; it names their metric."""
     ends = [x for comparison in comparisons if comparison.ratio for x in (comparison.ratio, *(comparison.ci95 or ()))]
     low, high = min([*ends, 0.5]) / 1.15, max([*ends, 2]) * 1.15
     ax.set_xlim(low, high)  # first, because a logarithmic axis warns about the limits of a single mark
@@ -81,7 +81,8 @@ def ratio_axis(ax: Axes, comparisons: Sequence[Comparison], line: bool = True) -
     ax.tick_params(axis="x", which="minor", length=0)
     if line:
         ax.axvline(1, color=INK, lw=1)
-    ax.set_xlabel("ratio of throughput (log scale)")
+    of = {describe.metric_name(comparison.metric) for comparison in comparisons}
+    ax.set_xlabel(f"ratio of {of.pop() if len(of) == 1 else 'B to A'} (log scale)")
 
 
 def run_order(runs: Sequence[Run], course: Course, *, recorded: bool = False) -> Plot:

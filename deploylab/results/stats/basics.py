@@ -40,6 +40,7 @@ METRICS: dict[str, Callable[[Run], float | None]] = {
     "requests_per_visit": lambda run: run.notes.get("requests_per_visit"),
     "bytes_per_visit": lambda run: run.notes.get("bytes_per_visit"),
 }
+MORE_IS_BETTER = ("rps",)  # of all others, less
 COUNTS = ("bytes_per_answer", "requests_per_visit", "bytes_per_visit")  # not times: equal ones are not suspicious
 
 
@@ -173,5 +174,6 @@ _SAME: dict[str, Callable[[Run], object]] = {
     "number of slow clients": lambda run: next((flag.split()[-1].rpartition("=")[2] for flag in run.flags
                                                 if describe.flag_name(flag) == "slow_clients"), "0"),
     "duration": lambda run: f"{run.duration_s:.1f} s",
+    "state of the cache": lambda run: run.cache_state or "none",
     "machine": lambda run: describe.machine(run.machine) + f", kernel {run.machine.get('kernel')}",
 }

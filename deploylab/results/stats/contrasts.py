@@ -23,8 +23,9 @@ class ContrastResult:
     ratios: dict[str, Comparison]          # by metric; B over A
 
     @property
-    def rps(self) -> Comparison:
-        return self.ratios["rps"]
+    def main(self) -> Comparison:
+        """The comparison in what the contrast is judged by."""
+        return self.ratios[self.contrast.metric]
 
     @property
     def one_thing(self) -> bool:
@@ -34,13 +35,16 @@ class ContrastResult:
 
     @property
     def warnings(self) -> list[str]:
-        """Differences that the course lists but the machine does not have; then the ratios' warnings, each once."""
+        """What the course says and the machine does not have; an undeclared cache; the ratios' warnings, each once."""
         names = {difference.name for difference in self.differences}
         absent = [part for part in self.contrast.parts if part not in names]
         out = [f"the course says that these differ too, but on this machine they do not: {', '.join(absent)}"] \
             if absent else []
+        if any(side.hit_ratio and not side.cache_state for side in (self.a, self.b)):
+            out.append("the cache was in no declared state: it was filled while this was measured, and the number "
+                       "depends on for how long; measure it again with this version")
         of_ratios = (text for comparison in self.ratios.values()
-                     if comparison.ratio is not None or comparison.metric == "rps" for text in comparison.warnings)
+                     if comparison.ratio is not None or comparison is self.main for text in comparison.warnings)
         return out + list(dict.fromkeys(of_ratios))
 
 

@@ -22,7 +22,8 @@ class Step:
     ratios: dict[str, Comparison]          # by metric; B over A
 
     @property
-    def rps(self) -> Comparison:
+    def main(self) -> Comparison:
+        """The comparison in what steps are judged by in the boxes and plots: throughput."""
         return self.ratios["rps"]
 
 

@@ -51,7 +51,10 @@ def compare(a_runs: Sequence[Run], b_runs: Sequence[Run], metric: str = "rps", *
         raise DeployLabError(f"There is no metric '{metric}'. They are: {', '.join(METRICS)}.")
     for runs in (a_runs, b_runs):
         require_alike(runs)
-    require_alike([*a_runs, *b_runs], but=("view",) if of_views else ())
+    may_differ = ["view"] if of_views else []
+    if any(run.cache_state is None for run in (*a_runs, *b_runs)):  # only one side has a cache
+        may_differ.append("state of the cache")
+    require_alike([*a_runs, *b_runs], but=may_differ)
     a_name, b_name = _name(a_runs, "A", of_views), _name(b_runs, "B", of_views)
     pairs = _pairs(a_runs, b_runs)
     ratios = [ratio for pair in pairs if (ratio := _ratio(pair, metric)) is not None]

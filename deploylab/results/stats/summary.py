@@ -45,6 +45,7 @@ class Summary:
     server_pss_bytes: float | None      # median over the runs
     bytes_per_answer: float | None      # median over the runs
     hit_ratio: float | None             # the share of good answers from a cache; None: no answer mentions a cache
+    cache_state: str | None             # "cold", "steady"; None: no cache, or not known
     requests_per_visit: float | None    # median over the runs; None: no visits
     bytes_per_visit: float | None
     flags: dict[str, int]               # each flag's name, and how many runs have it
@@ -94,7 +95,7 @@ def _summary(cell: Cell, runs: list[Run]) -> Summary:
         errors=_sum_errors(runs),
         **{name: _median_of([METRICS[name](run) for run in runs])
            for name in ("server_cpu_per_request_s", "server_pss_bytes", *COUNTS)},
-        hit_ratio=_hit_ratio(runs),
+        hit_ratio=_hit_ratio(runs), cache_state=runs[0].cache_state,
         flags={name: flags.count(name) for name in sorted(set(flags))},
     )
     summary.warnings.extend(_warnings(summary, runs))

@@ -125,11 +125,11 @@ def _raced(plan: dict[str, Any], runs: Sequence[Run]) -> Iterator[ContrastResult
 
 def _cells(one: ContrastResult) -> list[str]:
     by_name = {row.name: row for row in figures(one)}
-    ratio = "–" if one.rps.ratio is None else f"{units.factor(one.rps.ratio)} ({units.interval(one.rps.ci95)})"
+    ratio = "–" if one.main.ratio is None else f"{units.factor(one.main.ratio)} ({units.interval(one.main.ci95)})"
     ratio += " †" if _too_few(one) else ""
     load = f"{one.contrast.view}, {units.count(one.contrast.concurrency, 'client')}"
     size = "bytes_per_answer" if one.a.requests_per_visit is None else "bytes_per_visit"
-    names = [*(describe.metric_name(metric, one.rps.unit) for metric in (*METRICS, size)), FAILED]
+    names = [*(describe.metric_name(metric, one.main.unit) for metric in (*METRICS, size)), FAILED]
     return [f"`{one.contrast.a}`", f"`{one.contrast.b}`", load, ratio,
             *(f"{by_name[name].a} → {by_name[name].b}" for name in names)]
 
