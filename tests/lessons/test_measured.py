@@ -52,3 +52,11 @@ def test_two_pages_of_one_target_are_told_apart_by_their_pages():
     one = synthetic.contrast(a="runserver", b="runserver", view="page", b_view="hello", concurrency=10)
     answer = Compared(session="s", contrast=one, differences=(), runs=tuple(synthetic.pairs(one)))
     assert "<th>page</th><th>hello</th>" in measured.compared(answer, COURSE).body
+
+
+def test_doubts_are_one_sign_with_the_sentences_folded_behind_it():
+    doubtful = shown(synthetic.run(flags=["client_cpu=93%"]), synthetic.run(stage="edge", n_failed=50))
+    folded = doubtful.body.partition("<details><summary>⚑ Beware: ")[2]
+    assert folded.startswith("2 reasons for doubt</summary>") and folded.count("<li>") == 2
+    assert doubtful.body.count("Beware") == 1 and doubtful.text.count("Beware: ") == 2
+    assert "Beware" not in shown(synthetic.run()).body

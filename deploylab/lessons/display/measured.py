@@ -124,4 +124,8 @@ def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def _beware(texts: list[str]) -> str:
-    return "".join(f"<p>Beware: {html.escape(text)}</p>" for text in texts)
+    """One sign for all doubts, with the sentences folded behind it."""
+    if not texts:
+        return ""
+    rows = "".join(f"<li>{html.escape(text)}</li>" for text in texts)
+    return f"<details><summary>⚑ Beware: {units.count(len(texts), 'reason')} for doubt</summary><ul>{rows}</ul></details>"
