@@ -27,7 +27,7 @@ from deploylab.load import LoadSpec
 from deploylab.machine import shell
 from deploylab.machine.guest import far_visitor
 from deploylab.machine.reach import Reach
-from deploylab.measure import distance
+from deploylab.measure import distance, full_run, rounds
 from deploylab.measure.bench import Scenario
 from deploylab.measure.distance import Distance
 from deploylab.results.record import Run
@@ -284,3 +284,11 @@ def test_the_course_says_how_far_away_a_view_is():
     assert cell.distance == Distance(40, 10) and cell.as_plan()["rtt_ms"] == 40
     assert cell.window_s(3) == course.view("visit_far").least_s and cell.window_s(60) == 60
     assert Scenario(course.target("static"), course.view("visit"), 1).distance is None
+
+
+def test_long_windows_leave_less_to_the_others():
+    course = courses.load()
+    stages = list(course.stages)
+    plan = full_run._plan(course, stages, quick=False)
+    windows_s = [cell.window_s(plan["seconds"]) + full_run.OVERHEAD_S for cell in rounds.cells(course, stages)]
+    assert full_run.N_ROUNDS * sum(windows_s) < 1.05 * full_run.MAX_S  # the window is rounded
