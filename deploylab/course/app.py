@@ -21,6 +21,9 @@ class View:
     prelude: str | None = None         # one request before a load: "csrf" or "etag"; see `setup_request`
     undo: str | None = None            # a command of manage.py that removes what the load left behind
     visitor: str | None = None         # "first" or "returning": the page with its files, as a browser loads it
+    rtt_ms: float | None = None        # clients are so far away (round trip), on a line of this rate; None: right here
+    mbit_per_s: float | None = None
+    least_s: float | None = None       # the shortest window of a run, if what is counted is slow: a median needs 20
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -130,6 +130,10 @@ def _variant(stage: dict, table: dict, known: dict[str, Program], source: Source
 
 def _verify(course: Course, source: Source) -> None:
     """Raise CourseError where two tables contradict each other."""
+    for view in course.app.views.values():
+        if (view.rtt_ms is None) != (view.mbit_per_s is None):
+            raise CourseError(f"{source.at(f'app.views.{view.name}')}: view {view.name} has only one of rtt_ms and "
+                              "mbit_per_s.", "a line has both: write the other one too")
     ports: dict[int, str] = {}
     names: set[str] = set()
     for target in course.all_targets:

@@ -83,7 +83,8 @@ class Machine(Protocol):
             command: for `/bin/sh` on the machine.
             sudo: as root.
             stdin: what the command reads; nothing by default.
-            on_line: called with each line of output as it arrives.
+            on_line: called with each line of output as it arrives. With `stdin` too, standard input stays open until
+                the command ends: its end tells the command that we have ended.
             timeout_s: the command's process group is killed after that many seconds.
 
         Raises:

@@ -38,7 +38,8 @@ def run(start: Sequence[str], command: str, *, sudo: bool = False, stdin: bytes 
         command: for `/bin/sh` there.
         sudo: as root; the machine's user needs no password.
         stdin: what the command reads. Without it the command is watched: it ends when we end.
-        on_line: called with each line as it arrives, without its newline.
+        on_line: called with each line as it arrives, without its newline. With `stdin` too, standard input stays open
+            after that, and its end tells the command that we have ended.
         timeout_s: seconds after which the command is killed.
 
     Raises:
@@ -53,14 +54,16 @@ def run(start: Sequence[str], command: str, *, sudo: bool = False, stdin: bytes 
     process = subprocess.Popen([*start, remote], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, start_new_session=True)
     try:
-        if stdin is not None:
+        if stdin is not None and on_line is None:
             with cancel.ended_by(lambda: _kill(process)):
                 return _with_input(process, command, stdin, timeout_s)
-        with cancel.ended_by(process.stdin.close):  # which also ends the watched command
+        with cancel.ended_by(process.stdin.close):  # which also ends the command
+            if stdin is not None:
+                _give(process, stdin)
             out = _stream(process, on_line, timeout_s, command)
             return Completed(command, process.wait(), out)
     finally:
-        _end(process, 0 if stdin else 3)
+        _end(process, 0 if stdin and on_line is None else 3)
 
 
 def command_line(command: str, *, sudo: bool = False, watched: bool = True) -> str:
@@ -79,6 +82,13 @@ def _with_input(process: subprocess.Popen, command: str, stdin: bytes, timeout_s
     except subprocess.TimeoutExpired as error:
         raise MachineError(f"No answer in {timeout_s:g} s from: {command}") from error
     return Completed(command, process.returncode, out.decode(errors="replace"))
+
+
+def _give(process: subprocess.Popen, stdin: bytes) -> None:
+    """Write what the command reads, and leave its standard input open."""
+    with contextlib.suppress(BrokenPipeError):  # it ended at once; its output says why
+        process.stdin.write(stdin)
+        process.stdin.flush()
 
 
 def _stream(process: subprocess.Popen, on_line, timeout_s: float | None, command: str) -> str:

@@ -11,6 +11,7 @@ from deploylab.core.progress import Progress
 from deploylab.course import COLD, STEADY, Course, Target, View
 from deploylab.machine import Machine
 from deploylab.machine.base import Facts
+from deploylab.measure.distance import Distance
 from deploylab.provision import converge, prepare
 from deploylab.provision.on_demand import awake
 from deploylab.results import Session
@@ -42,9 +43,19 @@ class Scenario:
         """
         return f"{self.target.name} {self.view.name} c={self.concurrency}"
 
+    @property
+    def distance(self) -> Distance | None:
+        """How far away the clients are; None: right here."""
+        view = self.view
+        return None if view.rtt_ms is None else Distance(view.rtt_ms, view.mbit_per_s)
+
+    def window_s(self, seconds: float) -> float:
+        """The length of the window of one run, in a session with windows of so many seconds."""
+        return max(seconds, self.view.least_s or 0)
+
     def as_plan(self) -> dict[str, Any]:
         return {"stage": self.target.stage, "variant": self.target.variant, "view": self.view.name,
-                "concurrency": self.concurrency}
+                "concurrency": self.concurrency, **(asdict(self.distance) if self.distance else {})}
 
 
 @dataclass(frozen=True, kw_only=True)

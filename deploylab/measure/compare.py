@@ -180,7 +180,8 @@ def pairs(bench: Bench, contrast: Contrast, n_pairs: int, progress: Progress) ->
         name = pair_id(contrast, number)
         runs = {side: load_test.measure(paired, sides[side], purpose="pair", pair_id=name, side=side,
                                         seed=zlib.crc32(name.encode()), on_progress=load_test.on_load(
-                                            progress, sides[side].label, bench.settings.seconds))
+                                            progress, sides[side].label,
+                                            sides[side].window_s(bench.settings.seconds)))
                 for side in ("AB" if a_first[number - 1] else "BA")}
         yield number, runs["A"], runs["B"]
 

@@ -62,6 +62,9 @@ def measure(machine: Machine, course: Course, name: str, action: Callable[[], T]
     (target,) = chosen_targets(course, course.view(view), [name], [name])
     clients = OPEN_CONNECTIONS if rate_per_s else concurrency or course.view(view).concurrency[0]
     cell = Scenario(target, course.view(view), clients)
+    if cell.distance:
+        raise LoadError(f"View {view} is of visitors far away, whose single attempts are not kept: so there is nothing "
+                        "to divide into short intervals.", "name another view")
     with opened(machine, course, [target], progress, LoadSettings(seconds=seconds, rate_per_s=rate_per_s),
                 kind="measure", cells=[cell.as_plan()], n_rounds=1, seconds=seconds, stages=[target.stage]) as bench, \
             progress.phase("load", f"{seconds:g} s of load, one action in the middle"), ThreadPoolExecutor(1) as pool:

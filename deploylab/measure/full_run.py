@@ -78,21 +78,24 @@ def contrasts_among(course: Course, stages: Sequence[Stage]) -> list[Contrast]:
 
 def _plan(course: Course, stages: Sequence[Stage], quick: bool) -> dict[str, Any]:
     """What a session should measure. Two sessions with equal plans do the same work."""
-    cells = [cell.as_plan() for cell in rounds.cells(course, stages)]
+    cells = rounds.cells(course, stages)
+    long_s = [cell.view.least_s + OVERHEAD_S for cell in cells if cell.view.least_s]  # they leave less to the others
     contrasts = [compare.as_plan(contrast) for contrast in contrasts_among(course, stages)]
     n_pairs = QUICK_PAIRS if quick else N_PAIRS
     return {
-        "kind": "run", "quick": quick, "stages": [stage.name for stage in stages], "cells": cells,
-        "n_rounds": N_ROUNDS, "seconds": _window_s(QUICK_SECONDS if quick else SECONDS, N_ROUNDS * len(cells)),
+        "kind": "run", "quick": quick, "stages": [stage.name for stage in stages],
+        "cells": [cell.as_plan() for cell in cells], "n_rounds": N_ROUNDS,
+        "seconds": _window_s(QUICK_SECONDS if quick else SECONDS, N_ROUNDS * (len(cells) - len(long_s)),
+                             MAX_S - N_ROUNDS * sum(long_s)),
         "contrasts": contrasts, "n_pairs": n_pairs,
         "pair_seconds": _window_s(QUICK_SECONDS if quick else PAIR_SECONDS, 2 * n_pairs * len(contrasts)),
         "warmup_s": WARMUP_S,
     }
 
 
-def _window_s(wanted_s: float, n_runs: int) -> float:
-    """The length of a window: `wanted_s`, or less if so many runs would take longer than MAX_S."""
-    return round(min(wanted_s, max(MIN_WINDOW_S, MAX_S / max(1, n_runs) - OVERHEAD_S)), 1)
+def _window_s(wanted_s: float, n_runs: int, most_s: float = MAX_S) -> float:
+    """The length of a window: `wanted_s`, or less if so many runs would take longer than `most_s` together."""
+    return round(min(wanted_s, max(MIN_WINDOW_S, most_s / max(1, n_runs) - OVERHEAD_S)), 1)
 
 
 def _save_facts(session: Session, bench: Bench, ready: list[prepare.Ready]) -> None:

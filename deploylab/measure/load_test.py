@@ -17,7 +17,7 @@ from deploylab.core.errors import LoadError
 from deploylab.core.progress import Progress
 from deploylab.course import Course
 from deploylab.machine import Machine, usage
-from deploylab.measure import cache_state, setup_request
+from deploylab.measure import cache_state, distance, setup_request
 from deploylab.measure.bench import Bench, LoadSettings, Scenario, machine_fields
 from deploylab.provision import converge
 from deploylab.results.record import LoadResult, Run
@@ -47,13 +47,16 @@ def measure(bench: Bench, cell: Scenario, *, purpose: str, round_number: int | N
     run_id = uuid.uuid4().hex[:12]
     attempts = bench.session.folder / "attempts" / f"{run_id}.gz"
     attempts.parent.mkdir(exist_ok=True)
-    spec = _with_setup_headers(_spec(bench.machine, cell, bench.settings, seed, str(attempts)), cell)
+    settings = bench.settings
+    if purpose != "preview":  # a preview is for a first look, and needs no percentile
+        settings = replace(settings, seconds=cell.window_s(settings.seconds))
+    spec = _with_setup_headers(_spec(bench.machine, cell, settings, seed, str(attempts)), cell)
     try:
-        if bench.settings.warmup_s:
-            load.run(_warm_up(spec, bench.settings.warmup_s))
+        if settings.warmup_s:
+            load.run(_warm_up(spec, settings.warmup_s))  # from nearby in any case: it is the server that warms up
         cache_state.prepare(bench.machine, cell, spec)
         before = usage.sample(bench.machine, cell.target.processes, counters=True)
-        result = load.run(spec, on_progress=on_progress)
+        result = _load(bench.machine, cell, spec, on_progress)
         after = usage.sample(bench.machine, cell.target.processes, memory=True, counters=True)
         _wait_for_late_requests(cell, result)
     finally:
@@ -74,7 +77,9 @@ def once(machine: Machine, cell: Scenario, settings: LoadSettings,
     Raises: as `measure`, except ResultsError.
     """
     try:
-        result = load.run_until_stopped(_with_setup_headers(_spec(machine, cell, settings), cell), on_progress)
+        settings = replace(settings, seconds=cell.window_s(settings.seconds))
+        result = _load(machine, cell, _with_setup_headers(_spec(machine, cell, settings), cell), on_progress,
+                       load.run_until_stopped)
         _wait_for_late_requests(cell, result)
         return result
     finally:
@@ -138,6 +143,15 @@ def _spec(machine: Machine, cell: Scenario, settings: LoadSettings, seed: int | 
         attempts_path=attempts_path, cpus=settings.cpus, ceiling_rps=settings.ceiling_rps,
         allowed_addresses=(machine.host,),
     )
+
+
+def _load(machine: Machine, cell: Scenario, spec: load.LoadSpec,
+          on_progress: Callable[[load.LoadProgress], None] | None,
+          nearby: Callable[..., LoadResult] = load.run) -> LoadResult:
+    """The result of one load, from where the clients of this cell are."""
+    if cell.distance:
+        return distance.run(machine, spec, cell.distance, on_progress)
+    return nearby(spec, on_progress)
 
 
 def _with_setup_headers(spec: load.LoadSpec, cell: Scenario) -> load.LoadSpec:

@@ -37,11 +37,12 @@ def measure(machine: Machine, course: Course, targets: Sequence[str], view: str,
     with opened(machine, course, chosen, progress, LoadSettings(seconds=seconds, rate_per_s=rate_per_s),
                 kind="measure", cells=[cell.as_plan() for cell in cells], n_rounds=repeats, seconds=seconds,
                 stages=[cell.target.stage for cell in cells]) as bench, \
-            progress.phase("load", f"{units.count(repeats * len(cells), 'run')} of {seconds:g} s"):
+            progress.phase("load", f"{units.count(repeats * len(cells), 'run')} of {cells[0].window_s(seconds):g} s"):
         for number in range(1, repeats + 1):
             for cell in rounds.rotated(cells, number, repeats, bench.session.id):
                 runs.append(load_test.measure(bench, cell, purpose="measure", round_number=number,
-                                              on_progress=load_test.on_load(progress, cell.label, seconds)))
+                                              on_progress=load_test.on_load(
+                                                  progress, cell.label, cell.window_s(seconds))))
                 progress.say(f"    {lines.line(runs[-1])}")
     return bench.session, runs
 

@@ -23,6 +23,9 @@ SHOWN = {
 }
 
 
+NOT_MEASURED = "not measured"
+
+
 @dataclass(frozen=True)
 class Measure:
     """One measure of a stage: its name, both sides, their ratio."""
@@ -31,7 +34,7 @@ class Measure:
     name: str
     before: str
     now: str
-    ratio: str     # with its interval, or its series; "" if there is none
+    ratio: str     # with its interval, or its series; "" if there is none; or NOT_MEASURED
     kind: str      # better, worse, no difference seen, unknown: see `sentences.SYMBOLS`
 
 
@@ -49,16 +52,18 @@ class Row:
 
 
 def rows(steps: Sequence[Step], course: Course) -> list[Row]:
-    """A row for each stage whose headline was measured, in the order of the course.
+    """A row for each stage that was measured, in the order of the course; without figures if its headline was not.
 
     Args:
         steps: of one session.
         course: says what each stage is judged by, `[stage.headline]`. It was chosen before anything was measured.
     """
     by_cell = {(step.stage.name, step.cell.view, step.cell.concurrency): step for step in steps}
-    found = ((stage, by_cell.get((stage.name, stage.headline.view, stage.headline.concurrency)))
-             for stage in stats.on_ladder(course) if stage.headline)
-    return [_row(stage, step) for stage, step in found if step]
+    by_stage = {step.stage.name: step for step in steps}
+    judged = [stage for stage in stats.on_ladder(course) if stage.headline and stage.name in by_stage]
+    found = ((stage, by_cell.get((stage.name, stage.headline.view, stage.headline.concurrency))) for stage in judged)
+    return [_row(stage, step) if step else _unknown(stage, by_stage[stage.name].before, course)
+            for stage, step in found]
 
 
 def _row(stage: Stage, step: Step) -> Row:
@@ -68,6 +73,15 @@ def _row(stage: Stage, step: Step) -> Row:
                figures=[_figure(metric, step) for metric in stage.headline.metrics],
                hit_share="" if step.b.hit_ratio is None else units.percent(step.b.hit_ratio),
                failed="; ".join(failed), in_doubt=sentences.doubtful(step))
+
+
+def _unknown(stage: Stage, before: Stage, course: Course) -> Row:
+    """The row of a stage whose headline a session lacks: it is older than the view, or the view was left out."""
+    view = course.view(stage.headline.view)
+    return Row(stage=stage, before=before.stage, where=sentences.load_of(view.name, stage.headline.concurrency),
+               figures=[Measure(metric=metric, name=describe.metric_name(metric, view.unit), before="–", now="–",
+                                ratio=NOT_MEASURED, kind=sentences.UNKNOWN) for metric in stage.headline.metrics],
+               hit_share="", failed="", in_doubt=False)
 
 
 def _figure(metric: str, step: Step) -> Measure:

@@ -36,7 +36,12 @@ def doubtful(result: Step | ContrastResult) -> bool:
 
 def where(step: Step) -> str:
     """The view and its load: 'wait, 32 clients'."""
-    return f"{step.cell.view}, {units.count(step.cell.concurrency, 'client')}"
+    return load_of(step.cell.view, step.cell.concurrency)
+
+
+def load_of(view: str, concurrency: int) -> str:
+    """A view and its load: 'wait, 32 clients'."""
+    return f"{view}, {units.count(concurrency, 'client')}"
 
 
 def in_short(step: Step) -> tuple[str, str]:

@@ -113,19 +113,30 @@ def load(run: LoadResult) -> str:
     kept = "kept connections" if run.keepalive else "a new connection for each request"
     who = (f"{run.target_rps:g} requests due per second" if run.mode == "open"
            else units.count(run.concurrency, "client"))
-    return f"{who}, {kept}, {units.seconds(run.duration_s)} per run"
+    far = f", {text}" if (text := distance(run)) else ""
+    return f"{who}, {kept}, {units.seconds(run.duration_s)} per run{far}"
+
+
+def distance(run: LoadResult) -> str:
+    """How far away the clients of a run were: '40 ms away over 10 Mbit/s'; "" if they were next to the server."""
+    return "" if run.line_rtt_ms is None else f"{run.line_rtt_ms:g} ms away over {run.line_mbit_per_s:g} Mbit/s"
 
 
 def loads(runs: Sequence[LoadResult]) -> str:
-    """The loads of several runs: '1, 10 or 32 clients, kept connections, 3.0 s per run'."""
-    rest = {load(run).partition(", ")[2] for run in runs}
-    if len(rest) > 1 or any(run.mode == "open" for run in runs):
-        return "; ".join(dict.fromkeys(load(run) for run in runs))
-    if not rest:
-        return "none"
-    *few, last = [f"{n:,}" for n in sorted({run.concurrency for run in runs})]
-    many = f"{', '.join(few)} or {last}" if few else last
-    return f"{many} client{'' if many == '1' else 's'}, {rest.pop()}"
+    """The loads of several runs: '1, 10 or 32 clients, kept connections, 3.0 s per run'; other kinds of load follow."""
+    by_rest: dict[str, dict[str, int]] = {}
+    for run in runs:
+        who, _, rest = load(run).partition(", ")
+        by_rest.setdefault(rest, {})[who] = run.concurrency if run.mode == "closed" else 0
+    return "; ".join(f"{_who(who)}, {rest}" for rest, who in by_rest.items()) or "none"
+
+
+def _who(clients: dict[str, int]) -> str:
+    """'1, 10 or 32 clients', from the texts of each with their numbers; the numbers of an open loop are 0."""
+    if not all(clients.values()) or len(clients) == 1:
+        return " or ".join(clients)
+    *few, last = [f"{n:,}" for n in sorted(clients.values())]
+    return f"{', '.join(few)} or {last} clients"
 
 
 def machine(facts: dict) -> str:
@@ -208,6 +219,9 @@ def noted(runs: Sequence[LoadResult]) -> str:
     if ratios := [run.hit_ratio for run in runs if run.hit_ratio is not None]:
         pages = " of its pages" if visits else ""
         parts.append(f"{units.percent(fmean(ratios))}{pages} from the server's cache")
+    if far := [run for run in runs if distance(run)]:
+        took = units.ms(fmean(run.line_connect_ns for run in far))
+        parts.append(f"{distance(far[0])} (made by {far[0].line_means}; a connection took {took})")
     return ", ".join([*parts, *([text] if (text := behind(runs)) else [])])
 
 

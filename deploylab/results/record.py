@@ -83,6 +83,10 @@ class LoadResult:
     attempts_file: str | None = None  # all attempts, compressed; beside runs.jsonl
     flags: list[str] = field(default_factory=list)  # why the number is in doubt; empty is good
     notes: dict[str, float] = field(default_factory=dict)  # other figures: see NOTES
+    line_rtt_ms: float | None = None  # clients far away: the round trip and the rate of their line, as they were asked
+    line_mbit_per_s: float | None = None  # for; None: the clients were next to the server
+    line_means: str | None = None     # what made the line: "netem", "tun" or "packet sockets"
+    line_connect_ns: int | None = None  # measured just before: what a TCP connection through the line took, the median
 
     @property
     def n_errors(self) -> int:

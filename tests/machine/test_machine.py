@@ -60,6 +60,20 @@ def test_standard_input_reaches_a_command_that_wants_it():
     assert shell.run(HERE, "cat", stdin=b"hello").out == "hello"
 
 
+def test_with_both_standard_input_stays_open_until_we_end(tmp_path):
+    """The command reads a line, and is told by the end of its input that nobody waits for it any more."""
+    command, lines = "read line; echo $line; cat >/dev/null; touch", []
+
+    def stop(line):
+        lines.append(line)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shell.run(HERE, f"{command} {tmp_path}/ended", stdin=b"hello\n", on_line=stop)
+    until(lambda: (tmp_path / "ended").exists(), "the command was not told")
+    assert lines == ["hello"]
+
+
 def test_a_command_that_takes_too_long_is_ended_with_its_children():
     with pytest.raises(MachineError, match="0.3 s"):
         shell.run(HERE, "sleep 4711 & sleep 4711", timeout_s=0.3)

@@ -46,6 +46,19 @@ def test_a_view_with_headers_or_many_pages_is_answered(measured, stage, view):
     assert run.n_ok > 0 and not run.errors
 
 
+def test_a_visit_from_afar_takes_round_trips_and_leaves_nothing_on_the_guest(bench, measured):
+    """The same requests and bytes as from nearby, and their time."""
+    near, far = measured("nginx", "visit"), measured("nginx", "visit_far")
+    assert far.n_ok >= 20 and not far.errors and far.line_means in ("netem", "tun", "packet sockets")
+    assert 1 <= far.line_connect_ns / (far.line_rtt_ms * 1e6) <= 1.15
+    assert far.notes["requests_per_visit"] == near.notes["requests_per_visit"]
+    assert far.notes["bytes_per_visit"] == pytest.approx(near.notes["bytes_per_visit"], rel=0.01)
+    # A connection, the page and at least one more request, one after the other.
+    assert far.latency_ns["p50"] > 3 * far.line_rtt_ms * 1e6 > near.latency_ns["p50"]
+    left = bench.machine.check_output("ip -br link; ls /run/netns 2>/dev/null || true; ps -A -o args=", sudo=True)
+    assert not [line for line in left.splitlines() if line.startswith("dl") or "exec(order" in line]
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_what_was_posted_was_accepted_and_is_gone_afterwards(bench, measured, stage):
     def n_comments():

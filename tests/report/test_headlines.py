@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import synthetic
 from report_helpers import RUNS, TWO, Page, written
 
 from deploylab import course as courses
@@ -30,11 +31,38 @@ def test_each_stage_that_is_a_step_is_judged_by_a_measure_that_there_is():
         assert set(stage.headline.metrics) <= set(headlines.SHOWN) <= set(stats.METRICS)
 
 
-def test_tuned_static_files_are_judged_by_a_visit_and_not_by_throughput(rows):
-    figures = {figure.metric: figure for figure in rows["static"].figures}
-    assert [*figures] == ["requests_per_visit", "bytes_per_visit", "p50_ns"]
+def far_visits():
+    """Rounds of far visits that no machine made: what `nginx` and `static` send, and about the time that it takes."""
+    def visits(stage, number, requests, n_bytes, per_s):
+        return synthetic.run(stage, "visit_far", 1, number, per_s * (1 + number / 100), duration_s=12.0,
+                             notes={"requests_per_visit": requests, "bytes_per_visit": n_bytes}, line_rtt_ms=40.0,
+                             line_mbit_per_s=10.0, line_means="tun", line_connect_ns=40_700_000)
+
+    return [run for number in range(1, 6)
+            for run in (visits("nginx", number, 17.0, 159_000.0, 2.2), visits("static", number, 11.0, 61_000.0, 3.6))]
+
+
+def test_tuned_static_files_are_judged_by_a_far_visit_and_not_by_throughput():
+    course = courses.load()
+    row, = (row for row in headlines.rows(stats.steps(far_visits(), course), course) if row.stage.name == "static")
+    figures = {figure.metric: figure for figure in row.figures}
+    assert [*figures] == ["requests_per_visit", "bytes_per_visit", "p50_ns"] and row.where == "visit_far, 1 client"
     assert (figures["requests_per_visit"].before, figures["requests_per_visit"].now) == ("17", "11")
-    assert {figures[name].kind for name in ("requests_per_visit", "bytes_per_visit")} == {"gain"}
+    assert {figure.kind for figure in row.figures} == {"gain"}
+
+
+def test_a_session_without_far_visits_says_that_they_were_not_measured(rows):
+    row = rows["static"]
+    assert (row.before, row.where) == ("nginx", "visit_far, 1 client")
+    assert {(one.before, one.now, one.ratio) for one in row.figures} == {("–", "–", "not measured")}
+    assert {one.kind for one in row.figures} == {"unknown"}
+    assert [one.name for one in row.figures][:2] == ["requests per visit", "bytes per visit"]
+
+
+def test_the_report_says_how_far_away_visitors_were():
+    page = Page(written(courses.load(), far_visits())).text
+    assert "40 ms away over 10 Mbit/s (made by tun; a connection took 40.7 ms)" in page
+    assert "12 s per run, 40 ms away over 10 Mbit/s" in page
 
 
 def test_less_is_better_where_it_is():
@@ -59,7 +87,7 @@ def test_the_first_screen_has_a_row_for_each_stage_and_everything_else_is_folded
     text = Page(first).text
     for name in ("apache", "nginx", "static", "cache", "edge"):
         assert name in text
-    assert "17" in text and "11" in text and "requests per visit" in text
+    assert "requests per visit" in text and "– not measured" in text  # the recorded session is older than far visits
     assert rest.count("<h2>") == page.count("<h2>") == rest.count("<summary><h2>")
     assert "Of 47 intervals, 2 or 3 miss the true ratio by chance alone" in " ".join(Page(page).text.split())
 
@@ -68,7 +96,7 @@ def test_the_document_says_what_the_page_says(lab):
     done = lab("report", "--session", RECORDED.id, "--json")
     document = json.loads(done.stdout)
     static = next(stage for stage in document["stages"] if stage["stage"] == "static")
-    assert [figure["now"] for figure in static["headline"]][:2] == ["11", "17.0 kB"]
+    assert [figure["ratio"] for figure in static["headline"]] == ["not measured"] * 3  # it is older than far visits
     assert len(document["contrasts"]) == 27 and document["recorded"]
     assert {"client_cpu", "ceiling"} & {flag["flag"].partition("=")[0] for flag in document["flags"]}
     filling = next(one for one in document["contrasts"] if one["contrast"]["name"] == "edge")

@@ -128,4 +128,5 @@ def _beware(texts: list[str]) -> str:
     if not texts:
         return ""
     rows = "".join(f"<li>{html.escape(text)}</li>" for text in texts)
-    return f"<details><summary>⚑ Beware: {units.count(len(texts), 'reason')} for doubt</summary><ul>{rows}</ul></details>"
+    head = f"⚑ Beware: {units.count(len(texts), 'reason')} for doubt"
+    return f"<details><summary>{head}</summary><ul>{rows}</ul></details>"

@@ -173,6 +173,7 @@ _SAME: dict[str, Callable[[Run], object]] = {
     "keep-alive": lambda run: "on" if run.keepalive else "off",
     "number of slow clients": lambda run: next((flag.split()[-1].rpartition("=")[2] for flag in run.flags
                                                 if describe.flag_name(flag) == "slow_clients"), "0"),
+    "distance of the clients": lambda run: describe.distance(run) or "next to the server",
     "duration": lambda run: f"{run.duration_s:.1f} s",
     "state of the cache": lambda run: run.cache_state or "none",
     "machine": lambda run: describe.machine(run.machine) + f", kernel {run.machine.get('kernel')}",
