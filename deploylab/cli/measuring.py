@@ -84,6 +84,8 @@ def compare(
 ) -> None:
     """Compare two stages or variants, run by run in pairs, and list everything that differs between them.
 
+    That is in their files, variables, processes and code, and in Django's settings as they are in the running servers.
+
     Example: `./lab compare nginx:sync nginx --view wait -c 32`
     """
     from deploylab import course as courses

@@ -266,6 +266,7 @@ def test_a_setting_is_that_of_the_process_and_not_of_the_file(set_up):
         set_up.check_output("supervisorctl restart deploylab-nginx-sync", sudo=True)
         rows = differences_on(set_up, "nginx:sync", "nginx")
     finally:
-        set_up.check_output(f"mv {path}.bak {path}; supervisorctl restart deploylab-nginx-sync", sudo=True)
+        set_up.check_output(f"mv {path}.bak {path}; supervisorctl restart deploylab-nginx deploylab-nginx-sync",
+                            sudo=True)
     assert (rows["django DEBUG"].a, rows["django DEBUG"].b) == ("True", "False")
     assert "environment DJANGO_DEBUG" not in rows

@@ -54,7 +54,7 @@ def test_settings_that_mod_wsgi_may_have_read_otherwise_are_in_doubt(complete):
     try:
         rows = config_diff.differences(complete, COURSE.app, COURSE.target("apache"), COURSE.target("apache:proxy"))
     finally:
-        complete.check_output("systemctl restart apache2", sudo=True)
+        complete.check_output("systemctl restart apache2 apache2@embedded", sudo=True)
     doubts = {row.name: (row.a, row.b) for row in rows if row.name.startswith("django")}
     assert doubts == {"django (changed after the start)": ("/etc/deploylab/apache.env", None)}
 
