@@ -90,6 +90,7 @@ def compare(
 ) -> None:
     """Compare two stages or variants, run by run in pairs, and list everything that differs between them.
 
+    That is in their files, variables, processes and code, and in Django's settings as they are in the running servers.
     A cache is in a declared state before each run, full or empty, and the share of answers that came from it stands
     beside the result.
 

@@ -150,7 +150,7 @@ def find_differences(machine: Machine, course: Course, contrast: Contrast) -> li
     Raises:
         MachineError: the machine could not be read.
     """
-    rows = differences(machine, course.target(contrast.a), course.target(contrast.b))
+    rows = differences(machine, course.app, course.target(contrast.a), course.target(contrast.b))
     if contrast.b_view:
         rows.insert(0, Difference(name="view", a=contrast.view, b=contrast.b_view))
     return rows

@@ -1,25 +1,47 @@
 """Finds every difference in configuration between two targets, by reading the machine.
 
     the files of `configuration`  +  what the .env files evaluate to  +  the processes  +  the code
+    +  what Django's settings are in the running processes
+
+The .env files and the settings are not the same: a server reads its files when it starts, and the code chooses one
+setting from another. `guest.configured.django` says how the settings are read.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
 
-from deploylab.course import Target
+from deploylab.course import App, Target
 from deploylab.machine import Machine, guest
-from deploylab.machine.guest import configured
-from deploylab.measure import config_files
+from deploylab.machine.guest import configured, django_settings
+from deploylab.measure import config_files, settings_diff
 from deploylab.measure.config_files import nameless
 from deploylab.results.record import Difference
 
 SECRET = re.compile("passw|secret|token|requirepass", re.IGNORECASE)
 IGNORED = {"autostart"}  # when a server is started; while it is measured, it is running
+PYTHON = "/srv/deploylab/venv/bin/python"  # on the machine; all targets share it
 INTERPRETERS = re.compile(r"(python|perl|sh|bash|env)[\d.]*")
 V = TypeVar("V")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Django:
+    """Django's settings in the processes of one side, as `guest.configured.django` returns them.
+
+    Attributes:
+        values: by name, as text in dictionaries and lists; None if they cannot be read.
+        error: why not; None if they can.
+        changed: files that are newer than the processes, which may have other values then.
+    """
+
+    values: dict[str, Any] | None = None
+    error: str | None = None
+    changed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,26 +53,28 @@ class Configured:
         environment: the variables of each `.env` file, by path; None if it cannot be read.
         commands: the command line of each process.
         revision: the revision of the application; None if its folder is missing.
+        django: its settings; None for a target without Django.
     """
 
     files: dict[str, str | None]
     environment: dict[str, dict[str, str] | None]
     commands: list[str]
     revision: str | None
+    django: Django | None = None
 
 
-def differences(machine: Machine, a: Target, b: Target) -> list[Difference]:
+def differences(machine: Machine, app: App, a: Target, b: Target) -> list[Difference]:
     """What is configured differently on B than on A, as both are now; finds changes made by hand too.
 
     Raises:
         MachineError: the machine could not be read.
 
     Example:
-        [row.name for row in differences(machine, course.target("nginx:sync"), course.target("nginx"))]
+        differences(machine, course.app, course.target("nginx:sync"), course.target("nginx"))
     """
     if a == b:
         return []
-    a_config, b_config = _read(machine, (a, b))
+    a_config, b_config = _read(machine, app, (a, b))
     return between(a, a_config, b, b_config)
 
 
@@ -67,6 +91,7 @@ def between(a: Target, a_config: Configured, b: Target, b_config: Configured) ->
         *_in_environment(_environment(a, a_variables), _environment(b, b_variables)),
         *_in_processes(_programs(a, a_commands), _programs(b, b_commands)),
         *_difference("revision of the application", a_config.revision, b_config.revision),
+        *(_in_settings(a, a_config.django, b, b_config.django) if a_config.django and b_config.django else []),
     ]
 
 
@@ -76,11 +101,13 @@ def _unshared(a: Mapping[str, V], b: Mapping[str, V]) -> tuple[dict[str, V], dic
             {key: value for key, value in b.items() if key not in a or a[key] != value})
 
 
-def _read(machine: Machine, targets: Iterable[Target]) -> list[Configured]:
+def _read(machine: Machine, app: App, targets: Iterable[Target]) -> list[Configured]:
     """The configuration of each target, all read in one call."""
-    arguments = [(target.configuration, target.processes, f"/srv/deploylab/{target.stage}/app") for target in targets]
+    program = Path(django_settings.__file__).read_text(encoding="utf-8")
+    arguments = [(target.configuration, target.processes, f"/srv/deploylab/{target.upon or target.stage}/app",
+                  app.wsgi.partition(":")[0], PYTHON, program) for target in targets]
     rows = guest.ask(machine, configured, f"[read(*args) for args in {arguments!r}]")
-    return [Configured(**row) for row in rows]
+    return [Configured(**{**row, "django": row["django"] and Django(**row["django"])}) for row in rows]
 
 
 def _by_role(target: Target, files: dict[str, str | None]) -> dict[str, str]:
@@ -117,13 +144,29 @@ def _variables(config: Configured) -> dict[str, str]:
 
 def _environment(target: Target, variables: dict[str, str]) -> dict[str, str]:
     """The variables, with the target's names taken out of their values."""
-    names = {target.slug, target.stage, target.upon} - {""}
-    return {name: config_files.NAME if value in names else nameless(value, target)
-            for name, value in variables.items()}
+    return {name: _value(value, target) for name, value in variables.items()}
+
+
+def _value(value: str, target: Target) -> str:
+    """The value of a variable or setting, with the target's names taken out."""
+    return config_files.NAME if value in {target.slug, target.stage, target.upon} - {""} else nameless(value, target)
 
 
 def _in_environment(a: dict[str, str], b: dict[str, str]) -> list[Difference]:
     return [row for name in sorted({*a, *b}) for row in _difference(f"environment {name}", a.get(name), b.get(name))]
+
+
+def _in_settings(a: Target, a_django: Django, b: Target, b_django: Django) -> list[Difference]:
+    """Settings that differ; and what is in doubt, even if it is so on both sides."""
+    doubts = [Difference(name=f"django ({name})", a=texts[0], b=texts[1]) for name, *texts in (
+        ("cannot be read", a_django.error, b_django.error),
+        ("changed after the start", *(", ".join(side.changed) or None for side in (a_django, b_django))),
+    ) if any(texts)]
+    if a_django.values is None or b_django.values is None:
+        return doubts
+    found = settings_diff.rows("django", a_django.values, b_django.values, partial(_value, target=a),
+                               partial(_value, target=b))
+    return [*doubts, *(row for name, *texts in found for row in _difference(name, *texts))]
 
 
 def _programs(target: Target, commands: dict[str, int]) -> dict[str, Counter[str]]:

@@ -200,7 +200,7 @@ class Comparison:
 class Difference:
     """One thing that is configured differently on the two sides of a comparison."""
 
-    name: str                         # "gunicorn worker_class", "environment DJANGO_DEBUG", "program redis-server"
+    name: str                         # "gunicorn worker_class", "environment DJANGO_DEBUG", "django DEBUG"
     a: str | None                     # its value on side A; None: not set there
     b: str | None
     file: str = ""                    # its file, with the target's own name replaced by NAME; "": in no file

@@ -3,6 +3,8 @@
 Every value that differs between machines comes from an environment variable (the list is in
 README.md), or from `local_settings.py` beside this file. The defaults suit development, but for
 one: DEBUG is off unless somebody asks for it.
+
+A name in capitals is a setting. One in small letters is only what a setting is made of: Django does not see it.
 """
 
 from pathlib import Path
@@ -92,7 +94,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Database --------------------------------------------------------------------------------
 
-SQLITE = {
+sqlite = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": env.text("DJANGO_SQLITE_PATH") or BASE_DIR / "db.sqlite3",
     "OPTIONS": {
@@ -106,7 +108,7 @@ SQLITE = {
     },
 }
 
-MYSQL = {
+mysql = {
     "ENGINE": "django.db.backends.mysql",  # MariaDB too
     "NAME": env.text("DJANGO_MYSQL_NAME", "programme"),
     "USER": env.text("DJANGO_MYSQL_USER", "programme"),
@@ -121,9 +123,9 @@ MYSQL = {
     "TEST": {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"},
 }
 
-DATABASE_CHOICES = {"sqlite": SQLITE, "mysql": MYSQL}
-DATABASE = env.choice("DJANGO_DATABASE", *DATABASE_CHOICES)
-DATABASES = {"default": DATABASE_CHOICES[DATABASE]}
+database_choices = {"sqlite": sqlite, "mysql": mysql}
+database = env.choice("DJANGO_DATABASE", *database_choices)
+DATABASES = {"default": database_choices[database]}
 
 # How long a connection stays open for the next request, in seconds; 0 opens one per request.
 # Every thread keeps its own: processes x threads must stay below the server's limit.
@@ -137,7 +139,7 @@ CACHE = env.choice("DJANGO_CACHE", "none", "memcached", "redis")
 # What it is used for; programme/caching.py says what the three are. Without a cache: nothing.
 CACHE_LEVELS = [] if CACHE == "none" else env.choices("DJANGO_CACHE_LEVELS", "fragment", "data", "view")
 
-MEMCACHED = {
+memcached = {
     "BACKEND": "programme.caches.MemcachedCache",
     "LOCATION": env.text("DJANGO_CACHE_SERVER", "127.0.0.1:11211"),
     "OPTIONS": {
@@ -152,22 +154,22 @@ MEMCACHED = {
     },
 }
 
-REDIS = {
+redis = {
     "BACKEND": "programme.caches.RedisCache",
     "LOCATION": env.text("DJANGO_CACHE_SERVER", "redis://127.0.0.1:6379/0"),
     "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},  # seconds
 }
 
-DUMMY = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+dummy = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
 
 # Two sites that share a server must not share entries. A release that changes what is stored needs
 # another prefix too, or it reads what the old one wrote.
-CACHE_STORE = {"none": DUMMY, "memcached": MEMCACHED, "redis": REDIS}[CACHE] | {
+cache_store = {"none": dummy, "memcached": memcached, "redis": redis}[CACHE] | {
     "KEY_PREFIX": env.text("DJANGO_CACHE_PREFIX", "programme"),
 }
 # Never LocMemCache on a server: each process would have a cache of its own.
-CACHES = {"default": CACHE_STORE} | {
-    level: CACHE_STORE if level in CACHE_LEVELS else DUMMY for level in ["fragment", "data", "view"]
+CACHES = {"default": cache_store} | {
+    level: cache_store if level in CACHE_LEVELS else dummy for level in ["fragment", "data", "view"]
 }
 
 # --- Static files ----------------------------------------------------------------------------
@@ -178,13 +180,13 @@ STATIC_ROOT = env.text("DJANGO_STATIC_ROOT") or BASE_DIR / "staticfiles"
 # hashed: every name holds a hash of its file's content, so that a browser may keep it for ever. What
 # changes gets a new name. It needs `collectstatic`, then `compress`, before the site starts.
 STATIC_FILES = env.choice("DJANGO_STATIC_FILES", "plain", "hashed")
-STATIC_STORAGES = {
+static_storages = {
     "plain": "django.contrib.staticfiles.storage.StaticFilesStorage",
     "hashed": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage",
 }
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": STATIC_STORAGES[STATIC_FILES]},
+    "staticfiles": {"BACKEND": static_storages[STATIC_FILES]},
 }
 
 # Style sheets and scripts, each kind in one file, without comments and whitespace. The files are made

@@ -202,7 +202,7 @@ def test_a_contrast_of_two_views_loads_one_on_each_side(bench):
 
 
 def test_the_view_is_a_difference(monkeypatch):
-    monkeypatch.setattr(compare, "differences", lambda machine, a, b: [])
+    monkeypatch.setattr(compare, "differences", lambda machine, app, a, b: [])
     contrast = synthetic.contrast(a="nginx", b="nginx", view="asset", b_view="asset_again")
     assert compare.find_differences(None, COURSE, contrast) == [Difference(name="view", a="asset", b="asset_again")]
 

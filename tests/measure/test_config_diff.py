@@ -184,10 +184,11 @@ def test_what_the_guest_reads(tmp_path):
     env = tmp_path / "x.env"
     env.write_text(f"# why\nDJANGO_DEBUG=1\nOTHER=2\nDJANGO_TWO='a b'\n. {tmp_path}/more.env\n")
     (tmp_path / "x.conf").write_text("listen 1;")
-    result = configured.read([str(env), str(tmp_path / "x.conf"), str(tmp_path / "none")], ["[p]ytest"], str(tmp_path))
+    paths = [str(env), str(tmp_path / "x.conf"), str(tmp_path / "none")]
+    result = configured.read(paths, ["[p]ytest"], str(tmp_path), "shop.wsgi", "python3", "")
     assert result["environment"] == {str(env): {"DJANGO_DEBUG": "1", "DJANGO_TWO": "a b", "DJANGO_CACHE": "redis"}}
     assert result["files"] == {str(tmp_path / "x.conf"): "listen 1;", str(tmp_path / "none"): None}
-    assert result["commands"] and result["revision"] is None
+    assert result["commands"] and result["revision"] is None and "no process" in result["django"]["error"]
     assert configured.environment(str(tmp_path / "no.env")) is None
 
 
@@ -216,7 +217,7 @@ def set_up(machine):
 
 
 def differences_on(machine, a, b):
-    return {row.name: row for row in differences(machine, COURSE.target(a), COURSE.target(b))}
+    return {row.name: row for row in differences(machine, COURSE.app, COURSE.target(a), COURSE.target(b))}
 
 
 @pytest.mark.machine
@@ -237,6 +238,9 @@ def test_only_the_command_line_of_runserver_differs(set_up):
 def test_a_whole_step_differs_in_many_things_and_shows_no_secret(set_up):
     rows = differences_on(set_up, "runserver", "nginx")
     assert {"environment DJANGO_DEBUG", "environment DJANGO_DATABASE", "program gunicorn"} <= set(rows)
+    assert (rows["django DEBUG"].a, rows["django DEBUG"].b) == ("True", "False")
+    assert rows["django DATABASES.default.ENGINE"].b == "django.db.backends.mysql"
+    assert not [name for name in rows if name.startswith("django (")]
     secret = set_up.check_output(". /etc/deploylab/mariadb.env; echo $DJANGO_MYSQL_PASSWORD", sudo=True).strip()
     assert len(secret) > 20 and secret not in repr(rows)
 
@@ -251,3 +255,18 @@ def test_a_change_by_hand_is_found(set_up):
         set_up.check_output(f"mv {path}.bak {path}", sudo=True)
     assert (rows["nginx client_max_body_size"].a, rows["nginx client_max_body_size"].b) \
         == ("4m in server", "5m in server")
+
+
+@pytest.mark.machine
+def test_a_setting_is_that_of_the_process_and_not_of_the_file(set_up):
+    """Both read this file: one was started before it was changed, the other after."""
+    path = "/etc/deploylab/nginx.env"
+    set_up.check_output(f"sed -i.bak s/DJANGO_DEBUG=0/DJANGO_DEBUG=1/ {path}", sudo=True)
+    try:
+        set_up.check_output("supervisorctl restart deploylab-nginx-sync", sudo=True)
+        rows = differences_on(set_up, "nginx:sync", "nginx")
+    finally:
+        set_up.check_output(f"mv {path}.bak {path}; supervisorctl restart deploylab-nginx deploylab-nginx-sync",
+                            sudo=True)
+    assert (rows["django DEBUG"].a, rows["django DEBUG"].b) == ("True", "False")
+    assert "environment DJANGO_DEBUG" not in rows

@@ -5,7 +5,7 @@ import shlex
 import pytest
 from check_helpers import COURSE, no_of
 
-from deploylab.measure import compare
+from deploylab.measure import compare, config_diff
 from deploylab.provision import converge
 from deploylab.provision.on_demand import awake
 from deploylab.results import stats
@@ -46,6 +46,18 @@ def test_nothing_but_the_parts_of_a_contrast_differs(complete, contrast):
         assert sorted(row.name for row in rows) == sorted(contrast.parts), rows
     else:
         assert len(rows) > 1 and "for the whole step" in stats.differing(contrast, rows)
+
+
+@pytest.mark.machine
+def test_settings_that_mod_wsgi_may_have_read_otherwise_are_in_doubt(complete):
+    """Its processes ask for the variables when they start: what they were told cannot be seen."""
+    complete.check_output("touch /etc/deploylab/apache.env", sudo=True)
+    try:
+        rows = config_diff.differences(complete, COURSE.app, COURSE.target("apache"), COURSE.target("apache:proxy"))
+    finally:
+        complete.check_output("systemctl restart apache2 apache2@embedded", sudo=True)
+    doubts = {row.name: (row.a, row.b) for row in rows if row.name.startswith("django")}
+    assert doubts == {"django (changed after the start)": ("/etc/deploylab/apache.env", None)}
 
 
 @pytest.mark.machine

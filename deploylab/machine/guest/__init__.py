@@ -1,4 +1,7 @@
-"""Small programs that run on the guest: standard library only, sent over ssh; they print JSON."""
+"""Small programs that run on the guest: standard library only, sent over ssh; they print JSON.
+
+One of them, `django_settings`, is handed on to the application's own Python, since it loads the application.
+"""
 
 import json
 from pathlib import Path

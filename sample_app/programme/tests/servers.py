@@ -22,13 +22,13 @@ LEVELS = ["fragment", "data", "view"]
 
 def levels(*on: str, store: dict[str, Any] = MEMORY) -> override_settings:
     """Settings in which these levels are on."""
-    caches = {level: store if level in on else site.DUMMY for level in LEVELS}
+    caches = {level: store if level in on else site.dummy for level in LEVELS}
     return override_settings(CACHE_LEVELS=list(on), CACHES={"default": store} | caches)
 
 
 def at(kind: str, location: str) -> dict[str, Any]:
     """The site's own settings for a memcached or Redis at this address."""
-    return {"memcached": site.MEMCACHED, "redis": site.REDIS}[kind] | {"LOCATION": location}
+    return {"memcached": site.memcached, "redis": site.redis}[kind] | {"LOCATION": location}
 
 
 @contextlib.contextmanager
