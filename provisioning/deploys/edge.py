@@ -21,7 +21,7 @@ def deploy(lab: Lab) -> None:
     files.link(name=f"Link {lab.folder}", path=lab.folder, target=behind.folder)
     place(f"/etc/deploylab/{lab.stage}.env", mode="640", group="deploylab")
     files.directory(name="Folder /var/cache/nginx", path="/var/cache/nginx", user="root", group="root", mode="755")
-    front.nginx(lab, lab.stage, reads=(f"{behind.folder}/static/",))
+    front.nginx(lab, lab.stage)
     no_outdated_pages()
     if VARNISH in lab.wanted:
         varnish(lab)
@@ -31,7 +31,7 @@ def no_outdated_pages() -> None:
     """The cache has no page from before the last change of its rules: a cached page keeps its old expiry time."""
     older = f"find {CACHED} -type f ! -newer {SITE}"
     operations.ensure(name="No cached pages from older rules", holds=f'[ -z "$({older} -print -quit)" ]',
-                      otherwise=f"{older} -delete; systemctl reload nginx")  # nginx has some of them open
+                      otherwise=f"{older} -delete")
 
 
 def varnish(lab: Lab) -> None:
