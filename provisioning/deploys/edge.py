@@ -12,6 +12,7 @@ RULES = "/etc/varnish/deploylab-edge-varnish.vcl"
 SITE = f"{front.AVAILABLE}/deploylab-edge"
 CACHED = "/var/cache/nginx/deploylab-edge"
 START = "/etc/systemd/system/varnish.service.d/deploylab-edge-varnish.conf"
+LOG = "/etc/systemd/system/varnishncsa.service.d/deploylab-edge-varnish.conf"
 
 
 def deploy(lab: Lab) -> None:
@@ -35,13 +36,15 @@ def no_outdated_pages() -> None:
 
 
 def varnish(lab: Lab) -> None:
-    """Varnish with our rules, and with limits for its memory and threads."""
+    """Varnish with our rules, and with limits for its memory and threads. Another program writes its access log."""
     apt.packages(name="Packages: varnish", packages=["varnish"], update=True, _if=operations.missing(["varnish"]))
     place(RULES)
     place(START)
+    place(LOG)
     port = lab.port_of("varnish")
     operations.port_for("varnishd", port, child="cache-main")
     # Varnish compiles its rules before it listens, which takes a second or two.
     operations.service(name="Service varnish", unit="varnish", process="/usr/sbin/varnishd .*", files=[RULES, START],
                        test=f"varnishd -C -f {RULES} >/dev/null",
                        ready=f"ss -Hltn 'sport = :{port}' | grep -q .")
+    operations.service(name="Service varnishncsa", unit="varnishncsa", process="/usr/bin/varnishncsa .*", files=[LOG])

@@ -149,6 +149,37 @@ def test_a_stranger_drops_nothing(ask):
     assert x_cache(ask("edge", "/talks/6/", X_Refresh="1")) in ("HIT", "STALE", "UPDATING")
 
 
+LINE = r'[\d.]+ - - \[\d\d/\w+/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET (/\S+) HTTP/1\.1" 404 \d+ "-" "[^"]+"'
+LOGS = {"nginx": "/var/log/nginx/access.log", "nginx:lighttpd": "/var/log/lighttpd/access.log",
+        "apache:proxy": "/var/log/apache2-proxy/access.log", "edge:varnish": "/var/log/varnish/varnishncsa.log"}
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_every_server_in_front_writes_the_same_line_for_a_request(ask, machine, name):
+    target, path = COURSE.target(name), f"/nowhere/?of={name.replace(':', '-')}"
+    converge.to_stage(machine, COURSE, target.stage, variants=[target.variant] if target.variant else [])
+
+    def line():
+        return machine.run(f"grep -F '{path} ' {LOGS[name]} | tail -n 1", sudo=True).out.strip()
+
+    with awake(machine, [target]):
+        assert ask(name, path).status_code == 404
+        if name == "apache:proxy":  # it writes when its buffer is full, or at a reload
+            machine.check_output("systemctl reload apache2@proxy", sudo=True)
+        until(line, f"{name} has not logged {path}")
+    assert re.fullmatch(LINE, line())[1] == path
+
+
+def test_varnish_s_log_goes_on_in_a_new_file_after_it_was_rotated(ask, machine):
+    log = LOGS["edge:varnish"]
+    machine.check_output(f"mv {log} {log}.old && systemctl reload varnishncsa", sudo=True)
+    try:
+        ask("edge:varnish", "/nowhere/?rotated")
+        until(lambda: machine.run(f"grep -q rotated {log}", sudo=True).ok, f"nothing is written to the new {log}")
+    finally:
+        machine.check_output(f"rm {log}.old", sudo=True)
+
+
 @pytest.mark.parametrize("name", ["static", *EDGES])
 def test_every_static_file_of_a_page_comes_small_and_for_ever(ask, name):
     found = set(re.findall(r"""["'](/static/[^"']+)["']""", ask(name, "/").text))
