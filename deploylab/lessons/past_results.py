@@ -20,7 +20,7 @@ def newest(contrast: Contrast) -> PastContrast:
     """
     for session in [*reversed(results.sessions()), *reversed(results.recorded())]:
         for table in session.plan.get("contrasts") or []:
-            if _load(table) == _load(as_plan(contrast)) and (runs := _runs(session, table["name"])):
+            if load(table) == load(as_plan(contrast)) and (runs := _runs(session, table["name"])):
                 rows = (session.plan.get("differences") or {}).get(table["name"], [])
                 return PastContrast(contrast=replace(contrast, name=table["name"]), runs=tuple(runs),
                                     session=session.id, differences=tuple(Difference(**row) for row in rows),
@@ -28,7 +28,8 @@ def newest(contrast: Contrast) -> PastContrast:
     return PastContrast(contrast=contrast, differences=(), runs=(), session="", when="", label="")
 
 
-def _load(table: dict[str, Any]) -> tuple[Any, ...]:
+def load(table: dict[str, Any]) -> tuple[Any, ...]:
+    """What is measured in a contrast of a session's plan: both sides, and their load."""
     return tuple(table.get(key) or None for key in LOAD)
 
 

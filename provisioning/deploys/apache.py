@@ -20,9 +20,10 @@ def deploy(lab: Lab) -> None:
         mod_wsgi(lab, "embedded", conf="apache-embedded")
     if "proxy" in lab.variants:
         proxy(lab)
-    if "sqlite" in lab.variants:
-        sqlite(lab)
-        mod_wsgi(lab, "sqlite")
+    for variant in ("sqlite", "sqlite-normal"):
+        if variant in lab.variants:
+            sqlite(lab, variant)
+            mod_wsgi(lab, variant)
     if "django-static" in lab.variants:
         mod_wsgi(lab, "django-static")
 
@@ -48,9 +49,12 @@ def proxy(lab: Lab) -> None:
     httpd.apache(lab, httpd.Instance("apache-proxy", "proxy", ("headers", "proxy", "proxy_http"), "apache"), [])
 
 
-def sqlite(lab: Lab) -> None:
-    """A database in a file, with the same rows. The application owns its folder: SQLite writes its journal there."""
+def sqlite(lab: Lab, variant: str) -> None:
+    """A database in a file, with the same rows. The application owns its folder: SQLite writes its journal there.
+
+    The variants have the same file: they differ in how they write to it.
+    """
     folder = f"{lab.folder}/sqlite"
     files.directory(name=f"Folder {folder}", path=folder, user="deploylab", group="deploylab", mode="750")
     operations.owned(folder, "deploylab")
-    app.data(lab, f"mv -f {folder}/db.sqlite3* /var/backups/deploylab/", "sqlite")
+    app.data(lab, f"mv -f {folder}/db.sqlite3* /var/backups/deploylab/", variant)

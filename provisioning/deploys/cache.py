@@ -15,4 +15,4 @@ def deploy(lab: Lab) -> None:
         caches.redis()
     # The variants differ only in the environment, which says what to cache and where.
     gunicorn.serve(lab, *lab.wanted)
-    front.nginx(lab, *lab.wanted, reads=(f"{lab.folder}/static/",))
+    front.nginx(lab, *lab.wanted)

@@ -12,6 +12,7 @@ RULES = "/etc/varnish/deploylab-edge-varnish.vcl"
 SITE = f"{front.AVAILABLE}/deploylab-edge"
 CACHED = "/var/cache/nginx/deploylab-edge"
 START = "/etc/systemd/system/varnish.service.d/deploylab-edge-varnish.conf"
+LOG = "/etc/systemd/system/varnishncsa.service.d/deploylab-edge-varnish.conf"
 
 
 def deploy(lab: Lab) -> None:
@@ -21,7 +22,7 @@ def deploy(lab: Lab) -> None:
     files.link(name=f"Link {lab.folder}", path=lab.folder, target=behind.folder)
     place(f"/etc/deploylab/{lab.stage}.env", mode="640", group="deploylab")
     files.directory(name="Folder /var/cache/nginx", path="/var/cache/nginx", user="root", group="root", mode="755")
-    front.nginx(lab, lab.stage, reads=(f"{behind.folder}/static/",))
+    front.nginx(lab, lab.stage)
     no_outdated_pages()
     if VARNISH in lab.wanted:
         varnish(lab)
@@ -31,17 +32,19 @@ def no_outdated_pages() -> None:
     """The cache has no page from before the last change of its rules: a cached page keeps its old expiry time."""
     older = f"find {CACHED} -type f ! -newer {SITE}"
     operations.ensure(name="No cached pages from older rules", holds=f'[ -z "$({older} -print -quit)" ]',
-                      otherwise=f"{older} -delete; systemctl reload nginx")  # nginx has some of them open
+                      otherwise=f"{older} -delete")
 
 
 def varnish(lab: Lab) -> None:
-    """Varnish with our rules, and with limits for its memory and threads."""
+    """Varnish with our rules, and with limits for its memory and threads. Another program writes its access log."""
     apt.packages(name="Packages: varnish", packages=["varnish"], update=True, _if=operations.missing(["varnish"]))
     place(RULES)
     place(START)
+    place(LOG)
     port = lab.port_of("varnish")
     operations.port_for("varnishd", port, child="cache-main")
     # Varnish compiles its rules before it listens, which takes a second or two.
     operations.service(name="Service varnish", unit="varnish", process="/usr/sbin/varnishd .*", files=[RULES, START],
                        test=f"varnishd -C -f {RULES} >/dev/null",
                        ready=f"ss -Hltn 'sport = :{port}' | grep -q .")
+    operations.service(name="Service varnishncsa", unit="varnishncsa", process="/usr/bin/varnishncsa .*", files=[LOG])

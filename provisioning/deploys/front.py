@@ -11,13 +11,11 @@ AVAILABLE, ENABLED = "/etc/nginx/sites-available", "/etc/nginx/sites-enabled"
 PROCESSES = "/etc/nginx/deploylab-processes.conf"
 
 
-def nginx(lab: Lab, *slugs: str, reads: tuple[str, ...] = ()) -> None:
+def nginx(lab: Lab, *slugs: str) -> None:
     """nginx serves these targets too; those of other stages are left alone.
 
     Args:
         slugs: the targets' names in file names: `nginx-sync`. See `variants` for where the files come from.
-        reads: other files that it remembers while it runs: folders of static files, because of `open_file_cache`.
-            After a change it is reloaded.
     """
     apt.packages(name="Packages: nginx-light", packages=["nginx-light"], update=True,
                  _if=operations.missing(["nginx-light"]))
@@ -33,7 +31,7 @@ def nginx(lab: Lab, *slugs: str, reads: tuple[str, ...] = ()) -> None:
     for slug in slugs:
         enable(f"deploylab-{slug}")
         operations.port_for("nginx", lab.ports[lab.name_of(slug)])
-    running(["/etc/nginx/nginx.conf", PROCESSES, *sites, *reads])
+    running(["/etc/nginx/nginx.conf", PROCESSES, *sites])
 
 
 def enable(site: str) -> None:

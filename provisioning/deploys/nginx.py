@@ -30,7 +30,7 @@ def deploy(lab: Lab) -> None:
     gunicorn.serve(lab, *(slug for slug in lab.wanted if slug not in (*SERVERS, LIGHTTPD)))
     for slug in [slug for slug in lab.wanted if slug in SERVERS]:
         gunicorn.serve(lab, slug, server=SERVERS[slug])
-    front.nginx(lab, *(slug for slug in lab.wanted if slug not in (BARE, LIGHTTPD)), reads=(f"{lab.folder}/static/",))
+    front.nginx(lab, *(slug for slug in lab.wanted if slug not in (BARE, LIGHTTPD)))
     if BARE in lab.wanted:
         operations.port_for("gunicorn", lab.port_of("bare"))
     if LIGHTTPD in lab.wanted:

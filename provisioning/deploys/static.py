@@ -12,4 +12,4 @@ def deploy(lab: Lab) -> None:
     app.static(lab, hashed=True)
     gunicorn.serve(lab, lab.stage)
     # The variants differ only in nginx's server block: the same gunicorn and the same files, compressed differently.
-    front.nginx(lab, *lab.wanted, reads=(f"{lab.folder}/static/",))
+    front.nginx(lab, *lab.wanted)

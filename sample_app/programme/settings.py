@@ -94,13 +94,18 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Database --------------------------------------------------------------------------------
 
+# full: a commit is on the disk before its visitor gets an answer, which is MariaDB's default too
+# (innodb_flush_log_at_trx_commit = 1). normal: the system writes it a moment later. If the power
+# goes then, the last commits are lost, but never the whole file.
+SQLITE_SYNCHRONOUS = env.choice("DJANGO_SQLITE_SYNCHRONOUS", "full", "normal")
+
 sqlite = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": env.text("DJANGO_SQLITE_PATH") or BASE_DIR / "db.sqlite3",
     "OPTIONS": {
         # Readers go on while somebody writes. SQLite then keeps two more files beside the
         # database, so its folder must be writable too.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={SQLITE_SYNCHRONOUS};",
         # Ask for the write lock at the start of a transaction: two writers then wait for each
         # other, instead of one failing with "database is locked".
         "transaction_mode": "IMMEDIATE",

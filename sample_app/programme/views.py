@@ -184,6 +184,7 @@ def whoami(request: HttpRequest) -> JsonResponse:
             "host": socket.gethostname(),
             "database": connection.vendor,
             "conn_max_age": connection.settings_dict["CONN_MAX_AGE"],
+            "sqlite_synchronous": settings.SQLITE_SYNCHRONOUS,
             "cache": settings.CACHE,
             "cache_levels": settings.CACHE_LEVELS,
             "static_files": settings.STATIC_FILES,

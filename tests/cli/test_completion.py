@@ -79,7 +79,7 @@ def terminal(request, tmp_path_factory):
 @pytest.mark.parametrize(("typed", "whole"), [
     ("./lab dest", "./lab destroy"),
     ("lab goto runs", "lab goto runserver"),
-    pytest.param(f"{paths.ROOT}/lab check nginx:sy", f"{paths.ROOT}/lab check nginx:sync", id="the whole path"),
+    pytest.param(f"{paths.ROOT}/lab check nginx:gr", f"{paths.ROOT}/lab check nginx:granian", id="the whole path"),
     ("./lab compare nginx:sync nginx:rec", "./lab compare nginx:sync nginx:reconnect"),
     ("./lab measure nginx --view wa", "./lab measure nginx --view wait"),
     ("./lab measure nginx --view=wa", "./lab measure nginx --view=wait"),

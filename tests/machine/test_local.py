@@ -6,6 +6,9 @@ It is tried where nothing of the kit ever was: a bare Debian with namespaces of 
 import json
 import re
 import subprocess
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
 import pytest
@@ -121,6 +124,32 @@ def test_our_systemctl_tells_pyinfra_what_it_asks():
         assert fact.process(lines.splitlines()) == {"nobodys.service": False, "nobodys@one.service": False}
     asked = [local.PROGRAMS / "systemctl", "show", "-P", "NeedDaemonReload", "nobodys"]
     assert subprocess.run(asked, capture_output=True, text=True).stdout == "no\n"
+
+
+@pytest.fixture
+def systemctl(monkeypatch):
+    """Our systemctl as a module, with the files of the kit as the units' own."""
+    loader = SourceFileLoader("local_systemctl", str(local.PROGRAMS / "systemctl"))
+    module = module_from_spec(spec_from_loader(loader.name, loader))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # beside a program that goes to other computers
+    loader.exec_module(module)
+    monkeypatch.setattr(module, "DROP_INS", paths.PROVISIONING / "files/etc/systemd/system")
+    return module
+
+
+def test_our_systemctl_puts_a_server_into_the_background(systemctl):
+    words = systemctl.daemon("start", "varnish")
+    assert "/run/varnish.pid" in words and {"--background", "--make-pidfile"} <= set(words)
+    assert words[words.index("--") + 1] == "-F" and words[-1] == "backend_idle_timeout=4" and "--chuid" not in words
+
+
+def test_our_systemctl_leaves_a_daemon_its_process_id_and_its_user(systemctl):
+    words = systemctl.daemon("start", "varnishncsa.service")
+    assert not {"--background", "--make-pidfile"} & set(words)
+    assert words[words.index("--pidfile") + 1] == "/run/varnishncsa/varnishncsa.pid" == words[words.index("-P") + 1]
+    assert words[words.index("--chuid") + 1] == "varnishlog:varnish"
+    assert words[-2:] == ["-F", '%h %l %u %t "%m %U%q %H" %s %b "%{Referer}i" "%{User-Agent}i"']
+    assert systemctl.daemon("reload", "varnishncsa")[-3:] == ["--stop", "--signal", "HUP"]
 
 
 def test_the_saved_kind_wins_and_another_one_is_refused(monkeypatch, tmp_path):

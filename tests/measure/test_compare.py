@@ -126,7 +126,7 @@ def test_a_part_that_does_not_differ_here_is_reported():
 # ------------------------------------------------------------------ which contrast, and what is left to do
 
 def test_a_comparison_that_the_course_has_takes_its_load_and_its_parts():
-    known = next(contrast for contrast in COURSE.contrasts if contrast.name == "worker-class")
+    known = next(contrast for contrast in COURSE.contrasts if contrast.name == "slots")
     contrast = compare.named(COURSE, "nginx:sync", "nginx")
     assert (contrast.view, contrast.concurrency, contrast.parts) == (known.view, known.concurrency, known.parts)
     swapped = compare.named(COURSE, "nginx", "nginx:sync", view="hello")

@@ -129,7 +129,7 @@ def test_with_threads_a_waiting_page_is_served_faster(finished):
     The best run of each side counts: other work on this computer can only make a run slower.
     """
     runs = results.Session.open(finished[0]["session"]).runs("pair")
-    for name in ("threads", "worker-class"):
+    for name in ("threads", "slots"):
         contrast = next(contrast for contrast in courses.load().contrasts if contrast.name == name)
         few, many = ([run.rps for run in side] for side in stats.sides(contrast, runs))
         assert max(many) > 2 * max(few), stats.contrast_result(contrast, [], runs).main.verdict

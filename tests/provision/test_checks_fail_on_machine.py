@@ -77,6 +77,7 @@ BREAK = [
      f" 's/ .deploylab_edge_never;/;proxy_cache_valid 1m;/' {SITES}-edge; systemctl reload nginx",
      "proxy_cache_valid"),
     ("edge:varnish", "server", "systemctl stop varnish", "varnish is inactive"),
+    ("edge:varnish", "services", "systemctl stop varnishncsa", ""),
     ("edge:varnish", "config_test", "sed -i 's/return (purge)/retrn (purge)/' /etc/varnish/deploylab-edge-varnish.vcl",
      "retrn"),
     ("edge:varnish", "cached_by", "sed -i 's/return (hash)/return (pass)/' /etc/varnish/deploylab-edge-varnish.vcl;"

@@ -17,9 +17,6 @@ from deploylab.provision.on_demand import awake
 pytestmark = pytest.mark.machine
 COURSE = courses.load()
 EDGES = ["edge", "edge:varnish"]
-# A worker that goes on to serve until it has heard of the reload holds the removed files open.
-RELOAD = "old=$(pgrep -d, -f '^nginx: worker'); systemctl reload nginx; " \
-         "while ps -o args= -p $old | grep -qx 'nginx: worker process'; do sleep 0.1; done"
 each_edge = pytest.mark.parametrize("name", EDGES)
 
 
@@ -119,13 +116,13 @@ def test_old_pages_are_sent_while_the_application_is_away(ask, name, machine):
 @pytest.mark.parametrize(("name", "drop"), [
     ("edge", "curl -s -o /dev/null -H 'X-Refresh: 1' -H 'Host: {host}:8006' -H 'Accept-Encoding: identity' "
              "http://127.0.0.1:8006/talks/5/"),
-    ("edge", "rm -r /var/cache/nginx/deploylab-edge/*; {reload}"),
+    ("edge", "rm -r /var/cache/nginx/deploylab-edge/*"),
     ("edge:varnish", "curl -s -X PURGE -H 'Host: {host}:8016' http://127.0.0.1:8016/talks/5/"),
     ("edge:varnish", "curl -s -X BAN http://127.0.0.1:8016/talks/"),
 ])
 def test_a_page_can_be_dropped_from_the_machine_itself(ask, name, drop, machine):
     """What changed in the database is seen when the kept page is dropped, and not before."""
-    drop = drop.format(host=machine.host, reload=RELOAD)
+    drop = drop.format(host=machine.host)
 
     def retitle(title):
         machine.check_output(f"echo \"UPDATE programme_talk SET title = '{title}' WHERE id = 5\" | mariadb deploylab",
@@ -150,6 +147,37 @@ def test_a_stranger_drops_nothing(ask):
     assert {ask("edge:varnish", "/talks/6/", method=method).status_code for method in ("PURGE", "BAN")} == {403}
     until_hit(ask, "edge", "/talks/6/")
     assert x_cache(ask("edge", "/talks/6/", X_Refresh="1")) in ("HIT", "STALE", "UPDATING")
+
+
+LINE = r'[\d.]+ - - \[\d\d/\w+/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET (/\S+) HTTP/1\.1" 404 \d+ "-" "[^"]+"'
+LOGS = {"nginx": "/var/log/nginx/access.log", "nginx:lighttpd": "/var/log/lighttpd/access.log",
+        "apache:proxy": "/var/log/apache2-proxy/access.log", "edge:varnish": "/var/log/varnish/varnishncsa.log"}
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_every_server_in_front_writes_the_same_line_for_a_request(ask, machine, name):
+    target, path = COURSE.target(name), f"/nowhere/?of={name.replace(':', '-')}"
+    converge.to_stage(machine, COURSE, target.stage, variants=[target.variant] if target.variant else [])
+
+    def line():
+        return machine.run(f"grep -F '{path} ' {LOGS[name]} | tail -n 1", sudo=True).out.strip()
+
+    with awake(machine, [target]):
+        assert ask(name, path).status_code == 404
+        if name == "apache:proxy":  # it writes when its buffer is full, or at a reload
+            machine.check_output("systemctl reload apache2@proxy", sudo=True)
+        until(line, f"{name} has not logged {path}")
+    assert re.fullmatch(LINE, line())[1] == path
+
+
+def test_varnish_s_log_goes_on_in_a_new_file_after_it_was_rotated(ask, machine):
+    log = LOGS["edge:varnish"]
+    machine.check_output(f"mv {log} {log}.old && systemctl reload varnishncsa", sudo=True)
+    try:
+        ask("edge:varnish", "/nowhere/?rotated")
+        until(lambda: machine.run(f"grep -q rotated {log}", sudo=True).ok, f"nothing is written to the new {log}")
+    finally:
+        machine.check_output(f"rm {log}.old", sudo=True)
 
 
 @pytest.mark.parametrize("name", ["static", *EDGES])

@@ -109,6 +109,35 @@ def test_gunicorn_differs_in_its_address_and_its_folder_alone(slug):
     assert stage == other
 
 
+def test_gunicorn_with_16_processes_differs_from_the_one_with_two_in_their_number_alone():
+    folder = paths.PROVISIONING / "files/etc/deploylab"
+    two, many = (settings_of(folder / f"gunicorn-{name}.py") for name in ("nginx-sync", "nginx-sync-16"))
+    assert two.pop("bind") != many.pop("bind")
+    assert (two.pop("workers"), many.pop("workers")) == (2, 16)
+    assert two == many
+
+
+def test_the_variants_with_sqlite_differ_in_one_variable():
+    full, normal = (COURSE.target(f"apache:{name}").environment for name in ("sqlite", "sqlite-normal"))
+    assert normal == full | {"DJANGO_SQLITE_SYNCHRONOUS": "normal"}
+
+
+def test_the_servers_in_front_close_connections_alike():
+    """Requests on one connection, and seconds that an idle one stays open: a cache in front gives one up sooner."""
+    def number(path: str, pattern: str) -> int:
+        return int(re.search(pattern, (paths.PROVISIONING / "files/etc" / path).read_text(), re.MULTILINE)[1])
+
+    apache, nginx, lighttpd = "apache2/apache2.conf", "nginx/nginx.conf", "lighttpd/lighttpd.conf"
+    assert (number(apache, r"^MaxKeepAliveRequests (\d+)") == number(nginx, r"^ *keepalive_requests (\d+);")
+            == number(lighttpd, r"^server\.max-keep-alive-requests = (\d+)"))
+    idle_s = number(nginx, r"^ *keepalive_timeout (\d+);")
+    assert idle_s == number(apache, r"^KeepAliveTimeout (\d+)")
+    assert idle_s == number(lighttpd, r"^server\.max-keep-alive-idle = (\d+)")
+    assert number("nginx/sites-available/deploylab-edge", r"^ *keepalive_timeout (\d+)s;") < idle_s
+    assert number("systemd/system/varnish.service.d/deploylab-edge-varnish.conf",
+                  r"-p backend_idle_timeout=(\d+)$") < idle_s
+
+
 def directives(slug: str) -> list[str]:
     """What an nginx file says, without comments and without the names of its target."""
     text = (paths.PROVISIONING / f"files/etc/nginx/sites-available/deploylab-{slug}").read_text()

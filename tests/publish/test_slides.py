@@ -192,7 +192,8 @@ def test_what_a_session_has_not_measured_is_said_in_place_of_a_number(own_result
 
 def test_slides_say_what_the_report_says(pages, measured, course):
     in_report = contrasts.collect(measured.session.plan, measured.pairs, course, True).each
-    placed = set(re.findall(r'\{\{ contrast\("([\w-]+)"', " ".join(one.body for one in DECKS["en"])))
+    placed = {measured.contrast(name).contrast.name for name in
+              re.findall(r'\{\{ contrast\("([\w-]+)"', " ".join(one.body for one in DECKS["en"]))}
     assert placed <= {one.name for one in in_report}
     for one in in_report:
         if one.name in placed:

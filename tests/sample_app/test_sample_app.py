@@ -123,7 +123,7 @@ def test_what_its_tests_use_here_has_the_version_of_the_server():
             for path in (SITE / APP.production_requirements, paths.ROOT / "constraints.txt")]
     names = [{pin.partition("==")[0] for pin in found} for found in pins]
     both = names[0] & names[1]
-    assert {"pymemcache", "redis", "whitenoise"} <= both
+    assert {"hiredis", "pymemcache", "redis", "whitenoise"} <= both
     assert {pin for pin in pins[0] if pin.partition("==")[0] in both} <= pins[1]
 
 

@@ -7,9 +7,10 @@ from functools import cache
 from deploylab.core import units
 from deploylab.core.errors import DeckError
 from deploylab.course import Course
-from deploylab.lessons import recording
+from deploylab.lessons import past_results, recording
 from deploylab.lessons.answers import MeasuredDuring
 from deploylab.lessons.servers.result import Race
+from deploylab.measure.compare import as_plan
 from deploylab.publish.slides.deck import NotMeasured
 from deploylab.report import content, contrasts, plots
 from deploylab.report.plots import Plot
@@ -38,7 +39,7 @@ class SessionResults:
             [run for run in runs if run.purpose == "round" and run.variant is None])
         self.pairs, _ = content.of_one_machine([run for run in runs if run.purpose == "pair"])
         self.steps = stats.steps(self.rounds, course)
-        self._raced = {result.contrast.name: result for result in contrasts.contrast_results(session.plan, self.pairs)}
+        self._raced = contrasts.contrast_results(session.plan, self.pairs)
         self._summaries = stats.summarise(self.rounds)
 
     def cell(self, stage: str, view: str, concurrency: int) -> Summary:
@@ -63,21 +64,23 @@ class SessionResults:
         return steps
 
     def contrast(self, name: str) -> ContrastResult:
-        """The result of a contrast.
+        """The result of one of the course's contrasts; in the session it may have another name.
 
         Raises:
             NotMeasured: this session has no pair of it.
-            DeckError: neither the course nor the session has it.
+            DeckError: the course does not have it.
         """
-        if name in self._raced:
-            return self._raced[name]
         known = {contrast.name: contrast for contrast in self.course.contrasts}
         if name not in known:
             raise DeckError(f"there is no contrast '{name}'")
+        asked = past_results.load(as_plan(known[name]))
+        for result in self._raced:
+            if past_results.load(as_plan(result.contrast)) == asked:
+                return result
         raise NotMeasured(f"{known[name].a} → {known[name].b}, {contrasts.load(known[name])}")
 
     def runs_of(self, *names: str) -> list[Run]:
-        """The runs of these contrasts, in order of time."""
+        """The runs of these contrasts, by their names in the session, in order of time."""
         return [run for run in self.pairs if run.pair_id and run.pair_id.rpartition("/")[0] in names]
 
     def runs_in(self, view: str, concurrency: int) -> list[Run]:
@@ -104,7 +107,8 @@ class SessionResults:
                 missing.append(error.what)
         if not results:
             raise NotMeasured("; ".join(missing))
-        return wide(plots.forest(results, self.runs_of(*names), self.course, recorded=self.session.recorded))
+        runs = self.runs_of(*(result.contrast.name for result in results))
+        return wide(plots.forest(results, runs, self.course, recorded=self.session.recorded))
 
     @cache  # noqa: B019
     def order(self) -> Plot:

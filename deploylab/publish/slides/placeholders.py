@@ -64,7 +64,7 @@ class Placeholders:
         """
         result = self._measured.contrast(name)
         words = contrasts.in_words(result, self._course)
-        self._measured_as(self._measured.runs_of(name))
+        self._measured_as(self._measured.runs_of(result.contrast.name))
         return self._draw("contrast", one=words, symbol=sentences.SYMBOLS[words.kind],
                           rows=_chosen(words.figures, rows, result), differing=_differing(result))
 

@@ -61,6 +61,11 @@ class Memcached(SimpleTestCase):
 
 
 class Redis(SimpleTestCase):
+    def test_its_answers_are_read_by_compiled_code(self):
+        with levels("data", store=at("redis", "redis://127.0.0.1:1/0")):
+            pool = caches["data"]._cache._get_connection_pool(write=False)
+            self.assertIn("hiredis", pool.make_connection()._parser.__class__.__module__)
+
     def test_after_a_failure_it_is_left_alone_for_a_while(self):
         cache = clients.RedisCache("redis://127.0.0.1:1/0", {})
         with mock.patch("django.core.cache.backends.redis.RedisCacheClient.get", side_effect=RedisError) as get:

@@ -54,13 +54,14 @@ class Process(SeededTestCase):
         self.assertIn(said["database"], ["sqlite", "mysql"])
         self.assertIs(said["debug"], False)
         self.assertEqual((said["cache"], said["cache_levels"], said["static_files"]), ("none", [], "plain"))
-        self.assertEqual(said["conn_max_age"], 0)
+        self.assertEqual((said["conn_max_age"], said["sqlite_synchronous"]), (0, "full"))
         self.assertLessEqual({"thread_name", "n_threads", "server", "host"}, said.keys())
 
-    @override_settings(CACHE="redis", CACHE_LEVELS=["data"], STATIC_FILES="hashed")
+    @override_settings(CACHE="redis", CACHE_LEVELS=["data"], STATIC_FILES="hashed", SQLITE_SYNCHRONOUS="normal")
     def test_whoami_tells_the_switches(self):
         said = self.client.get("/whoami/").json()
         self.assertEqual((said["cache"], said["cache_levels"], said["static_files"]), ("redis", ["data"], "hashed"))
+        self.assertEqual(said["sqlite_synchronous"], "normal")
 
 
 class Frames(SeededTestCase):

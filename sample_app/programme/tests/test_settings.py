@@ -92,6 +92,13 @@ class Values(SimpleTestCase):
         given = {"DJANGO_DATABASE": "mysql", "DJANGO_MYSQL_SOCKET": "/run/db.sock", "DJANGO_MYSQL_HOST": "h"}
         self.assertEqual(plainly("settings.DATABASES['default']['HOST']", **given), "/run/db.sock")
 
+    def test_sqlite_waits_for_the_disk_unless_told_not_to(self):
+        pragma = "__import__('django.db').db.connection.cursor().execute('PRAGMA synchronous').fetchone()[0]"
+        self.assertEqual(setting(pragma, **PRODUCTION), 2)  # FULL
+        self.assertEqual(setting(pragma, **PRODUCTION, DJANGO_SQLITE_SYNCHRONOUS="normal"), 1)
+        done = manage("check", **PRODUCTION, DJANGO_SQLITE_SYNCHRONOUS="off")
+        self.assertIn("Use full or normal", done.stderr)
+
     def test_an_unknown_database(self):
         done = manage("check", **PRODUCTION, DJANGO_DATABASE="postgres")
         self.assertIn("Use sqlite or mysql", done.stderr)
