@@ -8,7 +8,7 @@ from deploylab.core import units
 from deploylab.core.errors import CheckError
 from deploylab.core.progress import Progress
 from deploylab.course import Course, Stage, Target
-from deploylab.machine import Machine
+from deploylab.machine import Completed, Machine
 from deploylab.provision import checks, converge
 from deploylab.provision.checks import Check
 from deploylab.provision.converge import Converged
@@ -44,10 +44,11 @@ def to_stage(machine: Machine, course: Course, stage: Stage, progress: Progress,
     with progress.phase("converge", f"{stage.name}: converge"):
         converged = converge.to_stage(machine, course, stage.name, on_event=_show(progress),
                                       variants=[variant.variant or "" for variant in variants])
-    results = []
+    results: list[Check] = []
+    managed: dict[str, Completed] = {}
     for target in (stage, *variants):
         with progress.phase("check", f"{target.name}: check"), awake(machine, [target]):
-            results += checks.verify(machine, course, target)
+            results += checks.verify(machine, course, target, managed)
     n_ok = sum(check.ok for check in results)
     progress.say(f"    {units.count(converged.changed, 'change')}; {n_ok} of {len(results)} checks say yes")
     return Ready(converged, results)
@@ -91,8 +92,9 @@ def verify(machine: Machine, course: Course, targets: Iterable[Target], progress
     Raises:
         CheckError: a target is not running, or a check fails.
     """
+    managed: dict[str, Completed] = {}
     for target in {target.name: target for target in targets}.values():
         with progress.phase("check", f"{target.name}: check"):
             if not answers(machine, target, patience_s=PATIENCE_S):
                 raise CheckError(f"{target.name} does not answer on port {target.port}.", f"./lab goto {target.name}")
-            checks.require(checks.verify(machine, course, target))
+            checks.require(checks.verify(machine, course, target, managed))
