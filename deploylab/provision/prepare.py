@@ -32,17 +32,18 @@ class Ready:
 
 
 def to_stage(machine: Machine, course: Course, stage: Stage, progress: Progress,
-             variants: Sequence[Target] = ()) -> Ready:
+             variants: Sequence[Target] = (), later: Iterable[Target] = ()) -> Ready:
     """Converge the machine to a stage and check it. If a check fails, see `not_ready`.
 
     Args:
         variants: variants of the stage to set up and check too.
+        later: what the same command sets up after it: see `converge.to_stage`.
 
     Raises:
         ConvergeError: it could not be converged.
     """
     with progress.phase("converge", f"{stage.name}: converge"):
-        converged = converge.to_stage(machine, course, stage.name, on_event=_show(progress),
+        converged = converge.to_stage(machine, course, stage.name, on_event=_show(progress), later=later,
                                       variants=[variant.variant or "" for variant in variants])
     results: list[Check] = []
     managed: dict[str, Completed] = {}
