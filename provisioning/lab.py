@@ -25,6 +25,8 @@ class Lab:
         pip: settings for the machine's pip: index-url, extra-index-url, trusted-host, proxy.
         apt_proxy: the proxy for packages, "" for none.
         certificates: additional certificate authorities to trust, content by file name.
+        packages: the Debian packages that this stage needs, and the stages that the same command sets up after it.
+        requirements: the same for Python packages: names of requirements files in the application's folder.
     """
 
     stage: str
@@ -40,6 +42,8 @@ class Lab:
     pip: dict[str, str] = field(default_factory=dict)
     apt_proxy: str = ""
     certificates: dict[str, str] = field(default_factory=dict)
+    packages: list[str] = field(default_factory=list)
+    requirements: list[str] = field(default_factory=list)
 
     @property
     def port(self) -> int:

@@ -2,13 +2,13 @@
 
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from deploylab.core import units
 from deploylab.core.progress import Progress
-from deploylab.course import Course
+from deploylab.course import Course, Target
 from deploylab.lessons import guest_shell, host_shell, past_results
 from deploylab.lessons.answers import (
     Begun,
@@ -62,10 +62,10 @@ class Live:
     def begin(self, progress: Progress) -> Begun:
         """Set up what the lesson needs and is not running yet."""
         lesson = self.course.lesson(self.lesson)
-        missing = [name for name in lesson.needs if not self._is_up(name)]
-        made = [self.goto(progress, target=stage, variants=[name.partition(":")[2] for name in missing
-                                                            if name.startswith(f"{stage}:")])
-                for stage in dict.fromkeys(name.partition(":")[0] for name in missing)]
+        missing = [self.course.target(name) for name in lesson.needs if not self._is_up(name)]
+        made = [self.goto(progress, target=stage, later=missing,
+                          variants=[target.variant for target in missing if target.stage == stage and target.variant])
+                for stage in dict.fromkeys(target.stage for target in missing)]
         return Begun(machine=self.described, host=self.machine.host, made=tuple(made),
                      stands=tuple(target.name for target in self.course.targets if self._is_up(target.name)))
 
@@ -76,14 +76,15 @@ class Live:
         where = facts.provider or "this computer"
         return f"{facts.distro} on {where}, {units.count(facts.n_cpu, 'processor')} of {facts.cpu}"
 
-    def goto(self, progress: Progress, target: str, variants: list[str] | None = None) -> StageReady:
+    def goto(self, progress: Progress, target: str, variants: list[str] | None = None,
+             later: Sequence[Target] = ()) -> StageReady:
         wanted = self.course.target(target)
         stage = self.course.stage(wanted.stage)
         names = {*(variants or []), *([wanted.variant] if wanted.variant else [])}
         with lock.held(f"lab.goto {target}"):
             self.before = snapshot.take(self.machine)
             ready = prepare.to_stage(self.machine, self.course, stage, progress,
-                                     [variant for variant in stage.variants if variant.variant in names])
+                                     [variant for variant in stage.variants if variant.variant in names], later)
         return _stage_answer(StageReady, ready, seconds=ready.converged.seconds, url=self.machine.url(wanted))
 
     def reset(self, progress: Progress, stage: str) -> Reset:

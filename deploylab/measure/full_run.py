@@ -1,6 +1,6 @@
 """The main job, `./lab run`: set up, check and preview every stage; then measure all of them, interleaved.
 
-    for each stage:   converge → check → a short preview
+    for each stage:   converge → check → a short preview; the first converge installs the packages of all of them
     with all running: rounds over every stage and view, in rotated order
     then:             contrasts, two sides at a time, in pairs
     at the end:       the report, from rounds and pairs only
@@ -51,8 +51,9 @@ def run(machine: Machine, course: Course, stages: Sequence[Stage], *, quick: boo
     session = results.resumable(plan) or Session.create(**plan)
     bench: Bench | None = None
     ready = []
-    for stage in stages:
-        ready.append(prepare.to_stage(machine, course, stage, progress, stage.variants))
+    for number, stage in enumerate(stages):
+        later = [target for after in stages[number + 1:] for target in (after, *after.variants)]
+        ready.append(prepare.to_stage(machine, course, stage, progress, stage.variants, later))
         if not ready[-1].ok:  # never measure an unverified server
             raise prepare.not_ready(ready[-1])
         bench = Bench.of(machine, course, session, LoadSettings(seconds=PREVIEW_SECONDS))

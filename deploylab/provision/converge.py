@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from deploylab.core import cancel, paths
 from deploylab.core.errors import ConvergeError, CourseError
-from deploylab.course import Course
+from deploylab.course import Course, Target
 from deploylab.machine import Machine, network
 from deploylab.provision import app_code
 
@@ -64,12 +64,13 @@ class Converged:
 
 
 def to_stage(machine: Machine, course: Course, stage_name: str, *, variants: Iterable[str] = (),
-             on_event: OnEvent = lambda event: None) -> Converged:
+             later: Iterable[Target] = (), on_event: OnEvent = lambda event: None) -> Converged:
     """Bring the machine to a stage. Other stages and variants on it are left alone.
 
     Args:
         stage_name: a stage of the course, CALIBRATION or GROUND.
         variants: the stage's variants to set up too, by their own names.
+        later: what is set up after it. The packages of all of these are installed now, in one go with the stage's.
         on_event: called with each event: planned (n), start (name, i, n), done (name, changed),
             failed (name, lines), end (changed, failed).
 
@@ -82,7 +83,7 @@ def to_stage(machine: Machine, course: Course, stage_name: str, *, variants: Ite
         converge(machine, course.load(), "nginx").changed
     """
     started = time.monotonic()
-    spec = specification(machine, course, stage_name, variants)
+    spec = specification(machine, course, stage_name, variants, later)
     last_event: dict[str, Any] = {}
     changes = []
     with _process(spec) as process, cancel.ended_by(process.stdin.close):
@@ -101,10 +102,11 @@ def to_stage(machine: Machine, course: Course, stage_name: str, *, variants: Ite
 
 
 def specification(machine: Machine, course: Course, stage_name: str, variants: Iterable[str] = (),
-                  pip: dict[str, str] | None = None) -> dict[str, Any]:
+                  later: Iterable[Target] = (), pip: dict[str, str] | None = None) -> dict[str, Any]:
     """The spec for `deploylab.provision.worker`: how to reach the machine, and the fields of a `Lab`.
 
     Args:
+        variants, later: as for `to_stage`.
         pip: settings for the machine's pip; by default those of this computer's pip, which takes half a second to read.
     """
     if stage_name not in NO_STAGE:
@@ -116,7 +118,8 @@ def specification(machine: Machine, course: Course, stage_name: str, variants: I
     inventory = machine.inventory()
     return {
         "inventory": asdict(inventory),
-        "deploy": _deploy_of(course, stage_name) or f"provisioning.deploys.{stage_name}",
+        "deploy": _deploy_of(course, stage_name),
+        "later": _by_stage(course, later),
         "lab": {
             "stage": stage_name, "variants": list(variants),
             "ports": {CALIBRATION: CALIBRATION_PORT} | {target.name: target.port for target in course.all_targets},
@@ -133,7 +136,7 @@ def specification(machine: Machine, course: Course, stage_name: str, variants: I
 
 def deploy_path(course: Course, stage_name: str) -> Path:
     """The path of a stage's deploy: in deploys/ under its name, or the module that its table names."""
-    module = _deploy_of(course, stage_name)
+    module = _named_deploy(course, stage_name)
     if module:
         return paths.ROOT.joinpath(*module.split(".")).with_suffix(".py")
     return paths.PROVISIONING / "deploys" / f"{stage_name}.py"
@@ -161,7 +164,20 @@ def log_path() -> Path:
     return paths.state_dir() / "log" / "converge.log"
 
 
+def _by_stage(course: Course, targets: Iterable[Target]) -> list[tuple[str, str, list[str]]]:
+    """The module of its deploy, its name and its variants, for each stage of these targets."""
+    variants: dict[str, list[str]] = {}
+    for target in targets:
+        variants.setdefault(target.stage, []).extend([target.variant] if target.variant else [])
+    return [(_deploy_of(course, stage), stage, names) for stage, names in variants.items()]
+
+
 def _deploy_of(course: Course, stage_name: str) -> str:
+    """The module of a stage's deploy."""
+    return _named_deploy(course, stage_name) or f"provisioning.deploys.{stage_name}"
+
+
+def _named_deploy(course: Course, stage_name: str) -> str:
     """The module that the stage's table names as its deploy; "" if it names none."""
     return "" if stage_name in NO_STAGE else course.stage(stage_name).deploy
 

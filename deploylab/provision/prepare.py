@@ -8,7 +8,7 @@ from deploylab.core import units
 from deploylab.core.errors import CheckError
 from deploylab.core.progress import Progress
 from deploylab.course import Course, Stage, Target
-from deploylab.machine import Machine
+from deploylab.machine import Completed, Machine
 from deploylab.provision import checks, converge
 from deploylab.provision.checks import Check
 from deploylab.provision.converge import Converged
@@ -32,22 +32,24 @@ class Ready:
 
 
 def to_stage(machine: Machine, course: Course, stage: Stage, progress: Progress,
-             variants: Sequence[Target] = ()) -> Ready:
+             variants: Sequence[Target] = (), later: Iterable[Target] = ()) -> Ready:
     """Converge the machine to a stage and check it. If a check fails, see `not_ready`.
 
     Args:
         variants: variants of the stage to set up and check too.
+        later: what the same command sets up after it: see `converge.to_stage`.
 
     Raises:
         ConvergeError: it could not be converged.
     """
     with progress.phase("converge", f"{stage.name}: converge"):
-        converged = converge.to_stage(machine, course, stage.name, on_event=_show(progress),
+        converged = converge.to_stage(machine, course, stage.name, on_event=_show(progress), later=later,
                                       variants=[variant.variant or "" for variant in variants])
-    results = []
+    results: list[Check] = []
+    managed: dict[str, Completed] = {}
     for target in (stage, *variants):
         with progress.phase("check", f"{target.name}: check"), awake(machine, [target]):
-            results += checks.verify(machine, course, target)
+            results += checks.verify(machine, course, target, managed)
     n_ok = sum(check.ok for check in results)
     progress.say(f"    {units.count(converged.changed, 'change')}; {n_ok} of {len(results)} checks say yes")
     return Ready(converged, results)
@@ -91,8 +93,9 @@ def verify(machine: Machine, course: Course, targets: Iterable[Target], progress
     Raises:
         CheckError: a target is not running, or a check fails.
     """
+    managed: dict[str, Completed] = {}
     for target in {target.name: target for target in targets}.values():
         with progress.phase("check", f"{target.name}: check"):
             if not answers(machine, target, patience_s=PATIENCE_S):
                 raise CheckError(f"{target.name} does not answer on port {target.port}.", f"./lab goto {target.name}")
-            checks.require(checks.verify(machine, course, target))
+            checks.require(checks.verify(machine, course, target, managed))

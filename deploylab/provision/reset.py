@@ -47,8 +47,8 @@ def reset(machine: OwnMachine, course: Course, stage: Stage, progress: Progress)
     if n_copied is None:
         n_copied = 0
         _build_bare(machine, course, progress)
-    for earlier_stage in before[n_copied:]:
-        _prepare(machine, course, earlier_stage, progress)
+    for number, earlier_stage in enumerate(before[n_copied:], start=n_copied + 1):
+        _prepare(machine, course, earlier_stage, progress, later=before[number:])
     if n_copied < len(before) and machine.provider == "lxc":
         _save_copy(machine, course, before, progress)
     for earlier_stage in before:
@@ -132,7 +132,8 @@ def _save_copy(machine: OwnMachine, course: Course, before: Sequence[Stage], pro
     machine.up(progress)
 
 
-def _prepare(machine: OwnMachine, course: Course, stage: Stage, progress: Progress) -> None:
-    ready = prepare.to_stage(machine, course, stage, progress)
+def _prepare(machine: OwnMachine, course: Course, stage: Stage, progress: Progress,
+             later: Sequence[Stage] = ()) -> None:
+    ready = prepare.to_stage(machine, course, stage, progress, later=later)
     if not ready.ok:
         raise prepare.not_ready(ready)

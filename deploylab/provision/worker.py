@@ -17,6 +17,7 @@ import os
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 from pyinfra.api import BaseStateCallback, Config, Inventory, State, StringCommand
@@ -25,6 +26,8 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.operations import run_ops
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_host, ctx_state
+
+from deploylab.provision import needs
 
 LAST_LINES = 15
 LIB = "/usr/local/lib/deploylab"
@@ -99,9 +102,7 @@ def _state(spec: dict[str, Any]) -> State:
 
 
 def _converge(state: State, spec: dict[str, Any], emit) -> None:
-    from provisioning.lab import Lab
-
-    lab = Lab(**spec["lab"])
+    lab = _lab(spec)
     deploy = importlib.import_module(spec["deploy"]).deploy
     state.set_stage(StateStage.Connect)
     connect_all(state)
@@ -114,6 +115,16 @@ def _converge(state: State, spec: dict[str, Any], emit) -> None:
     run_ops(state)
     state.set_stage(StateStage.Disconnect)
     disconnect_all(state)
+
+
+def _lab(spec: dict[str, Any]) -> Any:
+    """The `Lab` that the deploy is given, with what it and the later deploys install."""
+    from provisioning.lab import Lab
+
+    lab = Lab(**spec["lab"])
+    later = [(module, lab.of(stage, tuple(variants))) for module, stage, variants in spec["later"]]
+    needed = needs.of([(spec["deploy"], lab), *later])
+    return replace(lab, packages=needed.packages, requirements=needed.requirements)
 
 
 def _stop_at_end_of_input(state: State) -> None:

@@ -28,16 +28,23 @@ def packages(lab: Lab, *, production: bool, writable: bool = False) -> None:
     files.directory(name=f"Folder {lab.folder}", path=lab.folder, user="root",
                     group="deploylab" if writable else "root", mode="1775" if writable else "755")
     operations.checkout(f"{lab.folder}/app", lab.revision, BUNDLE)
-    python_packages(requirements(lab, production))
+    python_packages(lab, requirements(lab, production))
 
 
-def python_packages(pinned: str) -> None:
-    """The virtual environment, which all stages share, has the packages of this requirements file on the machine."""
-    # With a requirements file pip.packages runs pip every time; `_if` first compares the file with what is installed.
+def python_packages(lab: Lab, pinned: str) -> None:
+    """The virtual environment, which all stages share, has the packages of this requirements file on the machine.
+
+    The files that are needed later are installed in the same run of pip, for the reason that `common.packages` gives:
+    all of them are in this revision of the code too.
+    """
+    others = [path for path in (f"{lab.folder}/app/{name}" for name in lab.requirements) if path != pinned]
+    installed = " && ".join(f"{VENV}/bin/python {LIB}/requirements {path}" for path in (pinned, *others))
+    # With a requirements file pip.packages runs pip every time; `_if` first compares the files with what is installed.
     pip.packages(name=f"Python packages of {pinned.rpartition('/')[2]}", requirements=pinned, virtualenv=VENV,
                  virtualenv_kwargs={"venv": True, "python": "python3"},
-                 extra_install_args="--no-input --disable-pip-version-check --progress-bar off",
-                 _if=operations.unless(f"{VENV}/bin/python {LIB}/requirements {pinned}"))
+                 extra_install_args=" ".join(["--no-input --disable-pip-version-check --progress-bar off",
+                                              *(f"-r {path}" for path in others)]),
+                 _if=operations.unless(installed))
 
 
 def code(lab: Lab, *, production: bool, writable: bool = False) -> None:

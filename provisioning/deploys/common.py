@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import jinja2
-from pyinfra.operations import files, server
+from pyinfra.operations import apt, files, server
 
 from provisioning import operations
 from provisioning.lab import FILES, Lab
@@ -31,18 +31,35 @@ def rendered(path: str, root: Path = FILES, **values) -> bytes:
 
 
 def machine(lab: Lab) -> None:
-    """The basis of every stage: helper programs, network settings, folders, a user without a shell."""
+    """The basis of every stage: helper programs, network settings, packages, folders, a user without a shell."""
     helpers()
     operations.ensure(name="Nothing of an interrupted converge still runs",
                       holds=f"{LIB}/leftovers --check {lab.mark}", otherwise=f"{LIB}/leftovers {lab.mark}")
     operations.ensure(name="No package is half-installed", holds=f"{LIB}/install --check", otherwise=f"{LIB}/install")
     network(lab)
+    packages(lab)
     # server.user reads all users of the machine, which takes most of a second; `_if` looks for one only.
     exists = "getent passwd deploylab | grep -q ':/srv/deploylab:/usr/sbin/nologin$'"
     server.user(name="User deploylab", user="deploylab", home="/srv/deploylab", system=True,  # noqa: S604
                 shell="/usr/sbin/nologin", ensure_home=False, _if=operations.unless(exists))
     for path in ("/etc/deploylab", "/srv/deploylab", "/var/log/deploylab"):
         files.directory(name=f"Folder {path}", path=path, user="root", group="root", mode="755")
+
+
+def packages(lab: Lab) -> None:
+    """The Debian packages of everything that is being set up, in one installation, before the first server is.
+
+    Each deploy says itself what it needs, next to what it needs it for, with pyinfra's `apt.packages`. But every
+    installation fetches apt's lists, reads them, and ends with the same triggers: with one for each deploy a machine
+    with all stages had a dozen. So the lists of all deploys are collected (`deploylab.provision.needs`) and installed
+    here. Where a deploy then asks for its packages, they are there, and `_if` skips the operation.
+
+    So nginx, Apache and lighttpd come in the same installation, and each would start with Debian's welcome page on
+    port 80. The program `guard` lets no server start: its deploy configures it first.
+    """
+    if lab.packages:
+        apt.packages(name="All Debian packages at once", packages=lab.packages, update=True,
+                     _if=operations.missing(lab.packages))
 
 
 def helpers() -> None:

@@ -56,7 +56,7 @@ def serve(lab: Lab, *slugs: str, server: Server = GUNICORN, reads: list[str] | N
     reads = reads or app.read_at_start(lab, production=True)
     if server.requirements:
         requirements = f"{lab.folder}/app/{server.requirements}"
-        app.python_packages(requirements)
+        app.python_packages(lab, requirements)
         reads = [*reads, app.records_of(requirements)]
     for slug in slugs:
         config = variants.file(lab, slug, server.configuration) if server.configuration else {}

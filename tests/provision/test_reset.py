@@ -85,6 +85,7 @@ class FakeMachine:
         self.steps: list[str] = []
         self.copies: dict[str, copies.Copy] = {}
         self.stopped: set[str] = set()
+        self.later: list[list[str]] = []
         self.disk_full = False
         for name in ("discard", "up", "halt"):
             setattr(self, name, lambda progress, name=name: self.steps.append(name))
@@ -100,8 +101,9 @@ class FakeMachine:
     def close(self):
         pass
 
-    def prepare(self, machine, course, stage, progress):
+    def prepare(self, machine, course, stage, progress, later):
         self.steps.append(stage.name)
+        self.later.append([after.name for after in later])
         return SimpleNamespace(ok=True)
 
     def every(self):
@@ -140,6 +142,13 @@ def test_before_the_first_stage_the_machine_is_bare(fake):
 def test_the_first_time_a_copy_is_saved_and_the_next_time_it_is_restored(fake):
     assert fake.reset(SECOND) == ["discard", "up", "ground", FIRST.name, "halt", "save 1", "up"]
     assert fake.reset(SECOND) == ["restore 1", "up"]
+
+
+def test_each_stage_is_told_which_come_after_it_for_their_packages(fake):
+    fake.provider = "virtualbox"
+    fake.reset(LAST)
+    before = [stage.name for stage in COURSE.stages[:-1]]
+    assert fake.later == [before[number:] for number in range(1, len(before) + 1)]
 
 
 def test_a_copy_of_fewer_stages_is_used_as_a_start(fake):

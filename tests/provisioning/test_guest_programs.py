@@ -1,14 +1,17 @@
 """The small programs that the deploys put on the machine, tried on this computer."""
 
 import os
+import re
 import subprocess
 import sys
 import time
 
 import pytest
 
+from deploylab import course as courses
 from deploylab.core import paths
 
+COURSE = courses.load()
 LIB = paths.PROVISIONING / "files/usr/local/lib/deploylab"
 
 
@@ -47,6 +50,64 @@ def test_requirements_compares_versions(tmp_path):
     assert run("--records").stdout.strip().endswith("RECORD")
     (tmp_path / "base.txt").write_text("rich==0.0.1\n")
     assert "not 0.0.1" in run().stderr
+
+
+@pytest.fixture
+def guard(tmp_path):
+    """`guard` on somebody's own computer that is a folder, with a systemctl that knows only what starts at boot."""
+    enabled, bin_ = tmp_path / "enabled", tmp_path / "bin"
+    bin_.mkdir()
+    enabled.write_text("nginx\n")
+    (tmp_path / "packages").touch()
+    (bin_ / "systemctl").write_text(f"""#!/bin/sh
+case $2 in is-enabled) grep -qx "$3" {enabled} ;; disable) sed -i "/^$3$/d" {enabled} ;; esac
+""")
+    (bin_ / "systemctl").chmod(0o755)
+    text = (LIB / "guard").read_text()
+    for folder in ("/usr/sbin/", "/var/lib/deploylab/"):
+        text = text.replace(f"={folder}", f"={tmp_path}/")
+    (tmp_path / "guard").write_text(text.replace("PATH=/usr/local/sbin:", f"PATH={bin_}:/usr/local/sbin:"))
+
+    def run(word: str) -> list[str]:
+        subprocess.run(["sh", tmp_path / "guard", word], check=True)
+        return enabled.read_text().split()
+
+    run.enabled, run.folder = enabled, tmp_path
+    return run
+
+
+def test_a_server_that_comes_with_a_package_does_not_start_at_boot_and_one_that_was_there_still_does(guard):
+    guard("on")
+    assert (guard.folder / "policy-rc.d").read_text().endswith("exit 101\n")
+    guard.enabled.write_text("nginx\napache2\nmariadb\nrsync\n")  # what the packages' own scripts do
+    guard("on")  # a second time, as apt does within `install`
+    assert guard("off") == ["nginx", "rsync"], "only servers of the course are asked about"
+    assert sorted(path.name for path in guard.folder.iterdir()) == ["bin", "enabled", "guard", "packages"]
+
+
+def test_on_a_machine_where_nothing_was_enabled_every_server_that_comes_is_disabled(guard):
+    guard.enabled.write_text("")
+    guard("on")
+    guard.enabled.write_text("varnish\n")
+    assert guard("off") == []
+
+
+def test_on_a_guest_and_without_a_beginning_nothing_is_disabled(guard):
+    guard.enabled.write_text("nginx\napache2\n")
+    assert guard("off") == ["nginx", "apache2"]
+    (guard.folder / "packages").unlink()
+    guard("on")
+    guard.enabled.write_text("nginx\napache2\nvarnish\n")
+    assert guard("off") == ["nginx", "apache2", "varnish"]
+
+
+def test_all_programs_know_the_same_servers():
+    """Those that start at boot; they stop in another order than they start."""
+    known = [re.search(pattern, (paths.PROVISIONING / path).read_text())[1].split() for path, pattern in (
+        ("files/usr/local/lib/deploylab/guard", 'units="(.*)"'), ("local/arrive", 'units="(.*)"'),
+        ("local/leave", r"for unit in (.*); do"))]
+    assert sorted(known[0]) == sorted(known[1]) == sorted(known[2])
+    assert {unit for stage in COURSE.stages for unit in stage.expect.get("services", ())} <= set(known[0])
 
 
 def test_leftovers_spares_the_present_converge():

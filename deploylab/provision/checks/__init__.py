@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from deploylab.core.errors import CheckError, CourseError
 from deploylab.course import Course, Target
-from deploylab.machine import Machine
+from deploylab.machine import Completed, Machine
 from deploylab.provision.checks import capacity, delivery, system, web
 from deploylab.provision.checks.base import Check, Look
 
@@ -40,8 +40,12 @@ CHECKS: dict[str, Callable[[Look], Check]] = {
 }
 
 
-def verify(machine: Machine, course: Course, target: Target) -> list[Check]:
+def verify(machine: Machine, course: Course, target: Target,
+           managed: dict[str, Completed] | None = None) -> list[Check]:
     """What each check of a stage or variant saw, in the order of CHECKS: first what visitors meet.
+
+    Args:
+        managed: management commands that were run a moment ago for other targets: see `Look`. New ones are added.
 
     Raises:
         CourseError: `[stage.expect]` has a key for which there is no check.
@@ -53,7 +57,7 @@ def verify(machine: Machine, course: Course, target: Target) -> list[Check]:
     if unknown := [key for key in target.expect if key not in CHECKS]:
         raise CourseError(f"Stage {target.name} expects '{unknown[0]}', and there is no such check. "
                           f"There are: {', '.join(CHECKS)}.", "correct [stage.expect] in provisioning/course.toml")
-    look = Look(machine, course, target)
+    look = Look(machine, course, target, {} if managed is None else managed)
     return [check(look) for key, check in CHECKS.items() if key in target.expect]
 
 

@@ -6,7 +6,7 @@ import shlex
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -53,12 +53,19 @@ class Response:
 
 @dataclass
 class Look:
-    """Looks at one target for its checks. What was requested once is remembered."""
+    """Looks at one target for its checks. What was requested once is remembered.
+
+    Attributes:
+        managed: the result of each management command, by its whole line: the same line with the same application and
+            database gives the same result, for whichever target it is asked.
+        reason: (cause, cure) of a failing page, once `trouble` has found it.
+    """
 
     machine: Machine
     course: Course
     target: Target
-    reason: tuple[str, str] | None = None  # (cause, cure) of a failing page, once `trouble` has found it
+    managed: dict[str, Completed] = field(default_factory=dict)
+    reason: tuple[str, str] | None = None
 
     @property
     def expect(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import fnmatch
 import re
 import shlex
+from itertools import zip_longest
 
 from deploylab.machine import with_address
 from deploylab.provision import converge
@@ -14,8 +15,10 @@ def services(look: Look) -> Check:
     """Each service is running and enabled at boot, unless it runs on demand."""
     units = look.expect["services"]
     name = f"services {', '.join(units)}"
+    ask = 'echo "$(systemctl is-active $unit 2>/dev/null) $(systemctl is-enabled $unit 2>/dev/null)"'
+    states = dict(zip(units, look.sh(f"for unit in {words(units)}; do {ask}; done").out.splitlines(), strict=False))
     for unit in units:
-        state = " ".join(look.sh(f"systemctl is-active {unit}; systemctl is-enabled {unit}").out.split()[:2])
+        state = states.get(unit, "").strip()
         sleeper = unit in look.target.start.split()  # it is started on demand, not at boot
         if state != ("active disabled" if sleeper else "active enabled"):
             log = look.last(f"journalctl -q --no-pager -o cat -n 3 -u {unit}")
@@ -80,15 +83,15 @@ def remembers(look: Look) -> Check:
 
 def private(look: Look) -> Check:
     """Only root and the application can read secrets, not every user of the machine."""
-    name = "secrets are private"
-    for path in look.expect["private"]:
-        rights = look.last(f"stat -c '%a %U:%G' {shlex.quote(path)}")
+    name, paths = "secrets are private", look.expect["private"]
+    output = look.sh(f"for path in {words(paths)}; do stat -c '%a %U:%G' \"$path\" 2>&1; done").out
+    for path, rights in zip_longest(paths, output.splitlines(), fillvalue=""):
         if not re.fullmatch(r"[0-7]*[0-7][04]0 root:\w+", rights):
             everybody = re.match(r"\d*[4-7] ", rights)
             cause = "every user of the machine can read it" if everybody else "root does not own it"
             cause = cause if re.match(r"\d+ ", rights) else "it does not exist"
             return Check(name, False, f"{path}: {rights}", cause, look.cure(f"sudo chmod 640 {path}"))
-    return Check(name, True, f"{len(look.expect['private'])} files, readable by root and the application")
+    return Check(name, True, f"{len(paths)} files, readable by root and the application")
 
 
 def _cache_server(look: Look) -> tuple[str, str]:
@@ -110,7 +113,11 @@ def _manage(look: Look, name: str, command: str, expected: bool, mend: str) -> C
     """A check by a management command that exits with status 0 if all is well."""
     own = (f"{key}={value}" for key, value in look.target.environment.items())
     manage = f"deploylab-manage {words([look.target.stage, *own])}"
-    done = look.sh(f"{manage} {command}")
+    line = f"{manage} {command}"
+    # Django starts for each command, and variants without an environment of their own would ask their stage's again.
+    if line not in look.managed:
+        look.managed[line] = look.sh(line)
+    done = look.managed[line]
     lines = [line for line in done.out.splitlines() if line.strip()]
     last = lines[-1] if lines else ""
     if done.ok == expected:

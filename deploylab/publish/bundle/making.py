@@ -87,7 +87,7 @@ def guest_packages(course: Course) -> list[str]:
     deploys = [(stage.name, [v.variant for v in stage.variants]) for stage in stages]
     deploys += [(name, []) for name in converge.NO_STAGE]
     specs = [converge.specification(Nowhere(), course, name, variants, pip={}) for name, variants in deploys]
-    done = subprocess.run([sys.executable, "-m", "deploylab.publish.bundle.planned"], input=json.dumps(specs),
+    done = subprocess.run([sys.executable, "-m", "deploylab.provision.needs"], input=json.dumps(specs),
                           text=True, capture_output=True, cwd=paths.ROOT, check=False)
     if done.returncode:
         raise HostError(f"The deploys could not be read:\n{done.stderr[-600:]}", "./lab test --fast -k bundle")
