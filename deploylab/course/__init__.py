@@ -2,6 +2,6 @@
 
 from deploylab.course.app import App, View
 from deploylab.course.manifest import load
-from deploylab.course.model import Break, Contrast, Course, Lesson, Route, Stage, Target
+from deploylab.course.model import Break, Contrast, Course, Lesson, Route, Stage, Target, counted
 
-__all__ = ["App", "Break", "Contrast", "Course", "Lesson", "Route", "Stage", "Target", "View", "load"]
+__all__ = ["App", "Break", "Contrast", "Course", "Lesson", "Route", "Stage", "Target", "View", "counted", "load"]

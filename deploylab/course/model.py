@@ -1,10 +1,25 @@
 """The parts of the course: stages with their variants, contrasts, lessons, breaks."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from deploylab.core.errors import CourseError
 from deploylab.course.app import App, View
+
+PER_PROCESSOR = re.compile(r"(\d+)n \+ (\d+)")
+
+
+def counted(count: int | str, n_cpu: int) -> int:
+    """A number of the manifest on a machine with so many processors. Some advice depends on them: "2n + 1".
+
+    >>> counted(4, 2), counted("2n + 1", 1), counted("2n + 1", 2)
+    (4, 3, 5)
+    """
+    if isinstance(count, int):
+        return count
+    each, more = PER_PROCESSOR.fullmatch(count).groups()
+    return int(each) * n_cpu + int(more)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +38,7 @@ class Target:
     cached: tuple[str, ...] = ()       # views that a cache may answer
     processes: tuple[str, ...]         # regular expressions on the command line
     expect: dict[str, Any]             # one key for each check
-    slots: int | None
+    slots: int | str | None            # requests it works on at one time; a text depends on the processors: "2n + 1"
     configuration: tuple[str, ...] = ()  # files on the machine that make it what it is
     environment: dict[str, str] = field(default_factory=dict)  # of the application, beside its stage's
     upon: str = ""                     # the stage whose application server it stands in front of, where it has none
@@ -37,6 +52,10 @@ class Target:
     @property
     def all_views(self) -> tuple[str, ...]:
         return (*self.views, *self.more_views)
+
+    def slots_on(self, n_cpu: int) -> int | None:
+        """How many requests it works on at one time on a machine with so many processors; None if not stated."""
+        return None if self.slots is None else counted(self.slots, n_cpu)
 
     @property
     def slug(self) -> str:

@@ -215,6 +215,11 @@ def _reasons(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(describe.flag(flag) for run in runs for flag in run.flags if in_doubt([flag])))
 
 
+def n_cpu(runs: Sequence[Run]) -> int:
+    """The processors of the machine that the runs are of; 1 where they do not say."""
+    return runs[0].machine.get("n_cpu") or 1
+
+
 def measured_as(runs: Sequence[Run], recorded: bool = False) -> str:
     """The end of a caption: load, number of runs, machine."""
     machines = " and ".join(dict.fromkeys(describe.machine(run.machine) for run in runs))
