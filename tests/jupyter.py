@@ -22,6 +22,13 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
 WIDE = {"width": 1500, "height": 1000}
 KERNEL = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status"
 CELLS = "window.jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.model.sharedModel.toJSON())"
+# Of each chart that is shown in an output: its width, and the width that the output has for it, in pixels.
+SHOWN = "[...document.querySelectorAll('.jp-OutputArea-output img')].filter(one => one.offsetWidth)"
+CHARTS = f"""() => {SHOWN}.map(one => {{
+    const output = one.closest('.jp-OutputArea-output'), style = getComputedStyle(output);
+    const room = output.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    return [one.getBoundingClientRect().width, room, output.scrollWidth - output.clientWidth];
+}})"""
 DONE = f"""() => {{
     const code = {CELLS}.filter(cell => cell.cell_type === 'code' && cell.source.trim());
     const failed = code.some(cell => cell.outputs.some(output => output.output_type === 'error'));
@@ -85,6 +92,13 @@ def run_all(page: Page, address: str, seconds: float) -> list[dict]:
     page.wait_for_function(DONE, timeout=seconds * 1000)
     # Cells without attachments have them as null here, which is no notebook.
     return [{name: value for name, value in cell.items() if name != "attachments"} for cell in page.evaluate(CELLS)]
+
+
+def assert_charts_are_as_wide_as_their_cells(page: Page) -> None:
+    """Each chart fills its output, but for a widget's own margin, and makes no scroll bar."""
+    charts = page.evaluate(CHARTS)
+    assert charts
+    assert all(room - 8 <= width <= room and not too_wide for width, room, too_wide in charts), charts
 
 
 def picture(page: Page, path: Path) -> None:

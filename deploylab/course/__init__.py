@@ -13,7 +13,8 @@ from deploylab.course.model import (
     Route,
     Stage,
     Target,
+    counted,
 )
 
 __all__ = ["COLD", "STATES", "STEADY", "App", "Break", "Contrast", "Course", "Lesson", "Route", "Stage", "Target",
-           "View", "load"]
+           "View", "counted", "load"]

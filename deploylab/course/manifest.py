@@ -8,7 +8,18 @@ from typing import Any
 from deploylab.core import paths
 from deploylab.core.errors import CourseError
 from deploylab.course.app import App, View
-from deploylab.course.model import STATES, Break, Contrast, Course, Headline, Lesson, Route, Stage, Target
+from deploylab.course.model import (
+    PER_PROCESSOR,
+    STATES,
+    Break,
+    Contrast,
+    Course,
+    Headline,
+    Lesson,
+    Route,
+    Stage,
+    Target,
+)
 from deploylab.course.programs import Program, full, programs
 from deploylab.course.tables import Source, made, tables
 
@@ -147,6 +158,10 @@ def _verify(course: Course, source: Source) -> None:
             raise CourseError(f"{source.at('stage', target.name, 'port')}: {target.port} is not a port number.",
                               "write one from 1024 to 65535 that nothing else uses")
         ports[target.port] = target.name
+        for key, count in (("slots", target.slots), ("processes", target.expect.get("processes"))):
+            if isinstance(count, str) and not PER_PROCESSOR.fullmatch(count):
+                raise CourseError(f'{source.at("stage", target.name, key)}: {key} of {target.name} is "{count}".',
+                                  'write a number, or one for n processors: "2n + 1"')
         for view in (*target.all_views, *target.cached):
             if view not in course.app.views:
                 raise CourseError(f"{source.at('stage', target.name, '', view)}: stage {target.name} lists view "

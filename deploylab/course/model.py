@@ -1,10 +1,25 @@
 """The parts of the course: stages with their variants, contrasts, lessons, breaks."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from deploylab.core.errors import CourseError
 from deploylab.course.app import App, View
+
+PER_PROCESSOR = re.compile(r"(\d+)n \+ (\d+)")
+
+
+def counted(count: int | str, n_cpu: int) -> int:
+    """A number of the manifest on a machine with so many processors. Some advice depends on them: "2n + 1".
+
+    >>> counted(4, 2), counted("2n + 1", 1), counted("2n + 1", 2)
+    (4, 3, 5)
+    """
+    if isinstance(count, int):
+        return count
+    each, more = PER_PROCESSOR.fullmatch(count).groups()
+    return int(each) * n_cpu + int(more)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +39,7 @@ class Target:
     empty: tuple[str, ...] = ()        # commands for root that empty its cache; (): it has none
     processes: tuple[str, ...]         # regular expressions on the command line
     expect: dict[str, Any]             # one key for each check
-    slots: int | None
+    slots: int | str | None            # requests it works on at one time; a text depends on the processors: "2n + 1"
     configuration: tuple[str, ...] = ()  # files on the machine that make it what it is
     environment: dict[str, str] = field(default_factory=dict)  # of the application, beside its stage's
     upon: str = ""                     # the stage whose application server it stands in front of, where it has none
@@ -42,6 +57,10 @@ class Target:
     def caches(self, view: str) -> bool:
         """Whether answers of that view may come from a cache of this target."""
         return bool(self.empty) and view in self.cached
+
+    def slots_on(self, n_cpu: int) -> int | None:
+        """How many requests it works on at one time on a machine with so many processors; None if not stated."""
+        return None if self.slots is None else counted(self.slots, n_cpu)
 
     @property
     def slug(self) -> str:

@@ -49,6 +49,7 @@ parts = []
     (('views = ["hello"]', 'views = "hello"'), 'views = "hello"', "a list"),
     (("concurrency = [10]", 'concurrency = ["10"]'), 'concurrency = ["10"]', "each a number"),
     (("slots = 2", "slots = true"), "slots = true", "a number"),
+    (("slots = 2", 'slots = "2n"'), 'slots = "2n"', 'slots of first is "2n"'),
     (("slots = 2", "slots = 2\nno.red = 1"), 'name = "first"', "which does not exist"),
     (('wsgi = "a.wsgi:application"', ""), "[app]", "app has no 'wsgi'"),
     (("[app]", "[apple]"), "", "no 'title'"),

@@ -77,6 +77,20 @@ def test_a_notebook_runs_from_its_recording(name):
     assert text_of(began).startswith(label)
 
 
+@pytest.mark.slow
+def test_charts_are_as_wide_as_the_cell(tmp_path):
+    """Those that cells show, and those of a comparison panel: its last one, and the one that grew before it."""
+    name = "05_nginx_gunicorn"
+    with jupyter.opened(tmp_path, name, "--recorded") as address, jupyter.browser() as page:
+        cells = jupyter.run_all(page, address.format(f"{name}.ipynb"), seconds=300)
+        assert failures(cells) == []
+        assert page.evaluate("[...document.querySelectorAll('.widget-image')].map(one => { one.style.display = '' })")
+        for width in (800, 1280, 1600):
+            page.set_viewport_size({"width": width, "height": 1000})
+            page.wait_for_timeout(1000)
+            jupyter.assert_charts_are_as_wide_as_their_cells(page)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recording_is_whole_and_bears_no_secret(name):
     text = (recording.folder() / f"{name}.jsonl").read_text(encoding="utf-8")

@@ -58,7 +58,7 @@ def test_the_chart_grows_and_marks_failures(panel):
     panel.stage.value, panel.view.value, panel.seconds.value = "second", "faulty", 60
     panel.start()
     until(lambda: panel.chart.value, "no chart was drawn while the load ran")
-    assert panel.task.running and panel.chart.layout.display is None
+    assert panel.task.running and panel.chart.layout.display is None and panel.chart.layout.width == "100%"
     until(lambda: 0 < panel.task.bar.value < 1, "the bar does not move")
     assert "failed" in panel.task.label.value
     first = panel.chart.value

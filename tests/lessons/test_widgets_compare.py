@@ -40,7 +40,7 @@ def test_a_race_grows_pair_by_pair_and_is_held_against_the_guess():
     assert panel.judged is None
     for n in range(1, 5):
         go.release()
-        until(lambda n=n: f"{n} pair" in panel.plot.alt and panel.chart.value == panel.plot.sketch, "no chart of it")
+        until(lambda n=n: f"{n} pair" in panel.plot.alt and panel.chart.value == panel.plot.png, "no chart of it")
         drawn.append(bytes(panel.chart.value))
     assert len(set(drawn)) == 4 and not panel.final.value
     go.release()

@@ -84,7 +84,7 @@ u_str ESTAB 0 0 * 300 * 301 users:(("apache2",pid=7,fd=2))
     (3, 999, None), (2, 999, "it holds 3, but has only 2"), (3, 60, "is 60, and"),
 ])
 def test_connections_held_and_allowed(slots, most, word):
-    check = capacity.database_connections(look({"max_connections'": f"{most}\n", "ss ": CONNECTIONS},
+    check = capacity.database_connections(look({"max_connections'": f"{most}\n", "ss ": CONNECTIONS, "nproc": "1"},
                                                database_connections=slots))
     assert check.ok is (word is None)
     assert "it holds 3 of 3" in check.seen if check.ok else word in check.seen
@@ -93,16 +93,21 @@ def test_connections_held_and_allowed(slots, most, word):
 def test_the_database_server_allows_all_connections_that_the_stages_may_hold():
     text = (paths.PROVISIONING / "files/etc/mysql/mariadb.conf.d/60-deploylab.cnf").read_text()
     most = int(re.search(r"^max_connections = (\d+)", text, re.MULTILINE)[1])
-    budget = capacity._budget(look({}))
+    budget = capacity._budget(look({"nproc": "2"}))
     assert sum(budget.values()) <= most
     assert int(re.search(r"^# (\d+) in all", text, re.MULTILINE)[1]) == sum(budget.values())
 
 
 def test_front_servers_of_the_same_application_server_share_its_slots():
-    budget = capacity._budget(look({}))
+    budget = capacity._budget(look({"nproc": "1"}))
     assert budget["nginx"] == 16 and "apache:proxy" not in budget
     assert budget["apache"] == budget["apache:embedded"] == 16 and "apache:sqlite" not in budget
     assert not {target.name for target in COURSE.all_targets if target.start} & set(budget)
+
+
+@pytest.mark.parametrize(("n_cpu", "processes"), [("1", 3), ("2", 5)])
+def test_a_number_of_processes_may_depend_on_the_processors_of_the_machine(n_cpu, processes):
+    assert look({"nproc": f"{n_cpu}\n"}, processes="2n + 1").expect["processes"] == processes
 
 
 @pytest.mark.parametrize("target", COURSE.targets, ids=lambda target: target.name)

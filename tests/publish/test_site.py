@@ -31,6 +31,9 @@ PAGES = ["index", *(f"guides/{file.stem}" for file in sorted((paths.ROOT / "guid
 ASKED_FOR = {"script": "src", "img": "src", "source": "src", "iframe": "src", "link": "href", "video": "src",
              "audio": "src", "embed": "src", "object": "data"}
 IN_CSS = re.compile(r"""url\(\s*(?:'([^']*)'|"([^"]*)"|([^'")]*))\s*\)|@import\s+["']([^"']+)""")
+# Of each chart, its width and that of the cell's output, in pixels.
+CHARTS = """[...document.querySelectorAll('.cell_output figure img')].map(
+    one => [one.offsetWidth, one.closest('.cell_output').clientWidth])"""
 LOOKED_AT = ["index", "guides/guide_II", "notebooks/05_nginx_gunicorn"]
 
 slow = pytest.mark.slow
@@ -192,6 +195,8 @@ def test_a_browser_shows_it_and_asks_nobody_else(built, served):
                         page.set_viewport_size({"width": wide, "height": 900})
                         there = page.evaluate("document.documentElement.scrollWidth")
                         assert there <= wide, f"{folder}/{name} is cut off"
+                        charts = page.evaluate(CHARTS)
+                        assert bool(charts) == name.startswith("notebooks/") and all(a == b for a, b in charts), charts
                     shown = page.evaluate("[...document.images].map(one => [one.complete, one.naturalWidth])")
                     assert all(complete and width for complete, width in shown)
                 page.goto(f"{root}{folder}/search.html?q=gunicorn")
@@ -223,4 +228,4 @@ def test_a_widget_leaves_what_it_showed_and_no_more():
         "picture": {**widget("Image", format="png"), "buffers": [{"path": ["value"], "data": "aGVsbG8="}]},
     }
     assert picture("panel", states) == "<p>done</p>"
-    assert "base64,aGVsbG8=" in picture("picture", states)
+    assert picture("picture", states) == '<img alt="" style="width:100%" src="data:image/png;base64,aGVsbG8=">'

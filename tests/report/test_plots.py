@@ -1,10 +1,12 @@
 """plots: every one has its words, and says what the data say."""
 
+import io
 import itertools
 import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import matplotlib.image
 import pytest
 import synthetic
 from synthetic import run
@@ -167,6 +169,28 @@ def test_a_notebook_shows_picture_alternative_and_caption():
     assert "data:image/png;base64," in html and 'alt="nginx, page' in html and "<figcaption>" in html
 
 
+def test_a_notebook_shows_every_plot_as_wide_as_its_cell_with_two_dots_for_each_pixel(drawn):
+    for plot in drawn:
+        height_px, width_px = matplotlib.image.imread(io.BytesIO(plot.png)).shape[:2]
+        assert width_px == plots.CELL_WIDTH_PX >= 2 * 900
+        assert f'<img style="width:100%;max-width:{width_px}px"' in plot._repr_html_()
+
+
+def test_no_title_is_cut_off_at_the_width_of_a_cell(drawn):
+    for plot in drawn:
+        width_in = plot.figure.get_figwidth()
+        plot.figure.set_figwidth(plots.base.CELL_WIDTH_IN)
+        plot.figure.draw_without_rendering()
+        for title in [ax._left_title for ax in plot.figure.axes if ax.get_visible()]:
+            assert title.get_window_extent().x1 <= plot.figure.bbox.x1, title.get_text()
+        plot.figure.set_figwidth(width_in)
+
+
+def test_drawing_a_png_leaves_the_figure_as_the_svg_needs_it():
+    plot, other = plots.forest([FOUND], PAIRS, COURSE), plots.forest([FOUND], PAIRS, COURSE)
+    assert plot.png and re.search(r'viewBox="[^"]+"', plot.svg)[0] == re.search(r'viewBox="[^"]+"', other.svg)[0]
+
+
 def test_a_forest_has_a_row_for_each_contrast_with_its_sides_and_its_ratio():
     other = synthetic.contrast("slow", "nginx:bare", "nginx", "hello", 10, slow_clients=40)
     failed = {"n_ok": 0, "rps": 0.0, "n_sent": 9, "errors": {"timeout": 9}, "latency_ns": {}}
@@ -243,5 +267,4 @@ def test_a_growing_chart_marks_failures_and_says_how_far_it_is():
 ], ids=["nothing", "the first event", "all failed"])
 def test_a_growing_chart_of_poor_data(seen):
     plot = plots.growing("nginx", seen, 3, result=run(rps=0))
-    assert plot.sketch.startswith(b"\x89PNG") and len(plot.sketch) < len(plot.png)
-    assert plot.alt
+    assert plot.png.startswith(b"\x89PNG") and plot.alt

@@ -59,7 +59,7 @@ def drawn():
 
 def test_every_plot_has_picture_words_and_its_numbers_beside_it(drawn):
     for plot in drawn:
-        assert plot.sketch.startswith(b"\x89PNG") and plot.title and plot.alt and "Load: " in plot.caption
+        assert plot.png.startswith(b"\x89PNG") and plot.title and plot.alt and "Load: " in plot.caption
         ElementTree.fromstring(plot.svg)
         assert len(plot.svg) < 150_000
         assert len(plot.data) > 1 and {len(row) for row in plot.data} == {len(plot.data[0])}

@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from deploylab.course import Contrast, Course
+from deploylab.lessons.widgets.chart import picture
 from deploylab.lessons.widgets.progress import TaskProgress
 from deploylab.lessons.widgets.task import Task
 from deploylab.report import plots
@@ -79,7 +80,7 @@ class ComparePanel:
     def _on_pair(self, a: Run, b: Run) -> None:
         self.runs += sorted((a, b), key=lambda run: run.started_utc)
         plot = self._draw()
-        plot.sketch  # noqa: B018 (drawn here, before the next load begins)
+        plot.png  # noqa: B018 (drawn here, before the next load begins)
         self.plot = plot
 
     def _draw(self) -> Plot:
@@ -94,7 +95,7 @@ class ComparePanel:
             self.chart.layout.display = "none"
         elif self.plot is not self._shown:
             self._shown = self.plot
-            self.chart.value = self.plot.sketch
+            self.chart.value = self.plot.png
 
     # -- once ---------------------------------------------------------------------
 
@@ -102,6 +103,6 @@ class ComparePanel:
         guess = f" Your guess: <b>{self.guess}</b>, which means {meaning(self.guess)}." if self.guess else ""
         mark = f"<b>{html.escape(self.label)}</b><br>" if self.label else ""
         self.heading = widgets.HTML(f"{mark}{html.escape(self.plot.title)}.{guess}")
-        self.chart = widgets.Image(format="png", value=self.plot.sketch, layout={"max_width": "100%"})
+        self.chart = picture(self.plot.png)
         self.final = widgets.HTML()
         self.box = widgets.VBox()

@@ -12,6 +12,7 @@ from deploylab import load
 from deploylab.core import units
 from deploylab.core.errors import Busy, CheckError, DeployLabError
 from deploylab.course import Course, Target
+from deploylab.lessons.widgets.chart import picture
 from deploylab.lessons.widgets.progress import TaskProgress
 from deploylab.lessons.widgets.task import RED, Task
 from deploylab.load import ab
@@ -131,7 +132,7 @@ class LoadPanel:
         if task.running:
             if len(self.events) > self._drawn and time.monotonic() - self._drawn_s >= DRAW_S:
                 self._drawn, self._drawn_s = len(self.events), time.monotonic()
-                self.chart.value = self._chart(cell, seconds).sketch
+                self.chart.value = self._chart(cell, seconds).png
                 self.chart.layout.display = None
         elif self.result:
             self.plot = self._chart(cell, seconds)
@@ -196,7 +197,7 @@ class LoadPanel:
                                            tooltip="Look again which stages are running")
         self.message, self.final, self.printout = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.work = widgets.VBox()
-        self.chart = widgets.Image(format="png", layout={"display": "none", "max_width": "100%"})
+        self.chart = picture()
         self.start_button.on_click(self._on_start)
         self.stop_button.on_click(self._on_stop)
         self.refresh_button.on_click(lambda _: self.refresh())

@@ -13,7 +13,7 @@ from typing import Any
 import requests
 
 from deploylab.core import cancel
-from deploylab.course import Course, Target, View
+from deploylab.course import Course, Target, View, counted
 from deploylab.machine import Completed, Machine
 
 TIMEOUT_S = 5.0
@@ -69,7 +69,16 @@ class Look:
 
     @property
     def expect(self) -> dict[str, Any]:
-        return self.target.expect
+        """What each check expects; a number of processes that depends on the processors is the one for this machine."""
+        expect = self.target.expect
+        if isinstance(expect.get("processes"), str):
+            return {**expect, "processes": counted(expect["processes"], self.n_cpu)}
+        return expect
+
+    @cached_property
+    def n_cpu(self) -> int:
+        """How many processors the machine may use; in a container, the container."""
+        return int(self.last("nproc"))
 
     @property
     def slug(self) -> str:

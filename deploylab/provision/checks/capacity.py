@@ -71,9 +71,10 @@ def _connections(look: Look) -> int:
 def _budget(look: Look) -> dict[str, int]:
     """The most connections that may be held at one time: by target, then those that run on demand, and a reserve."""
     using = [target for target in look.course.all_targets if target.slots and target.expect.get("database") == "mysql"]
+    slots = {target.name: target.slots_on(look.n_cpu) for target in using}
     standing: dict[str, tuple[str, int]] = {}
     for target in sorted(using, key=lambda target: bool(target.upon)):
         if not target.start:  # targets with the same application server share its slots
-            standing.setdefault(target.expect.get("app_socket", target.name), (target.name, target.slots or 0))
-    asleep = sorted((target.slots or 0 for target in using if target.start), reverse=True)[:AWAKE]
+            standing.setdefault(target.expect.get("app_socket", target.name), (target.name, slots[target.name]))
+    asleep = sorted((slots[target.name] for target in using if target.start), reverse=True)[:AWAKE]
     return {**dict(standing.values()), f"{AWAKE} that sleep": sum(asleep), "manage.py and people": RESERVE}

@@ -35,7 +35,8 @@ def picture(model: str, states: States) -> str:
     if kind == "HTMLModel":
         return state["value"]
     if kind == "ImageModel":
-        return f'<img alt="" src="data:image/{html.escape(state["format"])};base64,{_data(states[model])}">'
+        image = f"data:image/{html.escape(state['format'])};base64,{_data(states[model])}"
+        return f'<img alt="" style="width:100%" src="{image}">'
     return "".join(picture(child.removeprefix("IPY_MODEL_"), states) for child in state.get("children", ()))
 
 

@@ -23,7 +23,11 @@ from deploylab.results.record import Run
 INK = "#1b1b1f"    # in the SVG it becomes the colour of the text around it, light or dark
 GRID = "#c9c9cf"   # in the SVG it becomes --grid, where the page sets one
 PANEL_WIDTH_IN = 4.7
-DOTS = 110         # pixels on a page per inch of a figure: ten-point letters become a little larger than the page's own
+# A notebook shows every plot as wide as its cell. All are drawn 9 inches wide for that, so their letters have one size:
+# of ten points, 11 pixels in a cell of 700, 19 in one of 1200. 220 dots per inch are two for each pixel of a wide cell.
+CELL_WIDTH_IN = 9.0
+CELL_DPI = 220
+CELL_WIDTH_PX = round(CELL_WIDTH_IN * CELL_DPI)  # no wider than this, or the picture would be blurred
 LOOK = {
     "font.size": 10, "axes.titlesize": 11,
     "axes.edgecolor": GRID, "axes.labelcolor": INK, "axes.spines.top": False, "axes.spines.right": False,
@@ -97,21 +101,17 @@ class Plot:
 
     @cached_property
     def png(self) -> bytes:
-        """The same as PNG on white, 200 dots per inch."""
+        """The same as PNG on white, drawn for the width of a notebook's cell: `CELL_WIDTH_PX` pixels."""
         return _render(self.figure, "png")
-
-    @cached_property
-    def sketch(self) -> bytes:
-        """A coarse PNG, made in a third of the time, for a plot that is soon replaced."""
-        return _render(self.figure, "png", dpi=90)
 
     def _repr_html_(self) -> str:
         """How a notebook shows it: the picture with its alternative text and its caption."""
         data = base64.b64encode(self.png).decode()
-        wide = round(self.figure.get_figwidth() * DOTS)  # so that its letters are as large as the text around it
-        return (f'<figure><img style="width:{wide}px;max-width:100%" alt="{html.escape(self.alt, quote=True)}" '
-                f'src="data:image/png;base64,{data}"><figcaption>{self.folded_caption}</figcaption></figure>'
-                f"{self.table}")
+        # The styles stand in the element: JupyterLab and the site both keep them. A browser's own margin of a figure is
+        # 40 pixels on each side.
+        return (f'<figure style="margin:.5rem 0"><img style="width:100%;max-width:{CELL_WIDTH_PX}px" '
+                f'alt="{html.escape(self.alt, quote=True)}" src="data:image/png;base64,{data}">'
+                f"<figcaption>{self.folded_caption}</figcaption></figure>{self.table}")
 
 
 def style(course: Course, stage: str) -> tuple[str, str]:
@@ -215,6 +215,11 @@ def _reasons(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(describe.flag(flag) for run in runs for flag in run.flags if in_doubt([flag])))
 
 
+def n_cpu(runs: Sequence[Run]) -> int:
+    """The processors of the machine that the runs are of; 1 where they do not say."""
+    return runs[0].machine.get("n_cpu") or 1
+
+
 def measured_as(runs: Sequence[Run], recorded: bool = False) -> str:
     """The end of a caption: load, number of runs, machine."""
     machines = " and ".join(dict.fromkeys(describe.machine(run.machine) for run in runs))
@@ -233,14 +238,16 @@ def sentence(*parts: str) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _render(figure: Figure, kind: str, dpi: int = 200) -> bytes:
-    out = io.BytesIO()
+def _render(figure: Figure, kind: str) -> bytes:
+    out, width_in = io.BytesIO(), figure.get_figwidth()
     with matplotlib.rc_context({**LOOK, "svg.hashsalt": "deploylab"}):
         if kind == "svg":
             figure.savefig(out, format="svg", transparent=True,
                            metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
         else:
-            figure.savefig(out, format="png", dpi=dpi, facecolor="white")
+            figure.set_figwidth(CELL_WIDTH_IN)
+            figure.savefig(out, format="png", dpi=CELL_DPI, facecolor="white")
+            figure.set_figwidth(width_in)
     return out.getvalue()
 
 

@@ -98,7 +98,8 @@ def _throughput_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequenc
         base.dots(ax, [run.rps for run in good], [y - 0.28 + 0.1 * (i % 2) for i, _ in enumerate(good)], good,
                   colour, marker)
         base.mean(ax, summary.rps, summary.rps_range, y + 0.12, colour, marker, base.mostly_doubtful(mine))
-    ceilings = [course.view(cell[0]).ceiling_rps(cell[1], course.stage(summary.cell.stage).slots) for summary in rows]
+    slots = [course.stage(summary.cell.stage).slots_on(base.n_cpu(runs)) for summary in rows]
+    ceilings = [course.view(cell[0]).ceiling_rps(cell[1], n_slots) for n_slots in slots]
     for y, ceiling_rps in enumerate(ceilings):
         if ceiling_rps is not None:
             ax.plot((ceiling_rps,) * 2, (y - 0.42, y + 0.42), ls=(0, (3, 2)), color=INK, lw=1.2)

@@ -85,7 +85,7 @@ def _memory(ax: Axes, rows: Sequence[Summary], runs: Sequence[Run]) -> None:
     ax.set_xlim(0, most * 1.08 or 1)
     base.plain_ticks(ax)
     cell = rows[0].cell
-    base.label(ax, f"memory while {units.count(cell.concurrency, 'client')} {cell.view}", "memory in MB")
+    base.label(ax, f"memory while they {cell.view}", "memory in MB")
 
 
 def _rate(summary: Summary) -> str:

@@ -33,7 +33,7 @@ def over_clients(runs: Sequence[Run], course: Course, *, recorded: bool = False)
     name, view = describe.target(runs[0].stage, runs[0].variant), course.view(runs[0].view)
     figure, (left, right) = base.panels(2, [TALL] * 2, 2)
     _throughput(left, runs, levels, base.style(course, runs[0].stage))
-    slots = course.target(name).slots
+    slots = course.target(name).slots_on(base.n_cpu(runs))
     ceilings = [(level.load, view.ceiling_rps(int(level.load), slots)) for level in levels]
     if view.wait_s:
         left.plot(*zip(*ceilings, strict=True), ls=(0, (3, 2)), color=INK, lw=1.2)
