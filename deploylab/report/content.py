@@ -105,7 +105,8 @@ def collect(session: Session, course: Course) -> Content:
         so_far=None if session.finished else so_far.collect(plan, found.all, course),
         machine=found.machine, machine_line=found.machine_line,
         headlines=headlines.rows(steps, course),
-        steps=_by_stage(steps, runs, course, session.recorded), n_ratios=len(steps),
+        steps=_by_stage(steps, runs, course, session.recorded),
+        n_ratios=sum(step.rps.ci95 is not None for step in steps),
         contrasts=contrasts.collect(plan, found.pairs, course, session.recorded),
         cells=_cells(runs, course, session.recorded),
         order=plots.run_order(runs, course, recorded=session.recorded) if runs else None,
@@ -247,7 +248,8 @@ def _how(runs: Sequence[Run], plan: dict[str, Any]) -> list[str]:
            "Memory: PSS, which divides shared pages fairly, at the end of a run.",
            f"Load generator: {', '.join(dict.fromkeys(run.engine for run in runs))}."]
     if plan.get("budget_s"):
-        first, budget = f"{plan['n_pairs']} pairs of runs of {plan['pair_seconds']:g} s", units.seconds(plan["budget_s"])
+        first = f"{plan['n_pairs']} pairs of runs of {plan['pair_seconds']:g} s"
+        budget = units.seconds(plan["budget_s"])
         out.insert(2, f"Contrasts: {first} each. Then the time left of the {budget} that were declared before went to "
                       "more pairs of those with the widest intervals. The spread of the first pairs decided how many, "
                       "never whether an interval contains 1.")

@@ -260,7 +260,7 @@ def table(times: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--times", type=int, default=2000, help="simulations of each; of whole sessions a tenth")
+    parser.add_argument("--times", type=int, default=1000, help="simulations of each; of whole sessions a tenth")
     parser.add_argument("--write", type=Path, help="put the tables into this file too, between its two marks")
     options = parser.parse_args()
     text = table(options.times)
