@@ -45,7 +45,8 @@ def loads(tmp_path, monkeypatch):
 
     def to_stage(machine, course, stage, progress, variants):
         loads.events.append(f"set up {stage.name}")
-        return SimpleNamespace(ok=True, converged=SimpleNamespace(seconds=1.0), to_json=lambda: {"stage": stage.name})
+        return SimpleNamespace(ok=True, converged=SimpleNamespace(seconds=1.0),
+                               to_json=lambda: {"stage": stage.name, "changed": 1, "checks": []})
 
     monkeypatch.setattr(load_test, "measure", measure)
     monkeypatch.setattr(load_test, "calibrated", lambda bench, seconds, progress: replace(
@@ -69,6 +70,26 @@ def test_the_report_begins_with_the_second_stage(loads):
     first_news = loads.events.index("news")
     assert loads.events[:first_news] == ["set up runserver", "preview", "set up wsgi", "preview"]
     assert loads.events[first_news + 1] == "set up nginx"
+
+
+def test_the_page_is_there_after_two_stages_and_grows(loads, monkeypatch):
+    """What `./lab run` does with the news: the page's first lines, each time that it is written."""
+    from deploylab import report
+    from deploylab.report.plots import base
+
+    monkeypatch.setattr(base, "_render", lambda figure, kind: b'<svg viewBox="0 0 1 1"></svg>')
+    growing, pages = report.Growing(COURSE, Progress("test")), []
+
+    def on_news(session):
+        growing(session)
+        pages.append((session.folder / "report.html").read_text(encoding="utf-8"))
+
+    session, _ = full_run.run(None, COURSE, STAGES, effort=USUAL, progress=Progress("test"), on_news=on_news)
+    assert "2 of 3 stages set up and checked: runserver, wsgi" in pages[0] and "A first look" in pages[0]
+    assert "1 stage: nginx" in pages[0] and "3 of 3 stages" in pages[1]
+    assert "A first look" not in pages[2] and "one pair: no interval" in pages[2]
+    text = report.write(session, COURSE).read_text(encoding="utf-8")
+    assert "So far" not in text and text.count("<article class=\"contrast\"") == len(session.plan["contrasts"])
 
 
 def test_the_first_looks_are_what_the_stages_are_judged_by(loads):
