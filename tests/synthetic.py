@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from scipy.signal import lfilter
 
 from deploylab import course as course_module
 from deploylab.course import Contrast, Course
@@ -72,11 +73,9 @@ def ar1(rng: np.random.Generator, n: int, sd: float = NOISE_SD, rho: float = NOI
         sd: of the log.
         rho: correlation of neighbours.
     """
-    noise = np.empty(n)
-    noise[0] = rng.normal(0, sd)
-    for i in range(1, n):
-        noise[i] = rho * noise[i - 1] + rng.normal(0, sd * np.sqrt(1 - rho**2))
-    return noise
+    shocks = rng.normal(0, sd, n)
+    shocks[1:] *= np.sqrt(1 - rho**2)
+    return lfilter([1], [1, -rho], shocks)
 
 
 def rounds(course: Course, n_rounds: int = 5, seed: int = 7, sd: float = 0.06) -> list[Run]:

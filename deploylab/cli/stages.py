@@ -24,7 +24,9 @@ from deploylab.cli.options import (
 def run(
     stages: Annotated[list[str] | None, typer.Argument(metavar="STAGE", autocompletion=values.stages,
                                                        help="Only these stages; all if none is named.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Runs of one second, and fewer pairs.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A first impression: fewer rounds and pairs.")] = False,
+    thorough: Annotated[bool, typer.Option("--thorough", help="Five rounds of everything, in longer runs: about 40 "
+                                                              "minutes in all.")] = False,
     yes: Yes = False,
     machine: Kind = None,
     bundle: Bundle = None,
@@ -32,8 +34,8 @@ def run(
 ) -> None:
     """Set up, check and measure every stage, and write a report. Run it again to continue where it stopped.
 
-    After rounds over all stages it measures the contrasts: pairs of setups that differ in one thing. The rounds take
-    at most 15 minutes, the contrasts at most 15 more.
+    The report begins after the second stage and grows; all of it takes about 15 minutes. After rounds over all stages
+    it measures the contrasts: pairs of setups that differ in one thing, and more pairs where an interval is wide.
 
     Example: `./lab run --yes`, or `./lab run runserver nginx --quick` for two stages
     """
@@ -45,6 +47,8 @@ def run(
     from deploylab.measure import full_run
 
     course, progress = courses.load(), Progress("run")
+    if quick and thorough:
+        raise typer.BadParameter("--quick and --thorough are two different runs: use one of them.")
     named = [course.stage(name) for name in stages or ()]
     for stage in named:
         if stage not in course.stages:
@@ -54,7 +58,9 @@ def run(
     progress.seconds["environment"] = float(os.environ.get("DEPLOYLAB_ENVIRONMENT_S", 0))
     with lock.held("run"):
         running = ensure_machine(yes, progress)
-        session, ready = full_run.run(running, course, chosen, quick=quick, progress=progress)
+        effort = full_run.effort_of(course, chosen, quick=quick, thorough=thorough)
+        session, ready = full_run.run(running, course, chosen, effort=effort, progress=progress,
+                                      on_news=report.Growing(course, progress))
         try:
             with progress.phase("report", "the report"):
                 path = report.write(session, course)

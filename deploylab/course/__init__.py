@@ -1,13 +1,10 @@
 """The course as data: what `provisioning/course.toml` says, checked and typed."""
 
 from deploylab.course.app import App, View
+from deploylab.course.contrast import COLD, STATES, STEADY, Contrast
 from deploylab.course.manifest import load
 from deploylab.course.model import (
-    COLD,
-    STATES,
-    STEADY,
     Break,
-    Contrast,
     Course,
     Lesson,
     Route,

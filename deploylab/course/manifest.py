@@ -8,11 +8,10 @@ from typing import Any
 from deploylab.core import paths
 from deploylab.core.errors import CourseError
 from deploylab.course.app import App, View
+from deploylab.course.contrast import STATES, Contrast
 from deploylab.course.model import (
     PER_PROCESSOR,
-    STATES,
     Break,
-    Contrast,
     Course,
     Headline,
     Lesson,

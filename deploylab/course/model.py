@@ -6,6 +6,7 @@ from typing import Any
 
 from deploylab.core.errors import CourseError
 from deploylab.course.app import App, View
+from deploylab.course.contrast import COLD, STATES, Contrast
 
 PER_PROCESSOR = re.compile(r"(\d+)n \+ (\d+)")
 
@@ -94,48 +95,6 @@ class Stage(Target):
     ladder: bool = True                # whether it is a step from the stage before
     headline: Headline | None = None   # None: it is where the road begins, or no step
     variants: tuple[Target, ...] = field(default=())
-
-
-COLD, STEADY = "cold", "steady"  # states of a cache: empty at first; full, and it stays full
-STATES = {COLD: "from an empty cache", STEADY: "from a full cache"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Contrast:
-    """Two sides that differ in one thing, compared in pairs.
-
-    Without a `state` clients send requests as fast as they are answered, with full caches: who can answer more? A side
-    that answers more would fill its cache sooner, so a `state` offers both sides the same requests at the same times:
-    what does each of them need for that?
-
-    Attributes:
-        a, b: targets by name; both may be the same target if the views differ.
-        view, concurrency: the load.
-        b_view: the view of side B, if it is a different one.
-        differs: the one thing, in words.
-        parts: the names of the differences in configuration that make up that one thing. Any other difference that is
-            found is reported as well. Empty: a whole step, and reported as one.
-        slow_clients: half-sent requests held open during each load.
-        state: a key of STATES: of the caches when each load begins. The load is then an open loop.
-    """
-
-    name: str
-    title: str
-    lesson: str
-    a: str
-    b: str
-    view: str
-    concurrency: int
-    differs: str
-    parts: tuple[str, ...]
-    b_view: str | None = None
-    slow_clients: int = 0
-    state: str | None = None
-
-    @property
-    def metric(self) -> str:
-        """What it is judged by, a key of `deploylab.results.stats.METRICS`."""
-        return "server_cpu_per_request_s" if self.state else "rps"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,6 +69,8 @@ class LoadSettings:
         cpus: the processors of this host that the guest does not use; None if they are not known.
         rate_per_s: arrival rate of an open loop; None for a closed one.
         slow_clients: half-sent requests that are held open during each load.
+        warmup_again_s: the warm-up of every pair in a row but the first, whose servers were under load a moment ago;
+            None: as the first.
     """
 
     seconds: float
@@ -78,6 +80,7 @@ class LoadSettings:
     cpus: tuple[int, ...] | None = None
     rate_per_s: float | None = None
     slow_clients: int = 0
+    warmup_again_s: float | None = None
 
 
 def free_cpus(facts: Facts) -> tuple[int, ...] | None:

@@ -5,7 +5,7 @@ the pairs, because the second of two runs may have an advantage, such as a warm 
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -49,19 +49,26 @@ def compare(machine: Machine, course: Course, contrast: Contrast, progress: Prog
     return bench.session, rows, stopped
 
 
-def measure_contrasts(bench: Bench, contrasts: Sequence[Contrast], n_pairs: int, progress: Progress) -> None:
+def measure_contrasts(bench: Bench, contrasts: Sequence[Contrast], n_pairs: Mapping[str, int], progress: Progress,
+                      after_each: Callable[[], object] = lambda: None) -> None:
     """Measure the pairs of each contrast, and save what differs between its sides; skips what is measured already.
 
     Sleeping variants are started for their own contrast only: together they would not fit into the memory.
+
+    Args:
+        n_pairs: of each contrast, by its name.
+        after_each: called when a contrast is measured, and nothing is under load.
     """
-    with progress.phase("load", f"{units.count(len(contrasts), 'contrast')}, {n_pairs} pairs of each"):
-        for number, contrast in enumerate(contrasts, start=1):
-            if remaining(bench, contrast, n_pairs):
-                progress.say(f"    contrast {number} of {len(contrasts)}: {described(contrast)}")
-                with awake(bench.machine, [cell.target for cell in cells(bench.course, contrast)]):
-                    _save_differences(bench, contrast)
-                    for _ in pairs(bench, contrast, n_pairs, progress):
-                        pass
+    todo = [contrast for contrast in contrasts if remaining(bench, contrast, n_pairs[contrast.name])]
+    n_todo = sum(len(remaining(bench, contrast, n_pairs[contrast.name])) for contrast in todo)
+    with progress.phase("load", f"{units.count(len(todo), 'contrast')}, {units.count(n_todo, 'pair')}"):
+        for number, contrast in enumerate(todo, start=1):
+            progress.say(f"    contrast {number} of {len(todo)}: {described(contrast)}")
+            with awake(bench.machine, [cell.target for cell in cells(bench.course, contrast)]):
+                _save_differences(bench, contrast)
+                for _ in pairs(bench, contrast, n_pairs[contrast.name], progress):
+                    pass
+            after_each()
 
 
 def measure_pairs(bench: Bench, contrast: Contrast, n_pairs: int, progress: Progress,
@@ -175,7 +182,7 @@ def pairs(bench: Bench, contrast: Contrast, n_pairs: int, progress: Progress) ->
     rate_per_s = _offered_rate(bench, contrast) if contrast.state else None
     paired = replace(bench, settings=replace(bench.settings, slow_clients=contrast.slow_clients, rate_per_s=rate_per_s))
     sides = dict(zip("AB", cells(bench.course, contrast), strict=True))
-    a_first = order.drawn(n_pairs, f"{bench.session.id} {contrast.name}")
+    a_first = order.in_two(bench.session.plan.get("n_pairs", n_pairs), n_pairs, f"{bench.session.id} {contrast.name}")
     for number in remaining(bench, contrast, n_pairs):
         name = pair_id(contrast, number)
         runs = {side: load_test.measure(paired, sides[side], purpose="pair", pair_id=name, side=side,
@@ -184,6 +191,8 @@ def pairs(bench: Bench, contrast: Contrast, n_pairs: int, progress: Progress) ->
                                             sides[side].window_s(bench.settings.seconds)))
                 for side in ("AB" if a_first[number - 1] else "BA")}
         yield number, runs["A"], runs["B"]
+        if (again_s := bench.settings.warmup_again_s) is not None:
+            paired = replace(paired, settings=replace(paired.settings, warmup_s=again_s))
 
 
 def pair_id(contrast: Contrast, number: int) -> str:

@@ -24,3 +24,15 @@ def drawn(n: int, seed: str) -> list[bool]:
     order = [True, False] * (n // 2) + [lot.random() < 0.5] * (n % 2)
     lot.shuffle(order)
     return order
+
+
+def in_two(n_first: int, n: int, seed: str) -> list[bool]:
+    """The same for n pairs of which the later ones were decided on after the first: either lot is balanced.
+
+    The first come in the same order however many follow.
+
+    Example:
+        >>> [sum(in_two(4, 10, "a session")[:4]), sum(in_two(4, 10, "a session"))]
+        [2, 5]
+    """
+    return [*drawn(min(n_first, n), seed), *drawn(max(0, n - n_first), f"{seed}, later")]

@@ -7,7 +7,7 @@ from typing import Any
 
 from deploylab.core import units
 from deploylab.course import Course, Stage, View
-from deploylab.report import contrasts, headlines, plots, sentences
+from deploylab.report import contrasts, headlines, plots, sentences, so_far
 from deploylab.report.plots import Plot
 from deploylab.results import Session, describe, stats
 from deploylab.results.record import Run
@@ -73,7 +73,7 @@ class Content:
     course: Course
     runs: list[Run]
     problems: list[str]
-    n_planned: int
+    so_far: so_far.SoFar | None     # of a session that is not finished
     machine: dict[str, Any]
     machine_line: str
     headlines: list[headlines.Row]
@@ -102,10 +102,11 @@ def collect(session: Session, course: Course) -> Content:
     runs, plan, steps = found.runs, session.plan, stats.steps(found.runs, course)
     return Content(
         session=session, plan=plan, course=course, runs=runs, problems=found.problems,
-        n_planned=plan.get("n_rounds", 0) * len(plan.get("cells", [])),
+        so_far=None if session.finished else so_far.collect(plan, found.all, course),
         machine=found.machine, machine_line=found.machine_line,
         headlines=headlines.rows(steps, course),
-        steps=_by_stage(steps, runs, course, session.recorded), n_ratios=len(steps),
+        steps=_by_stage(steps, runs, course, session.recorded),
+        n_ratios=sum(step.rps.ci95 is not None for step in steps),
         contrasts=contrasts.collect(plan, found.pairs, course, session.recorded),
         cells=_cells(runs, course, session.recorded),
         order=plots.run_order(runs, course, recorded=session.recorded) if runs else None,
@@ -120,6 +121,7 @@ class SessionRuns:
 
     runs: list[Run]                 # of the rounds, on the machine that was used most; so are the pairs
     pairs: list[Run]
+    all: list[Run]                  # on any machine, for any purpose
     machine: dict[str, Any]
     problems: list[str]             # what is wrong with the session's files, in sentences
 
@@ -137,7 +139,8 @@ def read(session: Session) -> SessionRuns:
     all_runs, problems = session.read()
     runs, strays = of_one_machine([run for run in all_runs if run.purpose == "round" and run.variant is None])
     pairs, more_strays = of_one_machine([run for run in all_runs if run.purpose == "pair"])
-    return SessionRuns(runs=runs, pairs=pairs, machine=runs[0].machine if runs else session.plan.get("machine") or {},
+    return SessionRuns(runs=runs, pairs=pairs, all=all_runs,
+                       machine=runs[0].machine if runs else session.plan.get("machine") or {},
                        problems=problems + strays + more_strays)
 
 
@@ -228,7 +231,10 @@ def _how(runs: Sequence[Run], plan: dict[str, Any]) -> list[str]:
     if not runs:
         return []
     n_rounds = len({run.round for run in runs})
-    out = [f"{units.count(n_rounds, 'round')}; each measures every stage and view once, in an order that changes from "
+    fewer = min((cell.get("n_rounds", n_rounds) for cell in plan.get("cells") or []), default=n_rounds)
+    what = "every stage and view once" if fewer >= n_rounds else (
+        f"once what the stages are judged by; everything else is measured in {units.count(fewer, 'round')} only")
+    out = [f"{units.count(n_rounds, 'round')}; each measures {what}, in an order that changes from "
            "round to round, so that slow drift of the machine affects all of them equally.",
            "Two stages are compared round by round: the ratio of each pair, the geometric mean of the ratios, and "
            "Student's t for the 95 % interval. The unit is the run, never the request.",
@@ -241,6 +247,12 @@ def _how(runs: Sequence[Run], plan: dict[str, Any]) -> list[str]:
            "Server CPU per request: processor time of the stage's processes, divided by the requests sent. "
            "Memory: PSS, which divides shared pages fairly, at the end of a run.",
            f"Load generator: {', '.join(dict.fromkeys(run.engine for run in runs))}."]
+    if plan.get("budget_s"):
+        first = f"{plan['n_pairs']} pairs of runs of {plan['pair_seconds']:g} s"
+        budget = units.seconds(plan["budget_s"])
+        out.insert(2, f"Contrasts: {first} each. Then the time left of the {budget} that were declared before went to "
+                      "more pairs of those with the widest intervals. The spread of the first pairs decided how many, "
+                      "never whether an interval contains 1.")
     for name, rps in (plan.get("ceiling") or {}).items():
         if rps:
             kept = "kept connections" if name == "keepalive" else name.replace("_", " ")

@@ -90,8 +90,9 @@ def test_a_failure_is_one_message_with_the_next_command(lab, nothing, arguments,
 
 
 @pytest.mark.parametrize("arguments", [
-    ["frobnicate"], ["ab"], ["ab", "-c", "0", "http://127.0.0.1/"], ["ab", "-t", "inf", "http://127.0.0.1/"], ["goto"],
-    ["measure", "nginx", "--rate", "inf"], ["compare", "apache", "nginx", "--seconds", "nan"],
+    ["frobnicate"], ["ab"], ["ab", "-c", "0", "http://127.0.0.1/"], ["ab", "-t", "inf", "http://127.0.0.1/"],
+    ["goto"], ["run", "--quick", "--thorough"], ["measure", "nginx", "--rate", "inf"],
+    ["compare", "apache", "nginx", "--seconds", "nan"],
     ["sweep", "nginx", "--rates", "50,inf"]])
 def test_wrong_usage_ends_with_status_2(lab, nothing, arguments):
     done = lab(*arguments)

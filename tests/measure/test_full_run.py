@@ -19,6 +19,7 @@ from deploylab import results
 from deploylab.core import paths
 from deploylab.core.progress import Progress
 from deploylab.measure import full_run
+from deploylab.measure.schedule import QUICK
 from deploylab.results import stats
 from deploylab.results.record import Run
 from tests import secrecy
@@ -99,19 +100,20 @@ def test_every_attempt_has_one_outcome_and_none_failed(finished):
         assert run.errors == {}, f"{run.stage} {run.view}: {run.errors}"
 
 
-def test_every_cell_has_as_many_runs_as_there_are_rounds(finished):
+def test_every_cell_has_as_many_runs_as_the_plan_says(finished):
     plan = results.Session.open(finished[0]["session"]).plan
     cells = sorted((r.stage, r.view, r.concurrency, r.round) for r in rounds(finished))
     assert cells == sorted((c["stage"], c["view"], c["concurrency"], n)
-                           for c in plan["cells"] for n in range(1, plan["n_rounds"] + 1))
+                           for c in plan["cells"] for n in range(1, c["n_rounds"] + 1))
 
 
 def test_every_contrast_of_these_stages_has_its_pairs(finished):
     session = results.Session.open(finished[0]["session"])
     pairs = Counter(run.pair_id for run in session.runs("pair"))
-    contrasts = full_run.contrasts_among(courses.load(), [courses.load().stage(name) for name in STAGES])
+    contrasts = full_run.contrasts_among(courses.load(), [courses.load().stage(name) for name in STAGES],
+                                          states=False)
     assert len(contrasts) >= 5
-    assert pairs == {f"{contrast.name}/{n}": 2 for contrast in contrasts for n in range(1, full_run.QUICK_PAIRS + 1)}
+    assert pairs == {f"{contrast.name}/{n}": 2 for contrast in contrasts for n in range(1, QUICK.n_pairs + 1)}
 
 
 def test_a_contrast_is_of_one_thing_and_the_report_says_so(finished):
@@ -157,6 +159,11 @@ def test_a_real_server_serves_at_least_three_times_as_many_files_per_second(fini
              for stage in ("runserver", "nginx")}
     pairs = [b / a for a, b in zip(asset["runserver"], asset["nginx"], strict=True)]
     assert min(pairs) >= 3
+
+
+def test_the_report_began_with_the_second_stage_and_its_address_was_told(finished):
+    assert finished[1].count("The report begins here, and grows: file://") == 1
+    assert "So far:" not in Path(finished[0]["report"]).read_text(encoding="utf-8")
 
 
 def test_the_report_is_there_and_loads_nothing_from_elsewhere(finished):

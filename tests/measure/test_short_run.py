@@ -28,7 +28,7 @@ def test_every_check_passes_and_the_report_is_there(document):
 def test_every_cell_was_measured_in_each_round_and_every_attempt_has_one_outcome(document):
     session = Session.open(document["session"])
     runs = session.runs("round")
-    assert len(runs) == session.plan["n_rounds"] * len(session.plan["cells"])
+    assert len(runs) == sum(cell["n_rounds"] for cell in session.plan["cells"])
     assert all(run.n_sent == run.n_ok + sum(run.errors.values()) and run.n_ok for run in runs)
 
 

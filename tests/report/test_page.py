@@ -85,8 +85,34 @@ def test_previews_and_variants_do_not_count():
 
 def test_an_unfinished_session_says_so(ordinary):
     text = Page(written(TWO, RUNS[:24], finished=False)).text
-    assert "Not finished: 24 of 60 planned runs are here." in text
-    assert "Not finished" not in Page(ordinary).text
+    assert "So far: 24 of 60 planned runs of the rounds are here." in text
+    assert "Still to come: rounds over all stages, which give ratios their intervals." in text
+    assert "this page grows: load it again" in text and "So far" not in Page(ordinary).text
+
+
+def test_the_report_of_a_session_that_has_just_begun_shows_the_first_looks():
+    looks = [synthetic.run(stage, "asset", round=None, rps=rps, purpose="preview")
+             for stage, rps in (("runserver", 750), ("nginx", 10_500))]
+    plan = {"stages": ["runserver", "nginx", "static"], "converge": [{"stage": "runserver", "changed": 9},
+                                                                     {"stage": "nginx", "changed": 4}]}
+    page = Page(written(TWO, looks, finished=False, **plan))
+    assert "So far: 2 of 3 stages set up and checked: runserver, nginx; 0 of 60 planned runs" in page.text
+    assert "Still to come: 1 stage: static; rounds over all stages" in page.text
+    assert page.figures == 1 and "A first look" in page.text and "no ratio is made of them" in page.text
+    assert "10,500/s" in page.svgs[0]["aria-label"]
+    assert "A first look" not in Page(written(TWO, [*looks, *RUNS[:24]], finished=False, **plan)).text
+    assert "A first look" not in Page(written(TWO, [*looks, *RUNS], **plan)).text
+
+
+def test_a_load_that_was_measured_once_is_said_to_be():
+    cells = [{"n_rounds": 4}, {"n_rounds": 1}]
+    session = Session.create(cells=cells, n_rounds=4, n_pairs=4, pair_seconds=0.5, budget_s=660)
+    for run in RUNS:
+        session.append(run)
+    text = Page(report.html(session, TWO)).text
+    assert "everything else is measured in 1 round only" in text
+    assert "time left of the 11 min 00 s that were declared before" in text
+    assert "never whether an interval contains 1" in text
 
 
 def test_no_run_at_all():

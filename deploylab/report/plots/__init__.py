@@ -2,6 +2,7 @@
 
 from deploylab.report.plots.base import CELL_WIDTH_PX, Plot, measured_as, style
 from deploylab.report.plots.during import during
+from deploylab.report.plots.first_looks import first_looks
 from deploylab.report.plots.forest import forest
 from deploylab.report.plots.ladder import ladder, latency
 from deploylab.report.plots.live import growing
@@ -12,5 +13,5 @@ from deploylab.report.plots.ratios import ratios, run_order
 from deploylab.report.plots.servers import servers
 from deploylab.report.plots.sweep import over_clients, over_rates
 
-__all__ = ["CELL_WIDTH_PX", "Plot", "during", "forest", "growing", "ladder", "latency", "measured_as", "one_run",
-           "over_clients", "over_rates", "race", "ratios", "run_order", "servers", "spectrum", "style", "two_loops"]
+__all__ = ["CELL_WIDTH_PX", "Plot", "during", "first_looks", "forest", "growing", "ladder", "latency", "measured_as",
+           "one_run", "over_clients", "over_rates", "race", "ratios", "run_order", "servers", "spectrum", "style", "two_loops"]

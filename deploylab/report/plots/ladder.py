@@ -104,8 +104,8 @@ def _throughput_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequenc
         if ceiling_rps is not None:
             ax.plot((ceiling_rps,) * 2, (y - 0.42, y + 0.42), ls=(0, (3, 2)), color=INK, lw=1.2)
     rates = [run.rps for run in runs if (run.view, run.concurrency) == cell]
-    _scale(ax, [*rates, *(c for c in ceilings if c)])
-    base.label(ax, _cell_title(cell), f"{course.view(cell[0]).unit} per second")
+    scale(ax, [*rates, *(c for c in ceilings if c)])
+    base.label(ax, cell_title(cell), f"{course.view(cell[0]).unit} per second")
 
 
 def _latency_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequence[Run], course: Course) -> None:
@@ -120,11 +120,11 @@ def _latency_panel(ax: Axes, cell: Column, rows: list[Summary], runs: Sequence[R
             hollow = percentile == "p50" and base.mostly_doubtful(mine)
             ax.plot(there.get(percentile, []), [y] * (percentile in there), mark, ms=size, ls="none", mec=colour,
                     mfc="none" if hollow else colour, mew=2 if mark == "|" else 0.8)
-    _scale(ax, [ns / units.NS_PER_MS for summary in rows for ns in summary.latency_ns.values() if ns])
-    base.label(ax, _cell_title(cell), "latency in ms")
+    scale(ax, [ns / units.NS_PER_MS for summary in rows for ns in summary.latency_ns.values() if ns])
+    base.label(ax, cell_title(cell), "latency in ms")
 
 
-def _scale(ax: Axes, values: Sequence[float]) -> None:
+def scale(ax: Axes, values: Sequence[float]) -> None:
     """Linear from 0, or logarithmic if small values would be invisible."""
     positive = [value for value in values if value > 0]
     if positive and max(positive) / min(positive) > LOG_FROM:
@@ -136,7 +136,7 @@ def _scale(ax: Axes, values: Sequence[float]) -> None:
     base.plain_ticks(ax)
 
 
-def _cell_title(cell: Column) -> str:
+def cell_title(cell: Column) -> str:
     return f"{cell[0]}, {units.count(cell[1], 'client')}"
 
 
@@ -153,7 +153,7 @@ def _with_failures(text: str, summary: Summary) -> str:
 
 def _title(what: str, cells: Sequence[Column]) -> str:
     if len(cells) == 1:
-        return f"{what} on {_cell_title(cells[0])}"
+        return f"{what} on {cell_title(cells[0])}"
     return f"{what} of each stage"
 
 

@@ -86,7 +86,8 @@ def measured(course: Course, options: argparse.Namespace) -> Session:
         _stand(machine, course, names, progress)
         bench = Bench.of(machine, course, session, LoadSettings(seconds=options.seconds))
         session.update(machine=machine_fields(bench.facts))
-        compare.measure_contrasts(load_test.calibrated(bench, options.seconds, progress), todo, options.pairs, progress)
+        compare.measure_contrasts(load_test.calibrated(bench, options.seconds, progress), todo,
+                                  {one.name: options.pairs for one in todo}, progress)
         session.finish()
     return session
 

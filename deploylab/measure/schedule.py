@@ -1,0 +1,204 @@
+"""How the time of `./lab run` is spent: how long each run is, how many rounds and pairs there are, and who gets more.
+
+    declared before:  the length of a run, the rounds of each cell, the first pairs of each contrast, the seconds in all
+    decided once:     the time that is left goes to the contrasts with the widest intervals, by the spread of the first
+                      pairs
+
+Only the *width* of an interval decides, never whether it contains 1. If you add pairs until a difference is seen, you
+see one in 23 of 100 comparisons of equal sides; with this rule it stays near 5 in 100.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from math import exp, inf, log, sqrt
+from statistics import median, stdev
+
+from deploylab.course import Stage
+from deploylab.measure.bench import WARMUP_S, Scenario
+from deploylab.results.record import Run
+from deploylab.results.stats.basics import student_t
+
+Load = tuple[str, str, int]  # stage, view, number of clients
+
+N_ROUNDS = 5           # of a thorough run; with fewer, the t interval is too wide to be useful
+N_PAIRS = 5            # of each contrast of a thorough run
+ROUND_S = 3.0          # the longest window of a thorough run
+PAIR_S = 2.0
+MAX_S = 15 * 60        # for its rounds, and as much again for its contrasts, however many the course has
+MIN_WINDOW_S = 0.5     # a shorter run says nothing
+OVERHEAD_S = 0.9       # of one of its runs in addition to its window, as planned
+
+LONG_ROUNDS = 3        # of a load whose windows are long; it waits for the line most of the time, and varies little
+MOST_PAIRS = 12        # more of them for one contrast take the time from all the others
+NARROW = 0.10          # a half-width that needs no more pairs
+WAKE_S = 1.6           # what coming back to a contrast costs: some variants sleep, and have to start
+PAUSE_S = 20.0         # a longer gap between two runs was something else: a report, a stop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How much is measured.
+
+    Attributes:
+        seconds: the window of a run in the rounds.
+        n_rounds: rounds of the loads that a stage is judged by.
+        n_rounds_others: rounds of all other loads.
+        pair_seconds: the window of a run in a pair.
+        n_pairs: pairs that each contrast gets, whatever they show.
+        warmup_again_s: warm-up of a run whose server was under load a moment ago, in the pair before.
+        budget_s: seconds for all rounds and pairs; what the above leaves of it is for more pairs. 0: no more.
+        states: whether caches are also compared under the same load, when they are empty and when they are full.
+    """
+
+    seconds: float
+    n_rounds: int
+    n_rounds_others: int
+    pair_seconds: float
+    n_pairs: int
+    warmup_again_s: float
+    budget_s: float
+    states: bool = False
+
+
+# The first pairs are four, because the spread of three says too little of how many more are needed. Short windows:
+# the noise of neighbouring runs is alike, so a long window costs time and a second pair brings more. A round is longer,
+# because a percentile needs answers.
+# Source: tests/benchmarks/schedule.py; guides/accuracy.md has its table.
+USUAL = Effort(seconds=0.8, n_rounds=4, n_rounds_others=1, pair_seconds=0.5, n_pairs=4, warmup_again_s=0.2,
+               budget_s=11 * 60)
+QUICK = Effort(seconds=0.8, n_rounds=3, n_rounds_others=1, pair_seconds=0.5, n_pairs=3, warmup_again_s=0.2,
+               budget_s=0)
+
+
+def thorough(n_cells: int, n_contrasts: int) -> Effort:
+    """As many rounds and pairs of everything, in longer windows: about half an hour for the whole course."""
+    return Effort(seconds=_window_s(ROUND_S, N_ROUNDS * n_cells), n_rounds=N_ROUNDS, n_rounds_others=N_ROUNDS,
+                  pair_seconds=_window_s(PAIR_S, 2 * N_PAIRS * n_contrasts), n_pairs=N_PAIRS,
+                  warmup_again_s=WARMUP_S, budget_s=0, states=True)
+
+
+def judged(stages: Sequence[Stage]) -> list[Load]:
+    """The loads that the stages are judged by, each on the stage and on the one before it that serves it.
+
+    Args:
+        stages: in the order of the course.
+    """
+    loads = {}
+    for number, stage in enumerate(stages):
+        if stage.headline:
+            earlier = (one for one in reversed(stages[:number]) if one.ladder and stage.headline.view in one.views)
+            for one in (*[before for before in [next(earlier, None)] if before], stage):
+                loads[(one.name, stage.headline.view, stage.headline.concurrency)] = None
+    return list(loads)
+
+
+def n_rounds(cell: Scenario, judged: Sequence[Load], effort: Effort) -> int:
+    """How many rounds a cell gets.
+
+    Args:
+        judged: what the stages are judged by, as the function of that name returns it.
+    """
+    if (cell.target.name, cell.view.name, cell.concurrency) not in judged:
+        return effort.n_rounds_others
+    return min(effort.n_rounds, LONG_ROUNDS) if cell.view.least_s else effort.n_rounds
+
+
+def pairs_of(contrasts: Sequence[str], runs: Sequence[Run], effort: Effort) -> dict[str, int]:
+    """How many pairs each contrast gets, decided by its first pairs and by what is left of the budget.
+
+    Only the first `n_pairs` of each contrast are looked at, and never whether an interval contains 1.
+
+    Args:
+        contrasts: their names; all of them have their first pairs.
+        runs: all runs of the session.
+    """
+    first = [run for run in runs if run.purpose == "pair" and run.pair_id and _number(run) <= effort.n_pairs]
+    ratios = {name: _log_ratios(name, first) for name in contrasts}
+    return more_pairs(ratios, effort, effort.budget_s - spent_s(runs), pair_s(first))
+
+
+def more_pairs(first: Mapping[str, Sequence[float]], effort: Effort, left_s: float, one_s: float) -> dict[str, int]:
+    """How many pairs each contrast gets: one more for whichever has the widest interval, until the time is used.
+
+    Args:
+        first: the logarithms of the ratios of the first pairs, by contrast.
+        left_s: the time for all further pairs.
+        one_s: what one pair takes.
+
+    Example:
+        >>> steady, noisy = [0.70, 0.71, 0.69, 0.70], [0.1, -0.3, 0.4, -0.2]
+        >>> more_pairs({"steady": steady, "noisy": noisy}, USUAL, left_s=12.0, one_s=3.0)
+        {'steady': 4, 'noisy': 7}
+
+    Source: C. Stein, "A two-sample test for a linear hypothesis whose power is independent of the variance", 1945: how
+        many values follow may depend on the spread of the first. tests/benchmarks/schedule.py counts how often the
+        intervals are right.
+    """
+    n_pairs = dict.fromkeys(first, effort.n_pairs)
+    spread = {name: stdev(logs) for name, logs in first.items() if len(logs) > 1}
+    while open_ones := [name for name in spread if n_pairs[name] < MOST_PAIRS
+                        and half_width(spread[name], n_pairs[name]) > NARROW]:
+        widest = max(open_ones, key=lambda name: half_width(spread[name], n_pairs[name]))
+        left_s -= one_s + (WAKE_S if n_pairs[widest] == effort.n_pairs else 0)
+        if left_s < 0:
+            break
+        n_pairs[widest] += 1
+    return n_pairs
+
+
+def half_width(spread: float, n: int) -> float:
+    """The half-width to expect of n pairs, as a factor minus one.
+
+    Args:
+        spread: the standard deviation of the logarithms of the ratios.
+
+    >>> round(half_width(0.2, 4), 2), round(half_width(0.2, 8), 2)
+    (0.37, 0.18)
+    """
+    return exp(student_t(n) * spread / sqrt(n)) - 1 if n > 1 else inf
+
+
+def spent_s(runs: Sequence[Run]) -> float:
+    """The time that was spent on rounds and pairs, with what lies between their runs.
+
+    A long pause counts as a short one. It is read from the runs themselves, so that a session that was stopped and
+    resumed counts like any other.
+    """
+    runs = [run for run in runs if run.purpose in ("round", "pair")]
+    began = sorted(_began_s(run) for run in runs)
+    ended_s = max((run.duration_s for run in runs), default=0.0)
+    gaps_s = [later - earlier for earlier, later in pairwise(began)]
+    return sum(min(gap_s, PAUSE_S) for gap_s in gaps_s) + ended_s
+
+
+def pair_s(runs: Sequence[Run]) -> float:
+    """What one pair takes, to the start of the next one: twice the median of what its first run takes."""
+    starts: dict[str, list[float]] = {}
+    for run in runs:
+        starts.setdefault(run.pair_id or "", []).append(_began_s(run))
+    halves = [max(both) - min(both) for both in starts.values() if len(both) == 2]
+    return 2 * median(halves) if halves else 0.0
+
+
+def _log_ratios(name: str, runs: Sequence[Run]) -> list[float]:
+    """The logarithms of the ratios of a contrast's pairs; a pair without a good answer on one side has none."""
+    sides: dict[str, dict[str | None, float]] = {}
+    for run in runs:
+        if run.pair_id and run.pair_id.rpartition("/")[0] == name:
+            sides.setdefault(run.pair_id, {})[run.side] = run.rps
+    return [log(pair["B"] / pair["A"]) for pair in sides.values() if pair.get("A") and pair.get("B")]
+
+
+def _number(run: Run) -> int:
+    return int((run.pair_id or "/0").rpartition("/")[2])
+
+
+def _began_s(run: Run) -> float:
+    return datetime.fromisoformat(run.started_utc).timestamp()
+
+
+def _window_s(wanted_s: float, n_runs: int) -> float:
+    """The length of a window: `wanted_s`, or less if so many runs would take longer than MAX_S."""
+    return round(min(wanted_s, max(MIN_WINDOW_S, MAX_S / max(1, n_runs) - OVERHEAD_S)), 1)
