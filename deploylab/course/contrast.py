@@ -23,6 +23,7 @@ class Contrast:
             found is reported as well. Empty: a whole step, and reported as one.
         slow_clients: half-sent requests held open during each load.
         state: a key of STATES: of the caches when each load begins. The load is then an open loop.
+        thorough: whether only a thorough run measures it: no lesson and no stage depends on it.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Contrast:
     b_view: str | None = None
     slow_clients: int = 0
     state: str | None = None
+    thorough: bool = False
 
     @property
     def metric(self) -> str:

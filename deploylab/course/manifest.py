@@ -102,7 +102,7 @@ def _contrasts(table: dict, source: Source) -> tuple[Contrast, ...]:
     if not isinstance(states, list) or set(states) - set(STATES):
         raise CourseError(f"{source.at('contrast', contrast.name, 'states')}: states of contrast {contrast.name} is no "
                           "list of states of a cache.", f"write some of: {', '.join(STATES)}")
-    return contrast, *(replace(contrast, name=f"{contrast.name}-{state}", state=state,
+    return contrast, *(replace(contrast, name=f"{contrast.name}-{state}", state=state, thorough=True,
                                title=f"{contrast.title}: the same load, {STATES[state]}") for state in states)
 
 

@@ -63,7 +63,7 @@ def run(machine: Machine, course: Course, stages: Sequence[Stage], *, effort: Ef
     bench = load_test.calibrated(bench, effort.seconds, progress)
     _save_facts(session, bench, ready)
     rounds.measure(bench, stages, progress, lambda: on_news(session))
-    contrasts = contrasts_among(course, stages, effort.states)
+    contrasts = contrasts_among(course, stages, thorough=effort.all_contrasts)
     _measure_contrasts(bench, contrasts, effort, progress, lambda: on_news(session))
     session.update(phase_seconds=dict(progress.seconds))
     session.finish()
@@ -73,18 +73,14 @@ def run(machine: Machine, course: Course, stages: Sequence[Stage], *, effort: Ef
 def effort_of(course: Course, stages: Sequence[Stage], *, quick: bool = False, thorough: bool = False) -> Effort:
     """How much is measured: a quarter of an hour with the set-up; less for a first impression, or more."""
     if thorough:
-        return schedule.thorough(len(rounds.cells(course, stages)), len(contrasts_among(course, stages, states=True)))
+        return schedule.thorough(len(rounds.cells(course, stages)), len(contrasts_among(course, stages, thorough=True)))
     return QUICK if quick else USUAL
 
 
-def contrasts_among(course: Course, stages: Sequence[Stage], states: bool) -> list[Contrast]:
-    """The contrasts with both sides in these stages.
-
-    Args:
-        states: include those that offer the same load in a state of the caches.
-    """
+def contrasts_among(course: Course, stages: Sequence[Stage], *, thorough: bool) -> list[Contrast]:
+    """The contrasts with both sides in these stages; those that are `thorough` only in a thorough run."""
     names = {stage.name for stage in stages}
-    return [contrast for contrast in course.contrasts if (states or not contrast.state) and
+    return [contrast for contrast in course.contrasts if (thorough or not contrast.thorough) and
             {course.target(side).stage for side in (contrast.a, contrast.b)} <= names]
 
 
@@ -109,9 +105,10 @@ def _plan(course: Course, stages: Sequence[Stage], effort: Effort) -> dict[str, 
     judged = schedule.judged(stages)
     cells = [{**cell.as_plan(), "n_rounds": schedule.n_rounds(cell, judged, effort)}
              for cell in rounds.cells(course, stages)]
+    contrasts = contrasts_among(course, stages, thorough=effort.all_contrasts)
     return {
         "kind": "run", "quick": effort == QUICK, "stages": [stage.name for stage in stages], "cells": cells,
-        "contrasts": [compare.as_plan(contrast) for contrast in contrasts_among(course, stages, effort.states)],
+        "contrasts": [compare.as_plan(contrast) for contrast in contrasts],
         "warmup_s": WARMUP_S, **asdict(effort),
     }
 

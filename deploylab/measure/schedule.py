@@ -26,7 +26,8 @@ N_ROUNDS = 5           # of a thorough run; with fewer, the t interval is too wi
 N_PAIRS = 5            # of each contrast of a thorough run
 ROUND_S = 3.0          # the longest window of a thorough run
 PAIR_S = 2.0
-MAX_S = 15 * 60        # for its rounds, and as much again for its contrasts, however many the course has
+ROUNDS_S = 15 * 60     # for its rounds, however many loads the course has
+CONTRASTS_S = 20 * 60
 MIN_WINDOW_S = 0.5     # a shorter run says nothing
 OVERHEAD_S = 0.9       # of one of its runs in addition to its window, as planned
 
@@ -49,7 +50,7 @@ class Effort:
         n_pairs: pairs that each contrast gets, whatever they show.
         warmup_again_s: warm-up of a run whose server was under load a moment ago, in the pair before.
         budget_s: seconds for all rounds and pairs; what the above leaves of it is for more pairs. 0: no more.
-        states: whether caches are also compared under the same load, when they are empty and when they are full.
+        all_contrasts: whether those are measured too that are `thorough`.
     """
 
     seconds: float
@@ -59,7 +60,7 @@ class Effort:
     n_pairs: int
     warmup_again_s: float
     budget_s: float
-    states: bool = False
+    all_contrasts: bool = False
 
 
 # The first pairs are four, because the spread of three says too little of how many more are needed. Short windows:
@@ -74,9 +75,9 @@ QUICK = Effort(seconds=0.8, n_rounds=3, n_rounds_others=1, pair_seconds=0.5, n_p
 
 def thorough(n_cells: int, n_contrasts: int) -> Effort:
     """As many rounds and pairs of everything, in longer windows: about half an hour for the whole course."""
-    return Effort(seconds=_window_s(ROUND_S, N_ROUNDS * n_cells), n_rounds=N_ROUNDS, n_rounds_others=N_ROUNDS,
-                  pair_seconds=_window_s(PAIR_S, 2 * N_PAIRS * n_contrasts), n_pairs=N_PAIRS,
-                  warmup_again_s=WARMUP_S, budget_s=0, states=True)
+    return Effort(seconds=_window_s(ROUND_S, ROUNDS_S, N_ROUNDS * n_cells), n_rounds=N_ROUNDS, n_rounds_others=N_ROUNDS,
+                  pair_seconds=_window_s(PAIR_S, CONTRASTS_S, 2 * N_PAIRS * n_contrasts), n_pairs=N_PAIRS,
+                  warmup_again_s=WARMUP_S, budget_s=0, all_contrasts=True)
 
 
 def judged(stages: Sequence[Stage]) -> list[Load]:
@@ -199,6 +200,6 @@ def _began_s(run: Run) -> float:
     return datetime.fromisoformat(run.started_utc).timestamp()
 
 
-def _window_s(wanted_s: float, n_runs: int) -> float:
-    """The length of a window: `wanted_s`, or less if so many runs would take longer than MAX_S."""
-    return round(min(wanted_s, max(MIN_WINDOW_S, MAX_S / max(1, n_runs) - OVERHEAD_S)), 1)
+def _window_s(wanted_s: float, most_s: float, n_runs: int) -> float:
+    """The length of a window: `wanted_s`, or less if so many runs would take longer than `most_s` together."""
+    return round(min(wanted_s, max(MIN_WINDOW_S, most_s / max(1, n_runs) - OVERHEAD_S)), 1)

@@ -106,7 +106,7 @@ def collect(session: Session, course: Course) -> Content:
         machine=found.machine, machine_line=found.machine_line,
         headlines=headlines.rows(steps, course),
         steps=_by_stage(steps, runs, course, session.recorded),
-        n_ratios=sum(step.rps.ci95 is not None for step in steps),
+        n_ratios=sum(step.main.ci95 is not None for step in steps),
         contrasts=contrasts.collect(plan, found.pairs, course, session.recorded),
         cells=_cells(runs, course, session.recorded),
         order=plots.run_order(runs, course, recorded=session.recorded) if runs else None,

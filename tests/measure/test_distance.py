@@ -27,7 +27,7 @@ from deploylab.load import LoadSpec
 from deploylab.machine import shell
 from deploylab.machine.guest import far_visitor
 from deploylab.machine.reach import Reach
-from deploylab.measure import distance, full_run, rounds
+from deploylab.measure import distance, schedule
 from deploylab.measure.bench import Scenario
 from deploylab.measure.distance import Distance
 from deploylab.results.record import Run
@@ -286,9 +286,9 @@ def test_the_course_says_how_far_away_a_view_is():
     assert Scenario(course.target("static"), course.view("visit"), 1).distance is None
 
 
-def test_long_windows_leave_less_to_the_others():
+def test_long_windows_have_few_rounds():
     course = courses.load()
-    stages = list(course.stages)
-    plan = full_run._plan(course, stages, quick=False)
-    windows_s = [cell.window_s(plan["seconds"]) + full_run.OVERHEAD_S for cell in rounds.cells(course, stages)]
-    assert full_run.N_ROUNDS * sum(windows_s) < 1.05 * full_run.MAX_S  # the window is rounded
+    judged = schedule.judged(course.stages)
+    far, near = (Scenario(course.target("static"), course.view(name), 1) for name in ("visit_far", "visit"))
+    assert schedule.n_rounds(far, judged, schedule.USUAL) == schedule.LONG_ROUNDS < schedule.USUAL.n_rounds
+    assert schedule.n_rounds(near, judged, schedule.USUAL) == schedule.USUAL.n_rounds_others

@@ -111,7 +111,7 @@ def test_every_contrast_of_these_stages_has_its_pairs(finished):
     session = results.Session.open(finished[0]["session"])
     pairs = Counter(run.pair_id for run in session.runs("pair"))
     contrasts = full_run.contrasts_among(courses.load(), [courses.load().stage(name) for name in STAGES],
-                                          states=False)
+                                          thorough=False)
     assert len(contrasts) >= 5
     assert pairs == {f"{contrast.name}/{n}": 2 for contrast in contrasts for n in range(1, QUICK.n_pairs + 1)}
 

@@ -98,14 +98,15 @@ def test_of_one_stage_nothing_is_judged_but_itself():
 
 
 def test_the_usual_run_fits_into_its_budget_with_time_for_more_pairs():
-    first_s = len(COURSE.contrasts) * (USUAL.n_pairs * 2 * (USUAL.pair_seconds + 1.2) + schedule.WAKE_S)
+    contrasts = full_run.contrasts_among(COURSE, COURSE.stages, thorough=False)
+    first_s = len(contrasts) * (USUAL.n_pairs * 2 * (USUAL.pair_seconds + 1.2) + schedule.WAKE_S)
     assert simulated._rounds_s(len(rounds.cells(COURSE, COURSE.stages))) + first_s < USUAL.budget_s <= 15 * 60
 
 
 def test_a_thorough_run_measures_everything_alike():
     thorough = full_run.effort_of(COURSE, COURSE.stages, thorough=True)
     assert thorough.n_rounds == thorough.n_rounds_others == thorough.n_pairs == 5
-    assert thorough.seconds >= 2 and 1.9 <= thorough.pair_seconds <= 2 and thorough.budget_s == 0
+    assert thorough.seconds >= 2 and 1.5 <= thorough.pair_seconds <= 2 and thorough.budget_s == 0
     few = full_run.effort_of(COURSE, COURSE.stages[:1], thorough=True)
     assert few.seconds == schedule.ROUND_S
     assert full_run.effort_of(COURSE, COURSE.stages) == USUAL

@@ -113,7 +113,7 @@ def test_the_program_lists_the_packages_of_all_specs():
 
 
 def test_a_run_tells_each_stage_which_targets_come_after_it(monkeypatch):
-    from deploylab.measure import full_run
+    from deploylab.measure import full_run, schedule
 
     told = []
 
@@ -128,7 +128,7 @@ def test_a_run_tells_each_stage_which_targets_come_after_it(monkeypatch):
     monkeypatch.setattr(full_run.results, "resumable", lambda plan: object())
     stages = [COURSE.stage("runserver"), COURSE.stage("apache")]
     with pytest.raises(Enough):
-        full_run.run(None, COURSE, stages, quick=True, progress=Progress("test"))
+        full_run.run(None, COURSE, stages, effort=schedule.QUICK, progress=Progress("test"))
     assert told == [("runserver", [target.name for target in all_targets(stages[1])])]
 
 

@@ -90,7 +90,7 @@ def test_the_first_screen_has_a_row_for_each_stage_and_everything_else_is_folded
     assert "requests per visit" in text and "– not measured" in text  # the recorded session is older than far visits
     assert rest.count("<h2>") == page.count("<h2>") == rest.count("<summary><h2>")
     steps = stats.steps(RECORDED.runs("round"), courses.load())
-    n_intervals = sum(step.rps.ci95 is not None for step in steps)  # a ratio that moved in one direction has none
+    n_intervals = sum(step.main.ci95 is not None for step in steps)  # a ratio that moved in one direction has none
     assert 35 < n_intervals < len(steps) == 47
     assert (f"Of {n_intervals} intervals, {headlines.expected_false(n_intervals)} miss the true ratio by chance alone"
             in " ".join(Page(page).text.split()))

@@ -14,4 +14,5 @@ from deploylab.report.plots.servers import servers
 from deploylab.report.plots.sweep import over_clients, over_rates
 
 __all__ = ["CELL_WIDTH_PX", "Plot", "during", "first_looks", "forest", "growing", "ladder", "latency", "measured_as",
-           "one_run", "over_clients", "over_rates", "race", "ratios", "run_order", "servers", "spectrum", "style", "two_loops"]
+           "one_run", "over_clients", "over_rates", "race", "ratios", "run_order", "servers", "spectrum", "style",
+           "two_loops"]
