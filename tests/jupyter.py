@@ -87,7 +87,7 @@ def browser() -> Iterator[Page]:
 def run_all(page: Page, address: str, seconds: float) -> list[dict]:
     """Open a notebook, run all its cells; gives back the cells as JSON, with their outputs."""
     page.goto(address, timeout=120_000)
-    page.wait_for_function(f"() => {KERNEL} === 'idle'", timeout=90_000)
+    page.wait_for_function(f"() => {KERNEL} === 'idle'", timeout=300_000)
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
     page.wait_for_function(DONE, timeout=seconds * 1000)
     # Cells without attachments have them as null here, which is no notebook.
