@@ -13,7 +13,7 @@ from typing import Any
 
 from deploylab import results
 from deploylab.core.progress import Progress
-from deploylab.course import Contrast, Course, Stage
+from deploylab.course import Contrast, Course, Stage, Target
 from deploylab.machine import Machine
 from deploylab.measure import compare, load_test, rounds, schedule
 from deploylab.measure.bench import WARMUP_S, Bench, LoadSettings, machine_fields
@@ -48,9 +48,11 @@ def run(machine: Machine, course: Course, stages: Sequence[Stage], *, effort: Ef
     session = results.resumable(plan) or Session.create(**plan)
     bench: Bench | None = None
     ready = []
+    contrasts = contrasts_among(course, stages, thorough=effort.all_contrasts)
+    variants = {stage.name: _compared(stage, contrasts) for stage in stages}
     for number, stage in enumerate(stages, start=1):
-        later = [target for after in stages[number:] for target in (after, *after.variants)]
-        ready.append(prepare.to_stage(machine, course, stage, progress, stage.variants, later))
+        later = [target for after in stages[number:] for target in (after, *variants[after.name])]
+        ready.append(prepare.to_stage(machine, course, stage, progress, variants[stage.name], later))
         if not ready[-1].ok:  # never measure an unverified server
             raise prepare.not_ready(ready[-1])
         bench = Bench.of(machine, course, session, LoadSettings(seconds=PREVIEW_SECONDS))
@@ -63,7 +65,6 @@ def run(machine: Machine, course: Course, stages: Sequence[Stage], *, effort: Ef
     bench = load_test.calibrated(bench, effort.seconds, progress)
     _save_facts(session, bench, ready)
     rounds.measure(bench, stages, progress, lambda: on_news(session))
-    contrasts = contrasts_among(course, stages, thorough=effort.all_contrasts)
     _measure_contrasts(bench, contrasts, effort, progress, lambda: on_news(session))
     session.update(phase_seconds=dict(progress.seconds))
     session.finish()
@@ -82,6 +83,12 @@ def contrasts_among(course: Course, stages: Sequence[Stage], *, thorough: bool) 
     names = {stage.name for stage in stages}
     return [contrast for contrast in course.contrasts if (thorough or not contrast.thorough) and
             {course.target(side).stage for side in (contrast.a, contrast.b)} <= names]
+
+
+def _compared(stage: Stage, contrasts: Sequence[Contrast]) -> list[Target]:
+    """The variants of a stage that one of the contrasts compares: nothing else is set up."""
+    names = {side for contrast in contrasts for side in (contrast.a, contrast.b)}
+    return [variant for variant in stage.variants if variant.name in names]
 
 
 def _measure_contrasts(bench: Bench, contrasts: Sequence[Contrast], effort: Effort, progress: Progress,

@@ -129,7 +129,11 @@ def test_a_run_tells_each_stage_which_targets_come_after_it(monkeypatch):
     stages = [COURSE.stage("runserver"), COURSE.stage("apache")]
     with pytest.raises(Enough):
         full_run.run(None, COURSE, stages, effort=schedule.QUICK, progress=Progress("test"))
-    assert told == [("runserver", [target.name for target in all_targets(stages[1])])]
+    compared = {side for contrast in full_run.contrasts_among(COURSE, stages, thorough=False)
+                for side in (contrast.a, contrast.b)}
+    assert "apache:sqlite" in compared and "apache:sqlite-normal" not in compared
+    assert told == [("runserver", [target.name for target in all_targets(stages[1])
+                                   if target == stages[1] or target.name in compared])]
 
 
 # ------------------------------------------------------------------------------- the real machine
