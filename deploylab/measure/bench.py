@@ -105,6 +105,7 @@ class Bench:
         app_rev: the deployed revision of the application.
         settings: how every load test is run.
         config_hashes: by stage, each computed at the first run of that stage.
+        filled_s: by target and view, when the cache was filled (`time.monotonic`): see `cache_state`.
     """
 
     machine: Machine
@@ -114,6 +115,7 @@ class Bench:
     app_rev: str
     settings: LoadSettings
     config_hashes: dict[str, str] = field(default_factory=dict)
+    filled_s: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, machine: Machine, course: Course, session: Session, settings: LoadSettings) -> "Bench":

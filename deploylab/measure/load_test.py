@@ -54,7 +54,7 @@ def measure(bench: Bench, cell: Scenario, *, purpose: str, round_number: int | N
     try:
         if settings.warmup_s:
             load.run(_warm_up(spec, settings.warmup_s))  # from nearby in any case: it is the server that warms up
-        cache_state.prepare(bench.machine, cell, spec)
+        cache_state.prepare(bench, cell, spec)
         before = usage.sample(bench.machine, cell.target.processes, counters=True)
         result = _load(bench.machine, cell, spec, on_progress)
         after = usage.sample(bench.machine, cell.target.processes, memory=True, counters=True)
@@ -94,7 +94,7 @@ def answered_rps(bench: Bench, cell: Scenario) -> float:
         MachineError: the cache could not be emptied.
     """
     spec = _with_setup_headers(_spec(bench.machine, cell, bench.settings), cell)
-    return cache_state.answered_rps(bench.machine, cell, spec)
+    return cache_state.answered_rps(bench, cell, spec)
 
 
 def calibrated(bench: Bench, seconds: float, progress: Progress) -> Bench:

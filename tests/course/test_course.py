@@ -209,3 +209,8 @@ def test_every_configuration_file_says_why():
         if path.is_file() and path.suffix != ".pyc":
             lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
             assert any(line.startswith(("#", ";", "//", '"""')) for line in lines), path
+
+
+def test_pages_are_kept_as_long_as_the_application_says():
+    text = (paths.ROOT / "sample_app/programme/caching.py").read_text(encoding="utf-8")
+    assert f"\nSECONDS = {courses.load().app.pages_kept_s:g} " in text

@@ -91,7 +91,7 @@ def bench(tmp_path, monkeypatch):
     """A function: the bench on which `static` and `edge` are these two servers."""
     monkeypatch.setenv("DEPLOYLAB_RESULTS", str(tmp_path))
 
-    def make(a: Keeper, b: Keeper, seconds: float = 0.6) -> Bench:
+    def make(a: Keeper, b: Keeper, seconds: float = 0.6, kept_s: float = 0.0) -> Bench:
         servers = {"a": a, "b": b}
         sides = {"static": replace(COURSE.target("static"), port=a.port, empty=("a",) if a.keeps else (),
                                    cached=("many",), processes=("a",)),
@@ -104,7 +104,7 @@ def bench(tmp_path, monkeypatch):
             "server_cpu_s": after - before, "server_runq_wait_s": None, "server_rss_bytes": None,
             "server_pss_bytes": None})
         course = replace(COURSE, stages=tuple(sides.values()),
-                         app=replace(COURSE.app, views={**COURSE.app.views, "many": MANY}))
+                         app=replace(COURSE.app, views={**COURSE.app.views, "many": MANY}, pages_kept_s=kept_s))
         return Bench(machine=machine, course=course, session=Session.create(kind="compare"), facts=synthetic.FACTS,
                      app_rev="", settings=LoadSettings(seconds=seconds, warmup_s=0.1),
                      config_hashes={"static": "", "edge": ""})
@@ -140,6 +140,29 @@ def test_a_cold_cache_is_empty_when_the_load_begins(bench, keeper):
     misses = run.n_ok - run.notes["n_cache_hits"]
     assert run.cache_state == "cold" and len(set(kept.paths)) <= misses <= len(set(kept.paths)) + 4 * N_PAGES
     assert 0 < run.hit_ratio < 1
+
+
+def test_a_cache_that_is_still_full_is_not_filled_again(bench, keeper):
+    a, b = keeper(0.002), keeper(0.002)
+    made = bench(a, b, kept_s=30.0)
+    for name in ("edge", "static", "edge"):
+        run = load_test.measure(made, cell(made, name), purpose="measure")
+        assert (run.cache_state, run.hit_ratio) == ("steady", 1.0)
+    assert (a.n_emptied, b.n_emptied) == (1, 1)
+    load_test.measure(made, cell(made, "edge", cold=True), purpose="measure")
+    assert load_test.measure(made, cell(made, "edge"), purpose="measure").hit_ratio == 1.0
+    assert (a.n_emptied, b.n_emptied) == (1, 3)  # for the cold load, and to fill it after that
+    made.filled_s["edge", "many"] -= 30.0 - cache_state.MARGIN_S - 0.1  # the pages expire soon
+    load_test.measure(made, cell(made, "edge"), purpose="measure")
+    assert b.n_emptied == 4
+
+
+def test_what_empties_one_cache_empties_all_that_share_it(bench, keeper):
+    made = bench(keeper(0.001), keeper(0.001))
+    edge, static = cell(made, "edge"), cell(made, "static")
+    made.filled_s.update({("edge", "many"): 1.0, ("static", "many"): 1.0, ("edge", "page"): 1.0})
+    cache_state.empty(made, edge)
+    assert list(made.filled_s) == [(static.target.name, "many")]
 
 
 def test_a_side_without_a_cache_has_no_state(bench, keeper):
