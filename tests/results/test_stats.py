@@ -142,7 +142,7 @@ def test_one_pair_has_a_ratio_but_no_interval():
 
 def test_all_equal_is_suspicious():
     comparison = stats.compare(side("apache", [100] * 4), side("nginx", [100] * 4))
-    assert comparison.ratio == pytest.approx(1) and comparison.half_width == pytest.approx(0)
+    assert comparison.ratio == pytest.approx(1) and comparison.half_width == pytest.approx(1 / 300)  # of whole answers
     assert any("not precision" in text for text in comparison.warnings)
 
 
@@ -225,3 +225,17 @@ def test_a_step_skips_a_stage_that_lacks_the_view():
 def test_one_stage_makes_no_step():
     course = synthetic.the_course("nginx")
     assert stats.steps(synthetic.rounds(course), course) == []
+
+
+def test_an_interval_is_never_narrower_than_the_rounding_of_whole_answers():
+    def pair(number, **fields):
+        return synthetic.run(round=None, pair_id=f"p/{number}", duration_s=0.5, **fields)
+
+    a = [pair(n, rps=20, stage="runserver") for n in range(4)]        # 10 answers in each run
+    b = [pair(n, rps=200) for n in range(4)]                          # 100 answers
+    comparison = stats.compare(a, b)
+    assert comparison.ratio == pytest.approx(10)
+    assert comparison.ci95 == pytest.approx((10 / 1.055, 10 * 1.055))  # 0.5 / 10 + 0.5 / 100
+    assert not any("exactly the same" in text for text in comparison.warnings)
+    many = stats.compare([replace(run, rps=2000) for run in a], [replace(run, rps=20_000) for run in b])
+    assert many.half_width < 0.001 and any("exactly the same" in text for text in many.warnings)

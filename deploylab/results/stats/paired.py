@@ -20,6 +20,8 @@ from deploylab.results.stats.basics import (
     trend,
 )
 
+COARSE = 0.01  # a rounding of whole answers that makes equal ratios likely
+
 Pair = tuple[list[Run], list[Run]]
 
 
@@ -27,7 +29,9 @@ def compare(a_runs: Sequence[Run], b_runs: Sequence[Run], metric: str = "rps", *
             of_views: bool = False) -> Comparison:
     """How B compares to A in one figure: the logarithms of the ratios of all pairs, with a t interval.
 
-    If the ratio clearly moves in one direction from pair to pair, there is no ratio, only the series.
+    If the ratio clearly moves in one direction from pair to pair, there is no ratio, only the series. An interval of
+    throughputs is never narrower than half an answer more or less in each run: ten answers in each of four short runs
+    are no proof that it is ten times exactly.
 
     A pair is the runs of A and B with the same `pair_id`, or else in the same round of the same session.
     Flagged runs are included, with a warning.
@@ -60,6 +64,9 @@ def compare(a_runs: Sequence[Run], b_runs: Sequence[Run], metric: str = "rps", *
     ratios = [ratio for pair in pairs if (ratio := _ratio(pair, metric)) is not None]
     moves = metric not in COUNTS and trend(ratios) is not None
     ratio, ci95 = log_interval(ratios) if ratios and not moves else (None, None)
+    rounding = _rounding(pairs) if metric == "rps" else 0.0
+    if ratio is not None and ci95:
+        ci95 = min(ci95[0], ratio / (1 + rounding)), max(ci95[1], ratio * (1 + rounding))
     half_width = sqrt(ci95[1] / ci95[0]) - 1 if ci95 else None
     unit = "visits" if any(run.unit == "visits" for run in (*a_runs, *b_runs)) else "requests"
     return Comparison(
@@ -67,7 +74,7 @@ def compare(a_runs: Sequence[Run], b_runs: Sequence[Run], metric: str = "rps", *
         n_pairs=len(ratios), ratio=ratio, ci95=ci95, half_width=half_width,
         verdict=_verdict(f"{b_name} against {a_name}", pairs, metric, ratio, ci95, half_width, ratios, unit),
         unit=unit, series=tuple(ratios) if moves else (),
-        warnings=_warnings(pairs, ratios, metric, len(a_runs), len(b_runs)),
+        warnings=_warnings(pairs, ratios, metric, len(a_runs), len(b_runs), rounding),
     )
 
 
@@ -128,6 +135,12 @@ def _ratio(pair: Pair, metric: str) -> float | None:
     return exp(b_mean - a_mean)
 
 
+def _rounding(pairs: list[Pair]) -> float:
+    """By what share a ratio of throughputs may be wrong, because answers are counted whole: half of one on each side."""
+    n_answers = [[run.rps * run.duration_s for run in side if run.rps] for side in _by_side(pairs)]
+    return sum(0.5 / fmean(counts) for counts in n_answers if counts)
+
+
 def _verdict(names: str, pairs: list[Pair], metric: str, ratio: float | None,
              ci95: tuple[float, float] | None, half_width: float | None, ratios: list[float],
              unit: str) -> str:
@@ -156,7 +169,8 @@ def _by_side(pairs: list[Pair]) -> tuple[list[Run], list[Run]]:
     return [run for a, _ in pairs for run in a], [run for _, b in pairs for run in b]
 
 
-def _warnings(pairs: list[Pair], ratios: list[float], metric: str, n_a: int, n_b: int) -> list[str]:
+def _warnings(pairs: list[Pair], ratios: list[float], metric: str, n_a: int, n_b: int,
+              rounding: float) -> list[str]:
     out = []
     if 0 < len(ratios) < len(pairs):
         out.append(f"{len(pairs) - len(ratios)} of {units.count(len(pairs), 'pair')} left out: "
@@ -166,7 +180,7 @@ def _warnings(pairs: list[Pair], ratios: list[float], metric: str, n_a: int, n_b
         out.append(f"{units.count(single, 'run')} without a partner left out")
     for runs in sides:
         out += _side_warnings(runs)
-    if len(ratios) > 1 and max(ratios) == min(ratios) and metric not in COUNTS:
+    if len(ratios) > 1 and max(ratios) == min(ratios) and metric not in COUNTS and rounding < COARSE:
         out.append("every pair gave exactly the same ratio: that is a copy or a rounded figure, not precision")
     if metric not in COUNTS and drifts(autocorrelation([log(ratio) for ratio in ratios]), len(ratios)):
         out.append("successive pairs are similar (autocorrelation): the interval is too narrow")
