@@ -38,6 +38,7 @@ class PairedResult:
     """A contrast."""
 
     contrast: Contrast
+    judged_by: str                  # the metric of the ratio that is its verdict
     one_thing: bool
     differences: tuple[Difference, ...]
     ratios: list[Comparison]
@@ -78,8 +79,8 @@ def document(session: Session, course: Course) -> Document:
         problems=collected.problems,
         stages=[_stage(stage, rows[stage.name].figures if stage.name in rows else [], steps)
                 for stage in course.stages],
-        contrasts=[PairedResult(result.contrast, result.one_thing, result.differences, _known(result.ratios),
-                                result.warnings)
+        contrasts=[PairedResult(result.contrast, result.contrast.metric, result.one_thing, result.differences,
+                                _known(result.ratios), result.warnings)
                    for result in contrasts.contrast_results(session.plan, collected.pairs)],
         flags=content.doubts([*collected.runs, *collected.pairs]),
     )

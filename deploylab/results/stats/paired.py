@@ -136,7 +136,7 @@ def _ratio(pair: Pair, metric: str) -> float | None:
 
 
 def _rounding(pairs: list[Pair]) -> float:
-    """By what share a ratio of throughputs may be wrong, because answers are counted whole: half of one on each side."""
+    """By what share a ratio of throughputs may be wrong, because answers are whole: half of one on each side."""
     n_answers = [[run.rps * run.duration_s for run in side if run.rps] for side in _by_side(pairs)]
     return sum(0.5 / fmean(counts) for counts in n_answers if counts)
 
