@@ -29,9 +29,9 @@ def test_every_recorded_answer_is_read_and_written_alike(path):
 
 
 def known(data):
-    """The data without what is not known: a field that is newer than the recording has no value there."""
+    """The data without what is not there: a field that is newer than the recording is None or False."""
     if isinstance(data, dict):
-        return {key: known(value) for key, value in data.items() if value is not None}
+        return {key: known(value) for key, value in data.items() if value is not None and value is not False}
     return [known(value) for value in data] if isinstance(data, list) else data
 
 

@@ -42,6 +42,7 @@ def test_a_cache_is_in_the_declared_state(bench, target):
         assert steady.server_cpu_per_request_s < cold.server_cpu_per_request_s
 
 
+@pytest.mark.thorough
 def test_a_contrast_of_caches_has_no_trend(bench):
     """It had one, of more than a hundred times, while the first pair met an empty cache and the last one a full one."""
     contrast = COURSE.contrast("edge")
