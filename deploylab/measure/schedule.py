@@ -74,7 +74,7 @@ QUICK = Effort(seconds=0.8, n_rounds=3, n_rounds_others=1, pair_seconds=0.5, n_p
 
 
 def thorough(n_cells: int, n_contrasts: int) -> Effort:
-    """As many rounds and pairs of everything, in longer windows: about half an hour for the whole course."""
+    """As many rounds and pairs of everything, in longer windows: about 40 minutes for the whole course."""
     return Effort(seconds=_window_s(ROUND_S, ROUNDS_S, N_ROUNDS * n_cells), n_rounds=N_ROUNDS, n_rounds_others=N_ROUNDS,
                   pair_seconds=_window_s(PAIR_S, CONTRASTS_S, 2 * N_PAIRS * n_contrasts), n_pairs=N_PAIRS,
                   warmup_again_s=WARMUP_S, budget_s=0, all_contrasts=True)

@@ -6,10 +6,8 @@ The noise is `tests/synthetic.py`'s: each run is like the one before. The interv
 all of A first and then all of B has the same runs and the same arithmetic, and is wrong far more often.
 """
 
-import argparse
 from collections.abc import Callable, Sequence
 from math import exp, sqrt
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -100,16 +98,5 @@ def table(times: int) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--times", type=int, default=2000, help="simulations of each")
-    parser.add_argument("--write", type=Path, help="put the table into this file too, between its two marks")
-    options = parser.parse_args()
-    text = table(options.times)
-    print(text)
-    if options.write:
-        marks.write(options.write, text, "comparing")
-
-
 if __name__ == "__main__":
-    main()
+    marks.command(__doc__, table, "comparing", 2000, "simulations of each")

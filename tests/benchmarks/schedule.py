@@ -7,12 +7,10 @@ window, counted in whole answers. How long the machine stays as it is, and what 
 from the recorded session.
 """
 
-import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import exp, log, sqrt
-from pathlib import Path
 from statistics import fmean, median
 
 import numpy as np
@@ -258,16 +256,5 @@ def table(times: int) -> str:
     return "\n\n".join([head, windows(times), orders(times), designs(max(1, times // 10), runs)])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--times", type=int, default=1000, help="simulations of each; of whole sessions a tenth")
-    parser.add_argument("--write", type=Path, help="put the tables into this file too, between its two marks")
-    options = parser.parse_args()
-    text = table(options.times)
-    print(text)
-    if options.write:
-        marks.write(options.write, text, "schedule")
-
-
 if __name__ == "__main__":
-    main()
+    marks.command(__doc__, table, "schedule", 1000, "simulations of each; of whole sessions a tenth")
