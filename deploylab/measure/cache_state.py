@@ -14,7 +14,7 @@ from deploylab.measure.bench import Bench, Scenario
 from deploylab.results.record import LoadResult
 
 FILLERS = 10           # clients that ask for the pages
-PROBE_S = 1.0          # of a view that is one page
+PROBE_S = 1.0          # how long a target is asked, to see how much it answers without its cache
 FULL_SHARE = 0.99      # of the answers that come from a full cache, at least
 MARGIN_S = 5.0         # before the first page expires, a load is over: its start and end take a moment too
 
@@ -75,8 +75,8 @@ def flags(cell: Scenario, result: LoadResult) -> list[str]:
 def answered_rps(bench: Bench, cell: Scenario, spec: load.LoadSpec) -> float:
     """Requests per second that the cell's target answers while its cache is no help.
 
-    Every page is requested once, after the cache was emptied. A view of one page is requested again and again: there
-    the side without a cache decides.
+    After the cache was emptied, each page is requested once, for PROBE_S at most. A view of one page is requested again
+    and again: there the side without a cache decides.
 
     Args: as `prepare`.
 
@@ -84,9 +84,9 @@ def answered_rps(bench: Bench, cell: Scenario, spec: load.LoadSpec) -> float:
         LoadError: there was no good answer.
     """
     empty(bench, cell)
-    probe = filling(spec)
+    probe = replace(filling(spec), duration_s=PROBE_S)
     if not spec.paths:
-        probe = replace(probe, n_requests=None, duration_s=PROBE_S, concurrency=FILLERS)
+        probe = replace(probe, n_requests=None, concurrency=FILLERS)
     result = load.run(probe)
     if not result.n_ok:
         raise LoadError(f"{cell.target.name} gave no good answer to {result.n_sent:,} requests.",

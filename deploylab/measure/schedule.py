@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from math import exp, inf, log, sqrt
-from statistics import median, stdev
+from statistics import fmean, stdev
 
 from deploylab.course import Stage
 from deploylab.measure.bench import WARMUP_S, Scenario
@@ -63,12 +63,11 @@ class Effort:
     all_contrasts: bool = False
 
 
-# The first pairs are four, because the spread of three says too little of how many more are needed. Short windows:
-# the noise of neighbouring runs is alike, so a long window costs time and a second pair brings more. A round is longer,
-# because a percentile needs answers.
+# Short windows: the noise of neighbouring runs is alike, so a long window costs time and a second pair brings more. A
+# round is longer, because a percentile needs answers.
 # Source: tests/benchmarks/schedule.py; guides/accuracy.md has its table.
-USUAL = Effort(seconds=0.8, n_rounds=4, n_rounds_others=1, pair_seconds=0.5, n_pairs=4, warmup_again_s=0.2,
-               budget_s=11 * 60)
+USUAL = Effort(seconds=0.8, n_rounds=4, n_rounds_others=1, pair_seconds=0.5, n_pairs=3, warmup_again_s=0.2,
+               budget_s=9.5 * 60)
 QUICK = Effort(seconds=0.8, n_rounds=3, n_rounds_others=1, pair_seconds=0.5, n_pairs=3, warmup_again_s=0.2,
                budget_s=0)
 
@@ -116,22 +115,24 @@ def pairs_of(contrasts: Sequence[str], runs: Sequence[Run], effort: Effort) -> d
         runs: all runs of the session.
     """
     first = [run for run in runs if run.purpose == "pair" and run.pair_id and _number(run) <= effort.n_pairs]
-    ratios = {name: _log_ratios(name, first) for name in contrasts}
-    return more_pairs(ratios, effort, effort.budget_s - spent_s(runs), pair_s(first))
+    of = {name: [run for run in first if _contrast(run) == name] for name in contrasts}
+    ratios, one_s = ({name: of_runs(of[name]) for name in contrasts} for of_runs in (_log_ratios, pair_s))
+    return more_pairs(ratios, effort, effort.budget_s - spent_s(runs), one_s)
 
 
-def more_pairs(first: Mapping[str, Sequence[float]], effort: Effort, left_s: float, one_s: float) -> dict[str, int]:
+def more_pairs(first: Mapping[str, Sequence[float]], effort: Effort, left_s: float,
+               one_s: Mapping[str, float]) -> dict[str, int]:
     """How many pairs each contrast gets: one more for whichever has the widest interval, until the time is used.
 
     Args:
         first: the logarithms of the ratios of the first pairs, by contrast.
         left_s: the time for all further pairs.
-        one_s: what one pair takes.
+        one_s: what one pair takes, by contrast.
 
     Example:
-        >>> steady, noisy = [0.70, 0.71, 0.69, 0.70], [0.1, -0.3, 0.4, -0.2]
-        >>> more_pairs({"steady": steady, "noisy": noisy}, USUAL, left_s=12.0, one_s=3.0)
-        {'steady': 4, 'noisy': 7}
+        >>> steady, noisy = [0.70, 0.71, 0.69], [0.1, -0.3, 0.4]
+        >>> more_pairs({"steady": steady, "noisy": noisy}, USUAL, left_s=12.0, one_s={"steady": 3.0, "noisy": 3.0})
+        {'steady': 3, 'noisy': 6}
 
     Source: C. Stein, "A two-sample test for a linear hypothesis whose power is independent of the variance", 1945: how
         many values follow may depend on the spread of the first. tests/benchmarks/schedule.py counts how often the
@@ -142,7 +143,7 @@ def more_pairs(first: Mapping[str, Sequence[float]], effort: Effort, left_s: flo
     while open_ones := [name for name in spread if n_pairs[name] < MOST_PAIRS
                         and half_width(spread[name], n_pairs[name]) > NARROW]:
         widest = max(open_ones, key=lambda name: half_width(spread[name], n_pairs[name]))
-        left_s -= one_s + (WAKE_S if n_pairs[widest] == effort.n_pairs else 0)
+        left_s -= one_s[widest] + (WAKE_S if n_pairs[widest] == effort.n_pairs else 0)
         if left_s < 0:
             break
         n_pairs[widest] += 1
@@ -175,21 +176,26 @@ def spent_s(runs: Sequence[Run]) -> float:
 
 
 def pair_s(runs: Sequence[Run]) -> float:
-    """What one pair takes, to the start of the next one: twice the median of what its first run takes."""
-    starts: dict[str, list[float]] = {}
-    for run in runs:
-        starts.setdefault(run.pair_id or "", []).append(_began_s(run))
-    halves = [max(both) - min(both) for both in starts.values() if len(both) == 2]
-    return 2 * median(halves) if halves else 0.0
+    """What one pair of a contrast takes, to the start of the next one; 0 if there is no whole pair.
+
+    Args:
+        runs: of that contrast. A long pause between two of them counts as a short one.
+    """
+    began = sorted(_began_s(run) for run in runs)
+    gaps_s = [min(later - earlier, PAUSE_S) for earlier, later in pairwise(began)]
+    return 2 * fmean(gaps_s) if gaps_s else 0.0
 
 
-def _log_ratios(name: str, runs: Sequence[Run]) -> list[float]:
+def _log_ratios(runs: Sequence[Run]) -> list[float]:
     """The logarithms of the ratios of a contrast's pairs; a pair without a good answer on one side has none."""
-    sides: dict[str, dict[str | None, float]] = {}
+    sides: dict[str | None, dict[str | None, float]] = {}
     for run in runs:
-        if run.pair_id and run.pair_id.rpartition("/")[0] == name:
-            sides.setdefault(run.pair_id, {})[run.side] = run.rps
+        sides.setdefault(run.pair_id, {})[run.side] = run.rps
     return [log(pair["B"] / pair["A"]) for pair in sides.values() if pair.get("A") and pair.get("B")]
+
+
+def _contrast(run: Run) -> str:
+    return (run.pair_id or "/0").rpartition("/")[0]
 
 
 def _number(run: Run) -> int:

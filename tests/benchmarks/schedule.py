@@ -134,7 +134,7 @@ Rule = Callable[[dict[str, np.ndarray], Effort, float, float], dict[str, int]]
 def by_width(series: dict[str, np.ndarray], effort: Effort, left_s: float, one_s: float) -> dict[str, int]:
     """The product's rule: decided once, from the spread of the first pairs."""
     first = {name: logs[:effort.n_pairs] for name, logs in series.items()}
-    return schedule.more_pairs(first, effort, left_s, one_s)
+    return schedule.more_pairs(first, effort, left_s, dict.fromkeys(first, one_s))
 
 
 def by_width_again(series: dict[str, np.ndarray], effort: Effort, left_s: float, one_s: float) -> dict[str, int]:

@@ -199,6 +199,13 @@ def test_both_sides_get_the_same_requests_at_a_rate_that_both_can_answer(bench, 
     assert slow.paths == fast.paths  # of the last pair, since both were emptied for it
 
 
+def test_how_much_both_can_answer_is_asked_for_a_second_at_most(bench, keeper):
+    slow = keeper(0.5)
+    made = bench(slow, keeper(0.001))
+    assert load_test.answered_rps(made, cell(made, "static", cold=True)) < 30
+    assert cache_state.FILLERS < len(slow.paths) < len(MANY.paths)
+
+
 def test_a_faster_server_does_not_earn_more_hits(bench, keeper):
     """In a closed loop from an empty cache, the fast one has many more hits, because it answers more."""
     made = bench(keeper(0.1), keeper(0.001), seconds=1.0)

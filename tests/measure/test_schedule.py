@@ -9,11 +9,13 @@ import synthetic
 
 from deploylab import course as courses
 from deploylab.measure import full_run, rounds, schedule
+from deploylab.measure.bench import WARMUP_S
 from deploylab.measure.schedule import MOST_PAIRS, QUICK, USUAL, half_width, more_pairs
 from tests.benchmarks import schedule as simulated
 
 COURSE = courses.load()
-STEADY, NOISY, WILD = [0.70, 0.71, 0.69, 0.70], [0.1, -0.3, 0.4, -0.2], [1.0, -1.0, 1.0, -1.0]
+STEADY, NOISY, WILD = [0.70, 0.71, 0.69], [0.1, -0.3, 0.4], [1.0, -1.0, 1.0]
+ALIKE_S = {"steady": 2.0, "noisy": 2.0, "wild": 2.0}
 BEGAN = datetime(2026, 11, 29, tzinfo=UTC)
 
 
@@ -23,17 +25,23 @@ def at(seconds, name="gzip", number=1, side="A", **more):
 
 
 def test_the_widest_interval_gets_the_next_pair():
-    assert more_pairs({"steady": STEADY, "noisy": NOISY, "wild": WILD}, USUAL, 2.0 + schedule.WAKE_S, 2.0) == {
-        "steady": 4, "noisy": 4, "wild": 5}
+    assert more_pairs({"steady": STEADY, "noisy": NOISY, "wild": WILD}, USUAL, 2.0 + schedule.WAKE_S,
+                      ALIKE_S) == {"steady": 3, "noisy": 3, "wild": 4}
 
 
 @pytest.mark.parametrize("left_s", [-1.0, 0.0, 7.3, 40.0, 1000.0])
 def test_the_budget_is_kept(left_s):
-    n = more_pairs({"noisy": NOISY, "wild": WILD, "steady": STEADY}, USUAL, left_s, 2.0)
-    more = {name: pairs - 4 for name, pairs in n.items()}
+    n = more_pairs({"noisy": NOISY, "wild": WILD, "steady": STEADY}, USUAL, left_s, ALIKE_S)
+    more = {name: pairs - USUAL.n_pairs for name, pairs in n.items()}
     assert sum(2.0 * pairs + schedule.WAKE_S * (pairs > 0) for pairs in more.values()) <= max(0.0, left_s)
-    assert n["steady"] == 4 and max(n.values()) <= MOST_PAIRS
+    assert n["steady"] == USUAL.n_pairs and max(n.values()) <= MOST_PAIRS
     assert left_s < 1000 or n["wild"] == MOST_PAIRS
+
+
+def test_a_pair_that_takes_long_uses_its_own_time():
+    first, left_s = {"wild": WILD, "noisy": NOISY}, 24.0
+    assert more_pairs(first, USUAL, left_s, {"wild": 2.0, "noisy": 2.0})["wild"] > 4
+    assert more_pairs(first, USUAL, left_s, {"wild": 20.0, "noisy": 2.0})["wild"] == 4
 
 
 def test_whether_an_interval_contains_1_plays_no_part():
@@ -41,15 +49,17 @@ def test_whether_an_interval_contains_1_plays_no_part():
     lot = random.Random(5)  # noqa: S311 (a test)
     first = {f"c{i}": [lot.gauss(0, 0.1 * i) for _ in range(4)] for i in range(1, 9)}
     shifted = {name: [x + 1.7 for x in logs] for name, logs in first.items()}
-    assert more_pairs(first, USUAL, 60.0, 2.0) == more_pairs(shifted, USUAL, 60.0, 2.0)
+    one_s = dict.fromkeys(first, 2.0)
+    assert more_pairs(first, USUAL, 60.0, one_s) == more_pairs(shifted, USUAL, 60.0, one_s)
 
 
 def test_a_contrast_without_ratios_keeps_its_pairs():
-    assert more_pairs({"slow-clients": [], "one": [0.1]}, USUAL, 60.0, 2.0) == {"slow-clients": 4, "one": 4}
+    first = {"slow-clients": [], "one": [0.1]}
+    assert more_pairs(first, USUAL, 60.0, dict.fromkeys(first, 2.0)) == {"slow-clients": 3, "one": 3}
 
 
 def test_without_a_budget_nothing_is_added():
-    assert more_pairs({"wild": [1.0, -1.0, 1.0]}, QUICK, QUICK.budget_s - 100, 2.0) == {"wild": 3}
+    assert more_pairs({"wild": [1.0, -1.0, 1.0]}, QUICK, QUICK.budget_s - 100, ALIKE_S) == {"wild": 3}
 
 
 def test_more_pairs_make_it_narrower():
@@ -60,8 +70,9 @@ def test_more_pairs_make_it_narrower():
 def test_the_time_is_read_from_the_runs():
     runs = [at(0), at(1.5, side="B"), at(3.2, number=2), at(4.6, number=2, side="B"), at(4000, number=3)]
     assert schedule.spent_s(runs) == pytest.approx(4.6 + schedule.PAUSE_S + 0.5)
+    assert schedule.pair_s(runs[:4]) == pytest.approx(2 * 4.6 / 3)
     assert schedule.spent_s([*runs, at(-900, purpose="preview", pair_id=None)]) == schedule.spent_s(runs)
-    assert schedule.pair_s(runs) == pytest.approx(2.9)
+    assert schedule.pair_s(runs) == pytest.approx((4.6 + schedule.PAUSE_S) / 2)
     assert schedule.spent_s([]) == 0 == schedule.pair_s([])
 
 
@@ -72,11 +83,11 @@ def test_only_the_first_pairs_decide():
                 for number, ratio in enumerate(ratios, start=first)
                 for half, (side, rps) in enumerate([("A", 100.0), ("B", 100.0 * ratio)])]
 
-    session = [*runs("gzip", [1, 2, 1, 2]), *runs("nopush", [1, 1.01, 1, 1.01])]
+    session = [*runs("gzip", [1, 2, 1]), *runs("nopush", [1, 1.01, 1])]
     effort = replace(USUAL, budget_s=schedule.spent_s(session) + 20)
     chosen = schedule.pairs_of(["gzip", "nopush"], session, effort)
-    assert chosen["gzip"] > 4 == chosen["nopush"]
-    later = [replace(run, started_utc=session[0].started_utc) for run in runs("gzip", [9, 0.1], first=5)]
+    assert chosen["gzip"] > 3 == chosen["nopush"]
+    later = [replace(run, started_utc=session[0].started_utc) for run in runs("gzip", [9, 0.1], first=4)]
     assert schedule.pairs_of(["gzip", "nopush"], [*session, *later], effort) == chosen
 
 
@@ -99,7 +110,8 @@ def test_of_one_stage_nothing_is_judged_but_itself():
 
 def test_the_usual_run_fits_into_its_budget_with_time_for_more_pairs():
     contrasts = full_run.contrasts_among(COURSE, COURSE.stages, thorough=False)
-    first_s = len(contrasts) * (USUAL.n_pairs * 2 * (USUAL.pair_seconds + 1.2) + schedule.WAKE_S)
+    first_s = len(contrasts) * (USUAL.n_pairs * 2 * (USUAL.pair_seconds + simulated.BESIDE_S - WARMUP_S +
+                                          USUAL.warmup_again_s) + schedule.WAKE_S)
     assert simulated._rounds_s(len(rounds.cells(COURSE, COURSE.stages))) + first_s < USUAL.budget_s <= 15 * 60
 
 
