@@ -1,8 +1,11 @@
 """LXC on this host: whether it can run, its packages, and the network bridge of its guests."""
 
+import fcntl
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from deploylab.core.errors import HostError
@@ -48,36 +51,41 @@ def kernel_lacks() -> str:
     return ""
 
 
-def ensure_network() -> None:
-    """Make sure that the bridge is up and that guests get addresses.
+@contextmanager
+def network() -> Iterator[None]:
+    """The bridge is up, guests get addresses, and no other clone removes the bridge in this block.
 
-    The bridge may outlive the dnsmasq that assigns its addresses. Then `lxc-net start` says
-    "already running", and guests wait for an address forever.
+    A guest that is about to start does not use the bridge yet, so the last other clone to leave would remove it.
 
     Raises:
         HostError: the bridge did not come up.
     """
-    if Path(f"/sys/class/net/{BRIDGE}").exists() and _dnsmasq_lives():
-        return
     _quiet([*root(), "mkdir", "-p", str(OURS.parent)])
-    _quiet([*root(), "touch", str(OURS)])
-    if NETWORK_UP.exists():
-        _lxc_net("stop")
-    done = _lxc_net("start")
-    if done.returncode or not _dnsmasq_lives():
-        raise HostError(f"The network bridge {BRIDGE} did not come up: {done.stderr.strip() or done.stdout.strip()}",
-                        f"sudo {LXC_NET} stop; sudo {LXC_NET} start")
+    with _locked_folder() as folder:
+        fcntl.flock(folder, fcntl.LOCK_SH)
+        while not _is_up():  # a lock that becomes another one is free for a moment
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            _ensure_network()
+            fcntl.flock(folder, fcntl.LOCK_SH)
+        yield
 
 
 def remove_network() -> None:
-    """Remove the bridge if the kit started it and no guest uses it any more.
+    """Remove the bridge if the kit started it, no guest uses it any more, and no other clone is starting one.
 
     All clones on this computer use the same bridge; the last one removes it, whichever started it. A guest that is shut
     down does not use it; its clone starts the bridge again with the guest.
     """
-    if OURS.exists() and not list(Path(f"/sys/class/net/{BRIDGE}/brif").glob("*")):
-        _lxc_net("stop")
-        _quiet([*root(), "rm", "-f", str(OURS)])
+    if not OURS.exists():
+        return
+    with _locked_folder() as folder:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        if not list(Path(f"/sys/class/net/{BRIDGE}/brif").glob("*")):
+            _lxc_net("stop")
+            _quiet([*root(), "rm", "-f", str(OURS)])
 
 
 def root() -> list[str]:
@@ -118,6 +126,37 @@ def destroy(guest: str) -> None:
         _quiet([*root(), "lxc-destroy", "-f", "-n", guest])
         _quiet([*root(), "rm", "-rf", "--one-file-system", str(folder)])  # LXC ignores a guest without a configuration
     _quiet([*root(), "rm", "-f", str(LOCKS / folder.parent.relative_to("/") / f".{guest}")])
+
+
+@contextmanager
+def _locked_folder() -> Iterator[int]:
+    """A descriptor of LXC's folder, for a lock that all clones share; a file in it would stay there."""
+    descriptor = os.open(OURS.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _ensure_network() -> None:
+    """Start the bridge, again if need be.
+
+    The bridge may outlive the dnsmasq that assigns its addresses. Then `lxc-net start` says
+    "already running", and guests wait for an address forever.
+    """
+    if _is_up():
+        return
+    _quiet([*root(), "touch", str(OURS)])
+    if NETWORK_UP.exists():
+        _lxc_net("stop")
+    done = _lxc_net("start")
+    if done.returncode or not _is_up():
+        raise HostError(f"The network bridge {BRIDGE} did not come up: {done.stderr.strip() or done.stdout.strip()}",
+                        f"sudo {LXC_NET} stop; sudo {LXC_NET} start")
+
+
+def _is_up() -> bool:
+    return Path(f"/sys/class/net/{BRIDGE}").exists() and _dnsmasq_lives()
 
 
 def _dnsmasq_lives() -> bool:

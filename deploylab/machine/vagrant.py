@@ -50,27 +50,27 @@ class VagrantMachine:
             HostError: something is missing on the host.
             MachineError: it did not start.
         """
-        if self.provider == "lxc":
-            lxc.ensure_network()  # also if the guest is running: without it, the guest's address expires
-        if self.is_lost():
-            progress.say("This clone has a machine that .lab/ no longer lists. A new one replaces it.")
-        if _unfinished_path().exists() or self.is_lost():
-            self.discard(progress)
-        if self.answers():
-            return
-        if self.provider == "lxc":
-            lxc.thaw(self.name)
+        # Also if the guest is running: without the network, the guest's address expires.
+        with lxc.network() if self.provider == "lxc" else nullcontext():
+            if self.is_lost():
+                progress.say("This clone has a machine that .lab/ no longer lists. A new one replaces it.")
+            if _unfinished_path().exists() or self.is_lost():
+                self.discard(progress)
             if self.answers():
                 return
-            with progress.phase("box", "Vagrant box of Debian 13"):
-                built = box.ensure(progress)
-                self._add_box(force=built)
-            owned.add("container", self.name)
-        made = self._id_path().exists()
-        with progress.phase("boot", f"Vagrant machine on {self.provider}"), nullcontext() if made else _unfinished():
-            self._stream(self._vagrant(progress).up(provider=self.provider, stream_output=True), progress)
-            self.forget()
-            self.wait()
+            if self.provider == "lxc":
+                lxc.thaw(self.name)
+                if self.answers():
+                    return
+                with progress.phase("box", "Vagrant box of Debian 13"):
+                    built = box.ensure(progress)
+                    self._add_box(force=built)
+                owned.add("container", self.name)
+            whole = nullcontext if self._id_path().exists() else _unfinished
+            with progress.phase("boot", f"Vagrant machine on {self.provider}"), whole():
+                self._stream(self._vagrant(progress).up(provider=self.provider, stream_output=True), progress)
+                self.forget()
+                self.wait()
 
     def halt(self, progress: Progress) -> None:
         """Shut the guest down; its disk is kept."""

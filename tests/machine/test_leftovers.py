@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -143,7 +144,7 @@ def test_a_machine_whose_state_was_deleted_is_found_by_its_name(tmp_path, monkey
         raise Discarded
 
     monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(lxc, "ensure_network", lambda: None)
+    monkeypatch.setattr(lxc, "network", nullcontext)
     monkeypatch.setattr(lxc, "exists", lambda guest: (tmp_path / guest).exists())
     monkeypatch.setattr(VagrantMachine, "discard", discard)
     machine = VagrantMachine("lxc")
@@ -165,7 +166,9 @@ for folder in /run/lxc /var/lib/misc; do mkdir -p $folder; mount -t tmpfs tmpfs 
 exec "$@"
 """
 HANGS = "ip link add guest0 type veth; ip link set guest0 master " + lxc.BRIDGE
-UP = "from deploylab.machine import lxc; lxc.ensure_network()"
+UP = "from deploylab.machine import lxc\nwith lxc.network(): pass"
+# The last other clone leaves while one starts its guest, which does not use the bridge yet.
+MEANWHILE = "from deploylab.machine import lxc\nwith lxc.network(): lxc.remove_network()"
 DOWN = "from deploylab.machine import lxc; lxc.remove_network()"
 # dnsmasq is told to end, and nobody waits for it: so for five seconds it may be there without its bridge.
 SEEN = f"""for _ in $(seq 50); do
@@ -181,6 +184,7 @@ printf '%s ' $(ls /sys/class/net | grep -c {lxc.BRIDGE}) $(pgrep -c dnsmasq) \\
 @pytest.mark.parametrize(("steps", "bridge_after_each"), [
     ([UP, HANGS, DOWN, "ip link del guest0", DOWN], [1, 1, 1, 1, 0]),  # the first clone goes, then the last
     ([UP, DOWN, DOWN, UP, DOWN], [1, 0, 0, 1, 0]),
+    ([MEANWHILE, DOWN], [1, 0]),
     ([f"{lxc.LXC_NET} start", UP, DOWN], [1, 1, 1]),                   # it was there before any clone
 ])
 def test_the_last_to_go_takes_the_bridge_away_and_leaves_another_ones(machine, steps, bridge_after_each, tmp_path):
