@@ -16,7 +16,7 @@ from math import exp, inf, log, sqrt
 from statistics import fmean, stdev
 
 from deploylab.course import Stage
-from deploylab.measure.bench import WARMUP_S, Scenario
+from deploylab.measure.bench import Scenario
 from deploylab.results.record import Run
 from deploylab.results.stats.basics import student_t
 
@@ -29,7 +29,8 @@ PAIR_S = 2.0
 ROUNDS_S = 15 * 60     # for its rounds, however many loads the course has
 CONTRASTS_S = 20 * 60
 MIN_WINDOW_S = 0.5     # a shorter run says nothing
-OVERHEAD_S = 0.9       # of one of its runs in addition to its window, as planned
+ROUND_EXTRA_S = 1.5    # what one of its runs takes in addition to its window, on average over the course: some wait for
+PAIR_EXTRA_S = 1.8     # a line or fill a cache, and some wake a variant
 
 LONG_ROUNDS = 3        # of a load whose windows are long; it waits for the line most of the time, and varies little
 MOST_PAIRS = 12        # more of them for one contrast take the time from all the others
@@ -74,9 +75,10 @@ QUICK = Effort(seconds=0.8, n_rounds=3, n_rounds_others=1, pair_seconds=0.5, n_p
 
 def thorough(n_cells: int, n_contrasts: int) -> Effort:
     """As many rounds and pairs of everything, in longer windows: about 40 minutes for the whole course."""
-    return Effort(seconds=_window_s(ROUND_S, ROUNDS_S, N_ROUNDS * n_cells), n_rounds=N_ROUNDS, n_rounds_others=N_ROUNDS,
-                  pair_seconds=_window_s(PAIR_S, CONTRASTS_S, 2 * N_PAIRS * n_contrasts), n_pairs=N_PAIRS,
-                  warmup_again_s=WARMUP_S, budget_s=0, all_contrasts=True)
+    return Effort(seconds=_window_s(ROUND_S, ROUNDS_S, N_ROUNDS * n_cells, ROUND_EXTRA_S), n_rounds=N_ROUNDS,
+                  n_rounds_others=N_ROUNDS, n_pairs=N_PAIRS,
+                  pair_seconds=_window_s(PAIR_S, CONTRASTS_S, 2 * N_PAIRS * n_contrasts, PAIR_EXTRA_S),
+                  warmup_again_s=USUAL.warmup_again_s, budget_s=0, all_contrasts=True)
 
 
 def judged(stages: Sequence[Stage]) -> list[Load]:
@@ -206,6 +208,6 @@ def _began_s(run: Run) -> float:
     return datetime.fromisoformat(run.started_utc).timestamp()
 
 
-def _window_s(wanted_s: float, most_s: float, n_runs: int) -> float:
+def _window_s(wanted_s: float, most_s: float, n_runs: int, extra_s: float) -> float:
     """The length of a window: `wanted_s`, or less if so many runs would take longer than `most_s` together."""
-    return round(min(wanted_s, max(MIN_WINDOW_S, most_s / max(1, n_runs) - OVERHEAD_S)), 1)
+    return round(min(wanted_s, max(MIN_WINDOW_S, most_s / max(1, n_runs) - extra_s)), 1)

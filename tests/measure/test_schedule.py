@@ -118,7 +118,7 @@ def test_the_usual_run_fits_into_its_budget_with_time_for_more_pairs():
 def test_a_thorough_run_measures_everything_alike():
     thorough = full_run.effort_of(COURSE, COURSE.stages, thorough=True)
     assert thorough.n_rounds == thorough.n_rounds_others == thorough.n_pairs == 5
-    assert thorough.seconds >= 2 and 1.5 <= thorough.pair_seconds <= 2 and thorough.budget_s == 0
+    assert thorough.seconds > USUAL.seconds and thorough.pair_seconds > USUAL.pair_seconds and thorough.budget_s == 0
     few = full_run.effort_of(COURSE, COURSE.stages[:1], thorough=True)
     assert few.seconds == schedule.ROUND_S
     assert full_run.effort_of(COURSE, COURSE.stages) == USUAL
