@@ -8,7 +8,7 @@ from the recorded session.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from math import exp, log, sqrt
 from statistics import fmean, median
