@@ -24,8 +24,8 @@ RATE_PER_S = 60.0
 def bench(machine):
     for stage in ("cache", "edge"):
         converge.to_stage(machine, COURSE, stage, variants=[target.variant for target in COURSE.stage(stage).variants])
-    # Another test may have stopped memcached. A client that finds its connection broken leaves the server alone for some
-    # seconds, each thread of the application when it is next used.
+    # Another test may have stopped memcached. A client that finds its connection broken leaves the server alone for
+    # some seconds, each thread of the application when it is next used.
     machine.check_output("supervisorctl restart deploylab-cache", sudo=True)
     assert on_demand.answers(machine, COURSE.target("cache"), patience_s=on_demand.PATIENCE_S)
     return Bench.of(machine, COURSE, Session.create(), LoadSettings(seconds=2, warmup_s=0.3))
