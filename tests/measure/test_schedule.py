@@ -119,6 +119,11 @@ def test_a_thorough_run_measures_everything_alike():
     thorough = full_run.effort_of(COURSE, COURSE.stages, thorough=True)
     assert thorough.n_rounds == thorough.n_rounds_others == thorough.n_pairs == 5
     assert thorough.seconds > USUAL.seconds and thorough.pair_seconds > USUAL.pair_seconds and thorough.budget_s == 0
+    n_cells, n_contrasts = len(rounds.cells(COURSE, COURSE.stages)), len(COURSE.contrasts)
+    rounds_s = thorough.n_rounds * n_cells * (thorough.seconds + schedule.ROUND_EXTRA_S)
+    pairs_s = thorough.n_pairs * n_contrasts * 2 * (thorough.pair_seconds + schedule.PAIR_EXTRA_S)
+    assert rounds_s == pytest.approx(schedule.ROUNDS_S, rel=0.05)
+    assert pairs_s == pytest.approx(schedule.CONTRASTS_S, rel=0.05)
     few = full_run.effort_of(COURSE, COURSE.stages[:1], thorough=True)
     assert few.seconds == schedule.ROUND_S
     assert full_run.effort_of(COURSE, COURSE.stages) == USUAL

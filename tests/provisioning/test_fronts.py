@@ -250,6 +250,7 @@ def test_a_kept_page_costs_little_more_than_a_file(machine, ask):
     until_hit(ask, "edge", "/")
     machine.put(ask("edge", "/").content, "/srv/deploylab/static/static/same.html")
     try:
+        cpu_per_request_s("/"), cpu_per_request_s("/static/same.html")  # the first load after a quiet time costs more
         ratios = []
         for number in range(6):
             page, file = pair = ["/", "/static/same.html"]
@@ -257,4 +258,4 @@ def test_a_kept_page_costs_little_more_than_a_file(machine, ask):
             ratios.append(spent[page] / spent[file])
     finally:
         machine.run("rm /srv/deploylab/static/static/same.html", sudo=True)
-    assert statistics.geometric_mean(ratios) < 2, ratios  # to make the page costs a hundred times as much
+    assert statistics.geometric_mean(ratios) < 1.6, ratios
