@@ -2,11 +2,15 @@
 
 import re
 
+from deploylab.machine import guest
+from deploylab.machine.guest import many_visitors
 from deploylab.provision.checks import trouble
 from deploylab.provision.checks.base import Check, Look
 
 DATABASE_SOCKET = "mysqld.sock"
 AWAKE = 2     # targets that run on demand and that a comparison needs at one time, at most
+TRIES = 3     # to connect all visitors before the first of them is sent away
+KEPT_S = 4.0  # the servers of the course close a connection that has been idle for 5 seconds
 RESERVE = 16  # connections for manage.py, checks, a person looking
 
 
@@ -38,6 +42,30 @@ def max_request_workers(look: Look) -> Check:
     cause = f"{look.configured('MaxRequestWorkers|ThreadsPerChild|StartServers|ServerLimit')}; a reload does not " \
             "apply all of it"
     return Check(name, False, text, cause, look.cure(f"sudo systemctl restart {look.expect['services'][-1]}"))
+
+
+def connections(look: Look) -> Check:
+    """As many visitors as the configuration promises can be connected, and the last of them gets an answer."""
+    expected = look.expect["connections"]
+    name = f"{expected:,} visitors can be connected at one time"
+    # Linux gives Apache a connection only once there is something to read from it (AcceptFilter), so each visitor asks.
+    asks = look.expect["server"] == "Apache"
+    call = f"connect({look.target.port}, {expected}, {look.view('file').path!r}, {asks})"
+    for _ in range(TRIES):
+        result = guest.ask(look.machine, many_visitors, call)
+        if result["took_s"] < KEPT_S:  # otherwise the first ones may have been closed for being idle, as they should
+            break
+    observed = f"{result['connected']:,} connected, {result['kept']:,} of them kept; " \
+               f"the last one got {result['status'] or 'no answer'}"
+    if result["status"] == "200" and result["kept"] == expected:
+        return Check(name, True, observed)
+    if result["connected"] < expected // 10:
+        return Check(name, False, observed, *trouble.explain(look))
+    port = f"ss -Hltnp 'sport = :{look.target.port}' | grep -o 'pid=[0-9]*' | tail -n 1"
+    files = look.last(f"awk '/open files/ {{print $4}}' /proc/$({port} | cut -d= -f2)/limits")
+    numbers = "worker_connections|rlimit_nofile|ThreadsPerChild|MaxRequestWorkers|max-(fds|connections)"
+    cause = f"a process of the server may have {files} open files, and a connection is one; {look.configured(numbers)}"
+    return Check(name, False, observed, cause, look.cure())
 
 
 def database_connections(look: Look) -> Check:
