@@ -64,7 +64,7 @@ def connections(look: Look) -> Check:
                f"the last one got {result['status'] or 'no answer'}"
     if _all_served(result, expected):
         return Check(name, True, observed)
-    port = f"ss -Hltnp 'sport = :{look.target.port}' | grep -o 'pid=[0-9]*' | tail -n 1"
+    port = f"ss -Hltnp 'sport = :{look.target.port}' | grep -o 'pid=[0-9]*' | sort -t = -k 2n | tail -n 1"
     files = look.last(f"awk '/open files/ {{print $4}}' /proc/$({port} | cut -d= -f2)/limits")
     numbers = "worker_connections|rlimit_nofile|ThreadsPerChild|MaxRequestWorkers|max-(fds|connections)"
     cause = f"a process of the server may have {files} open files, and a connection is one; {look.configured(numbers)}"
