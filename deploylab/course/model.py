@@ -137,6 +137,7 @@ class Break:
         hints: from vague to almost the cause.
         cause: what was wrong; shown once it is repaired.
         mend: commands for root that remove what is not part of a stage, so that a converge would leave it.
+        drawn: whether a lesson may draw it; if not, it is broken only by its name.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Break:
     harm: str = ""
     goes_on: str = ""
     mend: tuple[str, ...] = ()
+    drawn: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

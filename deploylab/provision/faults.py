@@ -24,13 +24,13 @@ PID = "/run/deploylab-broken.pid"
 
 
 def of(course: Course, lesson: str) -> list[Break]:
-    """The breaks for a lesson: those of the stages that the lesson needs.
+    """The breaks that a lesson may draw: those of the stages that it needs.
 
     Raises:
         CourseError: there is no such lesson.
     """
     stages = {name.partition(":")[0] for name in course.lesson(lesson).needs}
-    return [fault for fault in course.breaks if fault.target.partition(":")[0] in stages]
+    return [fault for fault in course.breaks if fault.target.partition(":")[0] in stages and fault.drawn]
 
 
 def drawn(course: Course, lesson: str) -> Break:

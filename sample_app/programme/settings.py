@@ -123,6 +123,10 @@ mysql = {
         "charset": "utf8mb4",  # all of Unicode; MySQL's own "utf8" stops at three bytes
         "init_command": "SET sql_mode='STRICT_TRANS_TABLES'",  # an over-long text is an error
         "connect_timeout": 5,  # seconds
+        # Seconds for which a query may be silent: behind a lock, or with a server that is gone. Then the visitor gets
+        # 500 and the log the reason. 0: for ever, and each such request keeps its thread.
+        "read_timeout": env.number("DJANGO_MYSQL_TIMEOUT"),
+        "write_timeout": env.number("DJANGO_MYSQL_TIMEOUT"),
     },
     # The test database gets the same alphabet.
     "TEST": {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"},

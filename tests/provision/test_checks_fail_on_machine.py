@@ -36,6 +36,9 @@ BREAK = [
     ("nginx", "config_test", "echo 'bogus;' > /etc/nginx/sites-enabled/mine", "bogus"),
     ("nginx", "listens", "sed -i 's/^bind-address.*/bind-address = 0.0.0.0/' /etc/mysql/mariadb.conf.d/60-*.cnf;"
      " systemctl restart mariadb", "mariadbd"),
+    ("nginx", "connections", "sed -i '/^worker_rlimit_nofile/d' /etc/nginx/nginx.conf; systemctl restart nginx;"
+     " for pid in $(pgrep -x nginx); do prlimit --pid $pid --nofile=1024:; done", "1024 open files"),
+    ("nginx:lighttpd", "connections", "sed -i '/^server.max-/d' /etc/lighttpd/lighttpd.conf", "open files"),
     ("nginx", "migrated", "echo \"DELETE FROM django_migrations WHERE app = 'sessions'\" | mariadb deploylab", ""),
     ("nginx", "data", "echo \"UPDATE programme_talk SET title = 'mine' LIMIT 1\" | mariadb deploylab", ""),
     ("nginx", "private", "chmod 644 /etc/deploylab/mariadb.env", "every user"),
@@ -53,6 +56,8 @@ BREAK = [
      f" sed -i '/WSGIRestrict/d' {APACHE}; printf '{EMBEDDED}' >> {APACHE}; {AGAIN}", "WSGIPythonHome"),
     ("apache", "max_request_workers", f"sed -i -E 's/^(ThreadsPerChild|MaxRequestWorkers) 64/\\1 32/' {APACHE};"
      f" {AGAIN}", "ThreadsPerChild 32"),
+    ("apache", "connections", f"sed -i -E 's/^(ThreadsPerChild|MaxRequestWorkers) 64/\\1 32/' {APACHE}; {AGAIN}",
+     "ThreadsPerChild 32"),
     ("apache", "database_connections", "sed -i 's/^max_connections.*/max_connections = 50/'"
      " /etc/mysql/mariadb.conf.d/60-*; systemctl restart mariadb", "max_connections = 50"),
     ("apache", "static_by", "echo DJANGO_SERVE_STATIC=1 >> /etc/deploylab/apache.env;"
@@ -77,6 +82,9 @@ BREAK = [
      f" 's/ .deploylab_edge_never;/;proxy_cache_valid 1m;/' {SITES}-edge; systemctl reload nginx",
      "proxy_cache_valid"),
     ("edge:varnish", "server", "systemctl stop varnish", "varnish is inactive"),
+    ("edge:varnish", "connections", "sed -i 's/^.Service.$/&\\nLimitNOFILE=1024/'"
+     " /etc/systemd/system/varnish.service.d/deploylab-edge-varnish.conf; systemctl daemon-reload;"
+     " systemctl restart varnish", "1024 open files"),
     ("edge:varnish", "services", "systemctl stop varnishncsa", ""),
     ("edge:varnish", "config_test", "sed -i 's/return (purge)/retrn (purge)/' /etc/varnish/deploylab-edge-varnish.vcl",
      "retrn"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import runpy
 from functools import cache
 
 import pytest
@@ -23,9 +24,7 @@ def lab_of(stage: str) -> Lab:
 
 def settings_of(path) -> dict:
     """What gunicorn takes from its file."""
-    namespace: dict = {}
-    exec(path.read_text(), namespace)
-    return {key: value for key, value in namespace.items() if not key.startswith("__")}
+    return {key: value for key, value in runpy.run_path(str(path)).items() if not key.startswith("__")}
 
 
 SITE, GUNICORN, TABLE = (f"/etc/{path}" for path in (

@@ -22,6 +22,7 @@ CHECKS: dict[str, Callable[[Look], Check]] = {
     "threads": web.threads,
     "process_is": capacity.process_is,
     "max_request_workers": capacity.max_request_workers,
+    "connections": capacity.connections,
     "database_connections": capacity.database_connections,
     "static_by": web.static_by,
     "hashed": delivery.hashed,

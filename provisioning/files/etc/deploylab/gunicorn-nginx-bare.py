@@ -3,6 +3,9 @@
 A test holds that. It is a Python file: `gunicorn --check-config` reads it too.
 """
 
+import sys
+from pathlib import Path
+
 # A port, on every address of this machine: visitors reach gunicorn itself. Its own documentation
 # advises against that: a visitor on a slow line can hold a thread for as long as they like.
 bind = "0.0.0.0:8023"
@@ -30,8 +33,14 @@ worker_connections = threads
 # a new TCP connection. But a kept one would hold one of the 8 while its visitor reads.
 keepalive = 0
 
-# Seconds without a sign of life after which a worker is killed and replaced.
+# Seconds without a sign of life from its main thread after which a worker is killed and replaced. That thread only
+# accepts connections. So this is no limit for a request: one that hangs keeps its thread for good.
 timeout = 30
+
+# What bounds a request: overdue.py, beside this file. It logs one that takes more than 30 seconds, and ends a process
+# whose requests take that long on average over its threads.
+sys.path.append(str(Path(__file__).parent))
+from overdue import post_request, post_worker_init, pre_request
 
 # Seconds that running requests get to finish when the server is restarted.
 graceful_timeout = 30

@@ -22,7 +22,8 @@ worker_class = "sync"
 # Not set: threads and keepalive. With more than one thread gunicorn takes "gthread" by itself, and a
 # sync worker closes every connection after its answer, so nginx's upstream keep-alive does nothing.
 
-# Seconds without a sign of life after which a worker is killed and replaced.
+# Seconds without a sign of life after which a worker is killed and replaced. A sync worker works on its request in the
+# only thread that it has, so this is the limit for a request too.
 timeout = 30
 
 # Seconds that running requests get to finish when the server is restarted.

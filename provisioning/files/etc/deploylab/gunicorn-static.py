@@ -1,5 +1,8 @@
 """gunicorn for the stage `static`. It is a Python file: `gunicorn --check-config` reads it too."""
 
+import sys
+from pathlib import Path
+
 # A socket file, not a port: only processes on this machine can reach it, and /run/deploylab
 # lets only the web servers' group in.
 bind = "unix:/run/deploylab/static.sock"
@@ -26,8 +29,14 @@ worker_connections = threads
 # No connection is kept for the next request: see the upstream in nginx's file.
 keepalive = 0
 
-# Seconds without a sign of life after which a worker is killed and replaced.
+# Seconds without a sign of life from its main thread after which a worker is killed and replaced. That thread only
+# accepts connections. So this is no limit for a request: one that hangs keeps its thread for good.
 timeout = 30
+
+# What bounds a request: overdue.py, beside this file. It logs one that takes more than 30 seconds, and ends a process
+# whose requests take that long on average over its threads.
+sys.path.append(str(Path(__file__).parent))
+from overdue import post_request, post_worker_init, pre_request
 
 # Seconds that running requests get to finish when the server is restarted.
 graceful_timeout = 30
