@@ -14,8 +14,8 @@ CACHED = "/var/cache/nginx/deploylab-edge"
 # The addresses of the pages that a cache may keep, and how each cache has them written.
 PAGES, IN_NGINX = "/etc/nginx/deploylab-edge-pages.conf", """sed 's/.*/"~&" 0;/'"""
 VARNISH_PAGES = "/etc/varnish/deploylab-edge-varnish-pages.vcl"
-IN_VARNISH = r"""{ echo 'sub other {'; echo '    if (req.url !~ "^/static/"'; sed 's/.*/        \&\& req.url !~ "&"/'; """ \
-    """echo '    ) {'; echo '        return (pass);'; echo '    }'; echo '}'; }"""
+IN_VARNISH = r"""{ echo 'sub other { if (req.url !~ "^/static/"'; sed 's/.*/ \&\& req.url !~ "&"/';""" \
+    " echo ') { return (pass); } }'; }"
 START = "/etc/systemd/system/varnish.service.d/deploylab-edge-varnish.conf"
 LOG = "/etc/systemd/system/varnishncsa.service.d/deploylab-edge-varnish.conf"
 
@@ -68,7 +68,7 @@ def varnish(lab: Lab) -> None:
     port = lab.port_of("varnish")
     operations.port_for("varnishd", port, child="cache-main")
     # Varnish compiles its rules before it listens, which takes a second or two.
-    operations.service(name="Service varnish", unit="varnish", process="/usr/sbin/varnishd .*", files=[RULES, VARNISH_PAGES, START],
-                       test=f"varnishd -C -f {RULES} >/dev/null",
+    operations.service(name="Service varnish", unit="varnish", process="/usr/sbin/varnishd .*",
+                       files=[RULES, VARNISH_PAGES, START], test=f"varnishd -C -f {RULES} >/dev/null",
                        ready=f"ss -Hltn 'sport = :{port}' | grep -q .")
     operations.service(name="Service varnishncsa", unit="varnishncsa", process="/usr/bin/varnishncsa .*", files=[LOG])

@@ -35,7 +35,8 @@ def edges(machine):
     """host:port of each edge, with the tests' site behind both."""
     converge.to_stage(machine, COURSE, "edge", variants=["varnish"])
     machine.put(Path(__file__).with_name("origin.py").read_bytes(), "/tmp/deploylab-origin.py")  # noqa: S108
-    started = machine.check_output(f"setsid python3 /tmp/deploylab-origin.py {PORT} >/dev/null 2>&1 </dev/null & echo $!")
+    started = machine.check_output(f"setsid python3 /tmp/deploylab-origin.py {PORT} >/dev/null 2>&1 </dev/null &"
+                                   " echo $!")
     try:
         for path, content in LISTS.items():
             machine.put(content.encode(), path, sudo=True)
