@@ -84,7 +84,7 @@ BREAK = [
     ("edge:varnish", "services", "systemctl stop varnishncsa", ""),
     ("edge:varnish", "config_test", "sed -i 's/return (purge)/retrn (purge)/' /etc/varnish/deploylab-edge-varnish.vcl",
      "retrn"),
-    ("edge:varnish", "cached_by", "sed -i 's/return (hash)/return (pass)/' /etc/varnish/deploylab-edge-varnish.vcl;"
+    ("edge:varnish", "cached_by", "sed -i 's/call other;/& return (pass);/' /etc/varnish/deploylab-edge-varnish.vcl;"
      " systemctl restart varnish", "max-age"),
     ("runserver", "server", "pkill -u deploylab -f 'runserver .*:8000'", "nothing listens"),
     ("runserver", "data", "rm /srv/deploylab/runserver/db.sqlite3*", ""),

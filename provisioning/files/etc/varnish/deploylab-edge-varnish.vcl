@@ -6,7 +6,8 @@ vcl 4.1;
 import std;
 
 # The whole stage `static`: nginx and gunicorn. It compresses: Varnish asks for gzip, keeps that, and unpacks
-# it for the few clients that do not accept it. No probe: it would request a page every few seconds, and be measured too.
+# it for the few clients that do not accept it. No probe: it would request a page every few seconds, and be measured
+# too.
 backend stage {
     .host = "127.0.0.1";
     .port = "8004";
@@ -56,15 +57,20 @@ sub vcl_recv {
     if (req.method != "GET" && req.method != "HEAD") {
         return (pass);
     }
-    # Visitors who are logged in get pages of their own. Other cookies, like the form's token, change no page that the
-    # application calls public. Varnish's own rule bypasses the cache for any cookie: safe, but with one cookie for
-    # statistics nothing is ever kept. A browser may send its cookies in several lines.
+    call other;
+    # No return here: Varnish's own rules come next. They refuse what is no address and no host, and pass whoever sends
+    # a password. The last of them is about cookies, and it is this one:
+}
+
+# Visitors who are logged in get pages of their own. Other cookies, like the form's token, change no page that the
+# application calls public. Varnish's own rule bypasses the cache for any cookie: safe, but with one cookie for
+# statistics nothing is ever kept. A browser may send its cookies in several lines.
+sub vcl_req_cookie {
     std.collect(req.http.Cookie, "; ");
-    if (req.http.Authorization || req.http.Cookie ~ "(^|;\s*)sessionid=") {
+    if (req.http.Cookie ~ "(^|;\s*)sessionid=") {
         return (pass);
     }
-    call other;
-    return (hash);
+    return;   # Varnish's own rule would come next
 }
 
 # An answer has come from the backend, and is kept or not.
@@ -82,8 +88,8 @@ sub vcl_backend_response {
     if (beresp.http.Cache-Control !~ "(?i)(s-maxage|max-age)=") {
         call vcl_beresp_hitmiss;
     }
-    # No `beresp.grace`: when a page has expired, visitors get the old one, at once, while a new one is made, for as long
-    # as the application says: `stale-while-revalidate`. If it does not answer for longer, they see the error.
+    # No `beresp.grace`: when a page has expired, visitors get the old one, at once, while a new one is made, for as
+    # long as the application says: `stale-while-revalidate`. If it is down for longer, they see the error.
     # No return here: Varnish's own rule comes next. It keeps nothing that says no-store, no-cache or private, sets a
     # cookie, or has `Vary: *`.
 }
