@@ -75,7 +75,7 @@ BREAK = [
      "proxy_cache_key"),
     ("edge", "cached_by", "sed -i -e"
      " 's/proxy_cache deploylab_edge;/&proxy_ignore_headers Cache-Control; proxy_cache_valid 1m;/'"
-     f" -e 's/ .deploylab_edge_other / /' {SITES}-edge; systemctl reload nginx", "proxy_cache_valid"),
+     f" -e '/proxy_/s/ .deploylab_edge_other//' {SITES}-edge; systemctl reload nginx", "proxy_cache_valid"),
     ("edge", "cached_by", "truncate -s 0 /etc/nginx/deploylab-edge-pages.conf; systemctl reload nginx",
      "deploylab_edge_other"),
     ("edge:varnish", "cached_by", "sed -i /talks/d /etc/varnish/deploylab-edge-varnish-pages.vcl;"
