@@ -78,9 +78,13 @@ BREAK = [
     ("cache", "cached_by", f"sed -i s/,view$// {CACHE}", "CACHE_LEVELS=fragment,data"),
     ("edge", "cached_by", f"sed -i '/proxy_cache deploylab_edge;/d' {SITES}-edge; systemctl reload nginx",
      "proxy_cache_key"),
-    ("edge", "cached_by", f"sed -i -e 's/proxy_cache deploylab_edge;/&proxy_ignore_headers Cache-Control;/' -e"
-     f" 's/ .deploylab_edge_never;/;proxy_cache_valid 1m;/' {SITES}-edge; systemctl reload nginx",
-     "proxy_cache_valid"),
+    ("edge", "cached_by", "sed -i -e"
+     " 's/proxy_cache deploylab_edge;/&proxy_ignore_headers Cache-Control; proxy_cache_valid 1m;/'"
+     f" -e '/proxy_/s/ .deploylab_edge_other//' {SITES}-edge; systemctl reload nginx", "proxy_cache_valid"),
+    ("edge", "cached_by", "truncate -s 0 /etc/nginx/deploylab-edge-pages.conf; systemctl reload nginx",
+     "deploylab_edge_other"),
+    ("edge:varnish", "cached_by", "sed -i /talks/d /etc/varnish/deploylab-edge-varnish-pages.vcl;"
+     " systemctl restart varnish", "max-age"),
     ("edge:varnish", "server", "systemctl stop varnish", "varnish is inactive"),
     ("edge:varnish", "connections", "sed -i 's/^.Service.$/&\\nLimitNOFILE=1024/'"
      " /etc/systemd/system/varnish.service.d/deploylab-edge-varnish.conf; systemctl daemon-reload;"
@@ -88,7 +92,7 @@ BREAK = [
     ("edge:varnish", "services", "systemctl stop varnishncsa", ""),
     ("edge:varnish", "config_test", "sed -i 's/return (purge)/retrn (purge)/' /etc/varnish/deploylab-edge-varnish.vcl",
      "retrn"),
-    ("edge:varnish", "cached_by", "sed -i 's/return (hash)/return (pass)/' /etc/varnish/deploylab-edge-varnish.vcl;"
+    ("edge:varnish", "cached_by", "sed -i 's/call other;/& return (pass);/' /etc/varnish/deploylab-edge-varnish.vcl;"
      " systemctl restart varnish", "max-age"),
     ("runserver", "server", "pkill -u deploylab -f 'runserver .*:8000'", "nothing listens"),
     ("runserver", "data", "rm /srv/deploylab/runserver/db.sqlite3*", ""),
