@@ -40,7 +40,7 @@ def installations(name: str, lab, monkeypatch) -> tuple[list[list[str]], list[st
 
 
 def test_a_stage_alone_installs_only_what_it_needs():
-    assert lab_of("runserver").packages == ["git", "python3-venv"]
+    assert lab_of("runserver").packages == ["logrotate", "git", "python3-venv"]
     assert lab_of("runserver").requirements == ["requirements.txt"]
     alone = set(lab_of("nginx").packages)
     assert {"nginx-light", "mariadb-server", "supervisor", "gcc"} <= alone
