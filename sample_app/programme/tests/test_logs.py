@@ -60,7 +60,8 @@ class Log(TestCase):
     @override_settings(SLOW_S=0)
     def test_what_took_long_is_logged(self):
         log, _ = self.log_of("/test/?a=%0Anot+a+line", HTTP_X_REQUEST_ID=GIVEN)
-        self.assertRegex(log, rf"WARNING programme\.middleware id={GIVEN}: GET /test/\?a=%0Anot\+a\+line took \d\.\d{{3}} s\n$")
+        self.assertRegex(log, rf"WARNING programme\.middleware id={GIVEN}: GET /test/")
+        self.assertRegex(log, r"/test/\?a=%0Anot\+a\+line took \d\.\d{3} s\n$")
 
     def test_and_what_did_not_is_not(self):
         self.assertEqual(settings.SLOW_S, 1)
