@@ -31,8 +31,9 @@ def _written(look: Look) -> list[str]:
 def _full(look: Look, written: list[str]) -> tuple[str, str, str] | None:
     """There is no room for a log to grow."""
     folders = {path.rpartition("/")[0] for path in written} | {"/var/log"}
-    for line in look.sh(f"df -P -m {words(sorted(folders))} | tail -n +2").out.splitlines():
-        _, _, _, free_mb, _, disk = line.split(None, 5)
+    output = look.sh(f"df -P -m {words(sorted(folders))}").out
+    # A row: the device, three numbers of MB with the free ones last, the share, where it is mounted.
+    for free_mb, disk in re.findall(r"^\S+(?: +\d+){2} +(\d+) +\d+% +(.+)$", output, re.MULTILINE):
         if int(free_mb) < LEAST_FREE_MB:
             largest = look.last(f"du -x -m -a {shlex.quote(disk)} 2>/dev/null | sort -n | grep -F .log | tail -n 1")
             cause = f"the largest log, in MB: {' '.join(largest.split())}" if largest else "no log takes it"
