@@ -36,7 +36,7 @@ def number_request(get_response: Answer) -> Answer:
     it waited for a free thread.
     """
     # Letters, digits and these few: a header must not be able to write lines of its own into a log.
-    sane = re.compile(r"[\w.@-]{1,64}", re.ASCII)
+    sane = re.compile(r"[\w.@+/-]{1,64}", re.ASCII)
 
     def middleware(request: HttpRequest) -> HttpResponse:
         began_s = time.perf_counter()
