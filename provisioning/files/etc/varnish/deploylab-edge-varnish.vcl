@@ -92,6 +92,8 @@ sub vcl_deliver {
     # For the log: how long the stage behind took to begin its answer, in microseconds. Kept pages ask nobody.
     if (obj.hits == 0) {
         std.log("behind_us:" + std.integer(real = std.real(duration = now - req.time) * 1000000.0));
+    } else {
+        std.log("behind_us:-");
     }
 
     # Who sent it. Of the cache's own headers, only Age is sent: browsers count it into max-age.
@@ -99,4 +101,9 @@ sub vcl_deliver {
     unset resp.http.Via;
     unset resp.http.X-Varnish;
     unset resp.http.X-Url;
+}
+
+# An answer that Varnish itself makes.
+sub vcl_synth {
+    std.log("behind_us:-");
 }
