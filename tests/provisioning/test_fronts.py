@@ -150,7 +150,8 @@ def test_a_stranger_drops_nothing(ask):
 
 
 LINE = (r'[\d.]+ - - \[\d\d/\w+/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET (?P<path>/\S+) HTTP/1\.1" 404 \d+ "-" "[^"]+" '
-        r'took_us=(?P<took_us>\d+) behind_us=(?P<behind_us>\d+|-) cache=(?P<cache>[A-Z]+|-) id=(?P<id>[\w.@+/-]{11,64})')
+        r'took_us=(?P<took_us>\d+) behind_us=(?P<behind_us>\d+|-) cache=(?P<cache>[A-Z]+|-) '
+        r'id=(?P<id>[\w.@+/-]{11,64})')
 LOGS = {"nginx": "/var/log/nginx/access.log", "nginx:lighttpd": "/var/log/lighttpd/access.log",
         "nginx:uwsgi": "/var/log/nginx/access.log", "apache": "/var/log/apache2/access.log",
         "apache:proxy": "/var/log/apache2-proxy/access.log", "edge": "/var/log/nginx/access.log",
