@@ -25,6 +25,8 @@ def nginx(lab: Lab, *slugs: str, reads: Sequence[str] = ()) -> None:
     # This also removes Debian's welcome page: it takes port 80, which no stage uses and which Apache's needs too.
     operations.only(ENABLED, [f"deploylab-{slug}" for slug in lab.slugs])
     operations.only("/etc/nginx/conf.d", [])
+    # As Debian has it. logrotate skips a folder into which others may write.
+    files.directory(name="Folder /var/log/nginx", path="/var/log/nginx", user="root", group="adm", mode="755")
     place("/etc/nginx/nginx.conf")
     processes()
     sites = {}

@@ -53,7 +53,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "programme.middleware.name_process",  # first, so that error pages carry its header too
+    "programme.middleware.number_request",  # first, so that whatever is logged has its number
+    "programme.middleware.name_process",  # before what can fail, so that error pages carry its header too
     "programme.middleware.frame_ancestors",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",  # ETag, and 304 where it matches
@@ -215,12 +216,19 @@ SERVE_STATIC = env.flag("DJANGO_SERVE_STATIC")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {process} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        # The number is the one that the server in front has in its own line for this request.
+        "line": {"format": "{asctime} {process} {levelname} {name} id={request_number}: {message}", "style": "{"},
+    },
+    "filters": {"request": {"()": "programme.middleware.RequestNumber"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request"]}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     # Without this line Django would mail errors to ADMINS when DEBUG is off, and print nothing.
     "loggers": {"django": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
 }
+
+# A request that takes this many seconds here is logged; 0: every request. The server in front logs all of them anyway.
+SLOW_S = env.number("DJANGO_SLOW_S", 1)
 
 # --- This machine's own settings, if it has any ------------------------------------------------
 

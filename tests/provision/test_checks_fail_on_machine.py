@@ -33,6 +33,9 @@ BREAK = [
      "No such file"),
     ("nginx", "app_socket", "supervisorctl stop deploylab-nginx", "STOPPED"),
     ("nginx", "services", "systemctl disable -q mariadb", "log"),
+    ("nginx", "logs", "chmod 777 /var/log/nginx", "insecure permissions"),
+    ("nginx", "logs", "systemctl disable -q --now logrotate.timer", "inactive"),
+    ("apache:proxy", "logs", "rm /etc/logrotate.d/deploylab", "no file"),
     ("nginx", "config_test", "echo 'bogus;' > /etc/nginx/sites-enabled/mine", "bogus"),
     ("nginx", "listens", "sed -i 's/^bind-address.*/bind-address = 0.0.0.0/' /etc/mysql/mariadb.conf.d/60-*.cnf;"
      " systemctl restart mariadb", "mariadbd"),

@@ -52,20 +52,20 @@ def _port(look: Look) -> Found | None:
 
 def ended(look: Look) -> str:
     """What the application server logged in the last minute about workers that were killed or crashed, or ""."""
-    logs = " ".join(f"/var/log/deploylab/{name}.log" for name in _programs(look))
+    logs = " ".join(f"/var/log/deploylab/{name}.log" for name in programs(look))
     lately = "awk -v since=\"[$(date -d '-1 minute' '+%F %T')\" '$0 >= since'"  # each line begins with its time
     ill = "WORKER TIMEOUT|was sent SIG|exited with code"
     return look.last(f"tail -q -n 50 {logs} 2>/dev/null | {lately} | grep -E '{ill}'")
 
 
-def _programs(look: Look) -> list[str]:
+def programs(look: Look) -> list[str]:
     """The names of supervisord's programs that serve this target, without `deploylab-`."""
     return re.findall(r"deploylab-([\w-]+)", " ".join(look.target.processes)) or [look.slug]
 
 
 def _program(look: Look) -> Found | None:
     """A program of supervisord that serves this target is not running."""
-    names = "|".join(_programs(look))
+    names = "|".join(programs(look))
     state = look.last(f"supervisorctl status 2>/dev/null | grep -E '^deploylab-({names}) ' | grep -v RUNNING")
     if not state:
         return None

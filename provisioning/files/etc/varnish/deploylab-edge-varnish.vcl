@@ -50,6 +50,10 @@ sub vcl_recv {
         return (synth(400, std.ban_error()));
     }
 
+    # A number for this request, in the logs of Varnish, of nginx and of the application: the second, and Varnish's own
+    # count. A visitor's own is replaced.
+    set req.http.X-Request-ID = "" + std.integer(time = now) + "-" + req.xid;
+
     # Varnish adds the visitor to X-Forwarded-For by itself. It does not set this one.
     set req.http.X-Forwarded-Proto = "http";
 
@@ -108,9 +112,21 @@ sub vcl_deliver {
             set resp.http.X-Cache = "STALE";
         }
     }
+    # For the log: how long the stage behind took to begin its answer, in microseconds. Kept pages ask nobody.
+    if (obj.hits == 0) {
+        std.log("behind_us:" + std.integer(real = std.real(duration = now - req.time) * 1000000.0));
+    } else {
+        std.log("behind_us:-");
+    }
+
     # Who sent it. Of the cache's own headers, only Age is sent: browsers count it into max-age.
     set resp.http.Server = "Varnish";
     unset resp.http.Via;
     unset resp.http.X-Varnish;
     unset resp.http.X-Url;
+}
+
+# An answer that Varnish itself makes.
+sub vcl_synth {
+    std.log("behind_us:-");
 }
