@@ -23,6 +23,7 @@ def nginx(lab: Lab, *slugs: str) -> None:
     operations.only(ENABLED, [f"deploylab-{slug}" for slug in lab.slugs])
     operations.only("/etc/nginx/conf.d", [])
     place("/etc/nginx/nginx.conf")
+    place("/etc/systemd/system/nginx.service.d/deploylab.conf")
     processes()
     sites = {}
     for slug in slugs:

@@ -1,6 +1,7 @@
 """Verifies that a stage is set up as it should be, by its behaviour, not by its files.
 
-Each key of `[stage.expect]` in course.toml is one check: one function in `web`, `capacity`, `delivery` or `system`.
+Each key of `[stage.expect]` in course.toml is one check: one function in `web`, `capacity`, `delivery`,
+`system` or `supervision`.
 A 'no' comes with its cause and the command that repairs it.
 """
 
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterable
 from deploylab.core.errors import CheckError, CourseError
 from deploylab.course import Course, Target
 from deploylab.machine import Completed, Machine
-from deploylab.provision.checks import capacity, delivery, system, web
+from deploylab.provision.checks import capacity, delivery, supervision, system, web
 from deploylab.provision.checks.base import Check, Look
 
 __all__ = ["CHECKS", "Check", "line", "require", "verify"]
@@ -32,6 +33,8 @@ CHECKS: dict[str, Callable[[Look], Check]] = {
     "remembers": system.remembers,
     "app_socket": web.app_socket,
     "services": system.services,
+    "restarts": supervision.restarts,
+    "sandbox": supervision.sandbox,
     "config_test": system.config_test,
     "listens": system.listens,
     "migrated": system.migrated,
