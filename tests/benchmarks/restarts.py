@@ -3,8 +3,8 @@
     python -m tests.benchmarks.restarts
     python -m tests.benchmarks.restarts --times 3 --write guides/systemd.md
 
-It needs a machine with `nginx`, `nginx:systemd`, `cache` and `cache:redis`. Each row is an open loop, so a request counts from
-when it was due, and whoever waits in a queue is seen to wait.
+It needs a machine with `nginx`, `nginx:systemd`, `cache` and `cache:redis`. Each row is an open loop, so a
+request counts from when it was due, and whoever waits in a queue is seen to wait.
 """
 
 import argparse
@@ -113,7 +113,8 @@ def measured(machine: Machine, course: Course, way: Way, progress: Progress) -> 
 
 def table(rows: list[tuple[Way, list[Noticed]]]) -> str:
     """The Markdown: of all loads of a row the failures one by one, and the middle one of the times."""
-    out = ["| what happens | who acts | failed requests | no good answer for | longest wait |", "|---|---|---:|---:|---:|"]
+    out = ["| what happens | who acts | failed requests | no good answer for | longest wait |",
+           "|---|---|---:|---:|---:|"]
     for way, seen in rows:
         failed = ", ".join(str(one.failed) for one in seen)
         gap_s, longest_s = (statistics.median(getattr(one, name) for one in seen) for name in ("gap_s", "longest_s"))
