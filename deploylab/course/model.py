@@ -44,6 +44,7 @@ class Target:
     configuration: tuple[str, ...] = ()  # files on the machine that make it what it is
     environment: dict[str, str] = field(default_factory=dict)  # of the application, beside its stage's
     upon: str = ""                     # the stage whose application server it stands in front of, where it has none
+    only_where: dict[str, str] = field(default_factory=dict)  # what the machine must have, in words: a test for it
     start: str = ""                    # a command for the machine, and so is `stop`; "": it always stands
     stop: str = ""
 

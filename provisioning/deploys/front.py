@@ -28,6 +28,7 @@ def nginx(lab: Lab, *slugs: str, reads: Sequence[str] = ()) -> None:
     # As Debian has it. logrotate skips a folder into which others may write.
     files.directory(name="Folder /var/log/nginx", path="/var/log/nginx", user="root", group="adm", mode="755")
     place("/etc/nginx/nginx.conf")
+    place("/etc/systemd/system/nginx.service.d/deploylab.conf")
     processes()
     sites = {}
     for slug in slugs:

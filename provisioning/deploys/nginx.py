@@ -3,11 +3,12 @@
 from pyinfra.operations import apt
 
 from provisioning import operations
-from provisioning.deploys import app, common, front, gunicorn, mariadb
+from provisioning.deploys import app, common, front, gunicorn, mariadb, units
 from provisioning.lab import Lab
 
 BARE = "nginx-bare"  # the variant without nginx in front
 LIGHTTPD, CONF = "nginx-lighttpd", "/etc/lighttpd/lighttpd.conf"  # lighttpd in front of the same gunicorn
+SYSTEMD = "nginx-systemd"  # gunicorn without supervisord
 SERVERS = {  # the variants with another application server
     "nginx-granian": gunicorn.Server(
         "granian", f"{gunicorn.BIN}/python[0-9.]* {gunicorn.BIN}/granian .*/{{}}.sock .*",
@@ -27,9 +28,11 @@ def deploy(lab: Lab) -> None:
     application(lab)
     app.static(lab)
     # The variants differ only in gunicorn's file (sync, bare) or in the environment (reconnect, debug).
-    gunicorn.serve(lab, *(slug for slug in lab.wanted if slug not in (*SERVERS, LIGHTTPD)))
+    gunicorn.serve(lab, *(slug for slug in lab.wanted if slug not in (*SERVERS, LIGHTTPD, SYSTEMD)))
     for slug in [slug for slug in lab.wanted if slug in SERVERS]:
         gunicorn.serve(lab, slug, server=SERVERS[slug])
+    if SYSTEMD in lab.wanted:
+        units.serve(lab, SYSTEMD)
     front.nginx(lab, *(slug for slug in lab.wanted if slug not in (BARE, LIGHTTPD)))
     if BARE in lab.wanted:
         operations.port_for("gunicorn", lab.port_of("bare"))

@@ -18,6 +18,7 @@ APACHE_SITE = "/etc/apache2/sites-available/deploylab-apache.conf"
 AGAIN = "systemctl restart apache2"
 EMBEDDED = "User deploylab\\nGroup deploylab\\nWSGIRestrictEmbedded Off\\nWSGIPythonHome /srv/deploylab/venv\\n" \
            "WSGIPythonPath /srv/deploylab/apache/app\\n"
+SANDBOX = "/etc/systemd/system/deploylab-nginx-systemd.service.d/sandbox.conf"
 BREAK = [
     # stage, the check that must fail, the command that breaks it, a word of the cause
     ("nginx", "server", "systemctl stop nginx", "nginx is inactive"),
@@ -36,6 +37,13 @@ BREAK = [
     ("nginx", "logs", "chmod 777 /var/log/nginx", "insecure permissions"),
     ("nginx", "logs", "systemctl disable -q --now logrotate.timer", "inactive"),
     ("apache:proxy", "logs", "rm /etc/logrotate.d/deploylab", "no file"),
+    ("nginx", "restarts", "rm /etc/systemd/system/nginx.service.d/deploylab.conf; systemctl daemon-reload",
+     "no Restart="),
+    ("nginx:systemd", "sandbox", f"rm {SANDBOX}; systemctl daemon-reload", "no file beside"),
+    ("nginx:systemd", "sandbox", f"sed -i 's/^PrivateNetwork=.*/PrivateNetwork=no/' {SANDBOX}; systemctl daemon-reload",
+     "sandbox.conf"),
+    ("nginx:systemd", "sandbox", f"sed -i -e '/^Protect[KC]/d' -e '/^RestrictN/d' -e '/^SystemCallF/s/~.*/~@mount/'"
+     f" -e '/^Capab/d' {SANDBOX}; systemctl daemon-reload", "ProtectSystem=strict"),
     ("nginx", "config_test", "echo 'bogus;' > /etc/nginx/sites-enabled/mine", "bogus"),
     ("nginx", "listens", "sed -i 's/^bind-address.*/bind-address = 0.0.0.0/' /etc/mysql/mariadb.conf.d/60-*.cnf;"
      " systemctl restart mariadb", "mariadbd"),

@@ -53,9 +53,11 @@ def _port(look: Look) -> Found | None:
 def ended(look: Look) -> str:
     """What the application server logged in the last minute about workers that were killed or crashed, or ""."""
     logs = " ".join(f"/var/log/deploylab/{name}.log" for name in programs(look))
+    units = " ".join(f"-u deploylab-{name}" for name in programs(look))  # what systemd keeps writes into the journal
     lately = "awk -v since=\"[$(date -d '-1 minute' '+%F %T')\" '$0 >= since'"  # each line begins with its time
     ill = "WORKER TIMEOUT|was sent SIG|exited with code"
-    return look.last(f"tail -q -n 50 {logs} 2>/dev/null | {lately} | grep -E '{ill}'")
+    recent = f"tail -q -n 50 {logs} 2>/dev/null; journalctl -q --no-pager -o cat -n 50 {units}"
+    return look.last(f"{{ {recent}; }} | {lately} | grep -E '{ill}'")
 
 
 def programs(look: Look) -> list[str]:
