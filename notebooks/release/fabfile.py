@@ -76,7 +76,9 @@ def install(c, new):
     manage(c, new, "check")                    # can all of it be imported?
     manage(c, new, "collectstatic --noinput")
     manage(c, new, "compress")                 # the bundles
-    manage(c, new, "migrate --noinput")        # while the old code answers: so a migration may only add
+    # While the old code answers: so a migration may only add. It waits for a table for 3 s at most, because whoever
+    # asks for the table after it waits behind it.
+    manage(c, new, "migrate --noinput", "DJANGO_MYSQL_LOCK_WAIT_S=3")
 
 
 def in_environment(folder, command):
@@ -84,9 +86,9 @@ def in_environment(folder, command):
     return f"sh -c 'set -a; RELEASE={folder}; . /etc/deploylab/nginx.env; cd {folder}; exec {command}'"
 
 
-def manage(c, folder, command):
-    """manage.py of a release, as the server's user."""
-    c.sudo(in_environment(folder, f"$VENV/bin/python manage.py {command}"), user="deploylab")
+def manage(c, folder, command, variable=""):
+    """manage.py of a release, as the server's user, with one more variable."""
+    c.sudo(in_environment(folder, f"env {variable} $VENV/bin/python manage.py {command}"), user="deploylab")
 
 
 def go(c, folder):

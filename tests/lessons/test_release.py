@@ -70,7 +70,19 @@ def test_a_new_machine_says_how_long_each_part_took():
 
 # ------------------------------------------------------------------------------ what is released
 
-CHANGES = {"doors": ["doors"], "wifi": ["doors", "wifi"]}
+DECK = ["deck_1_add", "deck_2_forget", "deck_3_drop"]
+CHANGES = {"doors": ["doors"], "wifi": ["doors", "wifi"], "deck_renamed": ["doors", "deck_renamed"],
+           **{name: ["doors", *DECK[:number]] for number, name in enumerate(DECK, 1)}}
+# What a version of the code does with a room: it writes one and reads all.
+USE_ROOMS = """
+from programme.models import Room
+name = "deck" if any(field.name == "deck" for field in Room._meta.fields) else "floor"
+room = Room(name="Crow's nest", seats=3)
+setattr(room, name, 7)
+room.save()
+print(sorted({getattr(room, "on_deck", getattr(room, name)) for room in Room.objects.filter(seats=3)}))
+"""
+
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory):
@@ -85,10 +97,10 @@ def changed(tmp_path_factory):
     return out
 
 
-def manage(folder, *words):
+def manage(folder, *words, **variables):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
     return subprocess.run([sys.executable, "manage.py", *words], cwd=folder, capture_output=True, text=True,
-                          env=environment | {"DJANGO_DEBUG": "1"}, timeout=300)
+                          env=environment | {"DJANGO_DEBUG": "1"} | variables, timeout=300)
 
 
 def test_what_the_good_change_requires_is_part_of_a_bundle(changed):
@@ -102,6 +114,30 @@ def test_the_good_change_has_its_migration_and_the_bad_one_lacks_it(changed):
     assert manage(changed["doors"], "makemigrations", "--check").returncode == 0
     assert manage(changed["wifi"], "makemigrations", "--check").returncode == 1
     assert manage(changed["wifi"], "check").returncode == 0  # so only the smoke test can find it
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Runs manage.py of a version; all of them have one database."""
+    return lambda folder, *words: manage(folder, *words, DJANGO_SQLITE_PATH=str(tmp_path / "site.sqlite3"))
+
+
+@pytest.mark.parametrize(("old", "new"), [("doors", DECK[0]), *zip(DECK, DECK[1:], strict=False)])
+def test_both_versions_work_on_the_new_database_in_each_step_of_a_rename(changed, site, old, new):
+    """While the new code is being released, after it, and again after a rollback."""
+    assert site(changed[old], "migrate").returncode == 0
+    for version in (old, new, old, new):
+        if version == new:
+            assert site(changed[new], "migrate").returncode == 0
+        done = site(changed[version], "shell", "-c", USE_ROOMS)
+        assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["[7]"]), done.stderr
+    assert site(changed[new], "makemigrations", "--check").returncode == 0
+
+
+def test_a_rename_in_one_step_leaves_the_old_code_without_its_column(changed, site):
+    assert site(changed["deck_renamed"], "migrate").returncode == 0
+    assert site(changed["deck_renamed"], "shell", "-c", USE_ROOMS).returncode == 0
+    assert "no column named floor" in site(changed["doors"], "shell", "-c", USE_ROOMS).stderr
 
 
 # ---------------------------------------------------------------------------------- the fabfile

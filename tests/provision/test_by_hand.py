@@ -220,10 +220,12 @@ def one_folder(machine):
 def test_a_release_by_hand_and_by_program(machine, one_folder):
     commands = blocks(guide(RELEASE))
     output = by_hand(machine, commands[:commands.index(("console", REBUILD))])
-    restart, reload, broken, *_ = map(int, re.findall(r"^Failed requests: +(\d+)$", output, re.MULTILINE))
+    restart, reload, broken, expand, *_ = map(int, re.findall(r"^Failed requests: +(\d+)$", output, re.MULTILINE))
     assert restart > reload
-    assert broken == 0
+    assert (broken, expand) == (0, 0)
     assert "NOT RELEASED: / gave 500" in output
     assert "/0-first: good" in output
+    patient, impatient = map(float, re.findall(r"(\d+) +\(longest request\)", output)[-2:])
+    assert patient > 2 * 1000 + impatient > impatient > 1000
     good = machine.check_output("cat /srv/deploylab/nginx/good").split()
     assert good[-1] == machine.check_output("readlink -f /srv/deploylab/nginx/app").strip()
