@@ -120,15 +120,14 @@ def standing_in(c, folder):
 
 def smoke(c, socket=""):
     """What is wrong, in the eyes of a visitor, or of nginx if it asks this socket; "" if nothing is."""
-    wanted = dict(PAGES)
-    while wanted:
-        path, expected = wanted.popitem()
+    wanted = list(PAGES.items())
+    for path, expected in wanted:
         how = f"curl -s -m 20 -w '%{{http_code}}' {socket and f'--unix-socket {socket}'} http://127.0.0.1:8003{path}"
         seen = c.sudo(how, hide=True, warn=True).stdout
         if expected not in seen or not seen.endswith("200"):
             return f"{path} gave {seen[-3:]}"
         if path == "/" and not socket:  # nginx has the style sheets
-            wanted |= dict.fromkeys(re.findall(r'"(/static/[^"]+\.css)"', seen), "")
+            wanted += [(sheet, "") for sheet in re.findall(r'"(/static/[^"]+\.css)"', seen)]
     return ""
 
 
