@@ -122,7 +122,10 @@ mysql = {
     "HOST": env.text("DJANGO_MYSQL_SOCKET") or env.text("DJANGO_MYSQL_HOST", "127.0.0.1"),
     "OPTIONS": {
         "charset": "utf8mb4",  # all of Unicode; MySQL's own "utf8" stops at three bytes
-        "init_command": "SET sql_mode='STRICT_TRANS_TABLES'",  # an over-long text is an error
+        # An over-long text is an error. And how many seconds a change of a table waits for those who use it; by default
+        # it is a day, and everybody who asks for the table after it waits too. A release allows its migrations 3.
+        "init_command": "SET sql_mode='STRICT_TRANS_TABLES', "
+                        f"lock_wait_timeout={env.number('DJANGO_MYSQL_LOCK_WAIT_S', 86_400)}",
         "connect_timeout": 5,  # seconds
         # Seconds for which a query may be silent: behind a lock, or with a server that is gone. Then the visitor gets
         # 500 and the log the reason. 0: for ever, and each such request keeps its thread.

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from invoke import Exit
+from invoke import Exit, Result, UnexpectedExit
 from waiting import runs, until
 
 from deploylab import course
@@ -70,13 +70,26 @@ def test_a_new_machine_says_how_long_each_part_took():
 
 # ------------------------------------------------------------------------------ what is released
 
+DECK = ["deck_1_add", "deck_2_forget", "deck_3_drop"]
+CHANGES = {"doors": ["doors"], "wifi": ["doors", "wifi"], "deck_renamed": ["doors", "deck_renamed"],
+           **{name: ["doors", *DECK[:number]] for number, name in enumerate(DECK, 1)}}
+# What a version of the code does with a room: it writes one and reads all.
+USE_ROOMS = """
+from programme.models import Room
+name = "deck" if any(field.name == "deck" for field in Room._meta.fields) else "floor"
+room = Room(name="Crow's nest", seats=3)
+setattr(room, name, 7)
+room.save()
+print(sorted({getattr(room, "on_deck", getattr(room, name)) for room in Room.objects.filter(seats=3)}))
+"""
+
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory):
-    """The site with the first change, and with both; each a folder."""
+    """The site with each change, and those that it is built on; each a folder."""
     folder = tmp_path_factory.mktemp("release")
     out = {}
-    for name, patches in {"doors": ["doors"], "wifi": ["doors", "wifi"]}.items():
+    for name, patches in CHANGES.items():
         shutil.copytree(SITE, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3"))
         for patch in patches:
             subprocess.run(["git", "apply", RELEASE / f"{patch}.patch"], cwd=folder / name, check=True)
@@ -84,16 +97,47 @@ def changed(tmp_path_factory):
     return out
 
 
-def manage(folder, *words):
+def manage(folder, *words, **variables):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
     return subprocess.run([sys.executable, "manage.py", *words], cwd=folder, capture_output=True, text=True,
-                          env=environment | {"DJANGO_DEBUG": "1"}, timeout=300)
+                          env=environment | {"DJANGO_DEBUG": "1"} | variables, timeout=300)
+
+
+def test_what_the_good_change_requires_is_part_of_a_bundle(changed):
+    required = (changed["doors"] / "requirements.txt").read_text().splitlines()
+    before = (SITE / "requirements.txt").read_text().splitlines()
+    bundled = (RELEASE / "requirements-doors.txt").read_text()
+    assert sorted(set(required) - set(before)) == sorted(line for line in bundled.splitlines() if "==" in line)
 
 
 def test_the_good_change_has_its_migration_and_the_bad_one_lacks_it(changed):
     assert manage(changed["doors"], "makemigrations", "--check").returncode == 0
     assert manage(changed["wifi"], "makemigrations", "--check").returncode == 1
     assert manage(changed["wifi"], "check").returncode == 0  # so only the smoke test can find it
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Runs manage.py of a version; all of them have one database."""
+    return lambda folder, *words: manage(folder, *words, DJANGO_SQLITE_PATH=str(tmp_path / "site.sqlite3"))
+
+
+@pytest.mark.parametrize(("old", "new"), [("doors", DECK[0]), *zip(DECK, DECK[1:], strict=False)])
+def test_both_versions_work_on_the_new_database_in_each_step_of_a_rename(changed, site, old, new):
+    """While the new code is being released, after it, and again after a rollback."""
+    assert site(changed[old], "migrate").returncode == 0
+    for version in (old, new, old, new):
+        if version == new:
+            assert site(changed[new], "migrate").returncode == 0
+        done = site(changed[version], "shell", "-c", USE_ROOMS)
+        assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["[7]"]), done.stderr
+    assert site(changed[new], "makemigrations", "--check").returncode == 0
+
+
+def test_a_rename_in_one_step_leaves_the_old_code_without_its_column(changed, site):
+    assert site(changed["deck_renamed"], "migrate").returncode == 0
+    assert site(changed["deck_renamed"], "shell", "-c", USE_ROOMS).returncode == 0
+    assert "no column named floor" in site(changed["doors"], "shell", "-c", USE_ROOMS).stderr
 
 
 # ---------------------------------------------------------------------------------- the fabfile
@@ -107,50 +151,103 @@ def fab():
     return module
 
 
+STEPS = ["pip", "check", "collectstatic", "compress", "migrate"]
+# Each answers as the program of its name would on a server; {root} is that server's folder.
+PROGRAMS = {
+    "python3": """
+        mkdir -p $3/bin && for name in pip python; do ln -s {root}/bin/in-a-release $3/bin/$name; done""",
+    "in-a-release": """
+        for word; do case " $FAILS " in *" $word "*) echo "no $word" >&2; exit 1 ;; esac; done
+        case "$FAILS $0" in pip*/pip) echo "no pip" >&2; exit 1 ;; esac
+        case "$2" in collectstatic) echo x > $DJANGO_STATIC_ROOT/site.$(basename $RELEASE).css ;; esac""",
+    "supervisorctl": "echo $* >> {root}/calls",
+    "systemctl": "echo $* >> {root}/calls; rm {root}/next {root}/run/*",
+    "systemd-run": """
+        echo $* | grep -o 'RELEASE=[^;]*' | cut -d= -f2 > {root}/next
+        {python} -c 'import socket; socket.socket(socket.AF_UNIX).bind("{root}/run/nginx.next.sock")'""",
+    "install": "mkdir -p $4",
+    "cp": "exec /bin/cp -aln $3 $4",  # the guest's cp knows --update=none; this computer's may not
+    "curl": """
+        for url; do :; done
+        case "$*" in *next.sock*) at=$(cat {root}/next) ;; *) at=$(readlink -f {root}/site/app) ;; esac
+        case "$*" in *--unix-socket*) from=socket ;; *) from=port ;; esac
+        case $url in
+            */healthz/) printf 'ok200' ;;
+            *.css) [ -e {root}/site${url#*8003} ] && printf 200 || printf 404 ;;
+            *) [ -e $at/bad-from-$from ] && printf 'Server Error500' ||
+                printf '<link href="/static/site.%s.css"></html>200' $(basename $at) ;;
+        esac""",
+}
+
+
 class Server:
-    """Answers a fabfile's commands as a server would, and notes them.
+    """A server that is a folder of this computer: the fabfile's commands run for real, on small programs.
 
     Args:
-        bad: the status of a release's pages, by the commit in its name, such as 500.
+        fab: the fabfile; its SITE and sockets are set to that folder.
     """
 
-    def __init__(self, site: str, commit: str, bad: dict[str, int] | None = None):
-        self.site, self.commit, self.bad = site, commit, bad or {}
-        self.releases, self.app, self.next = ["0-first"], "0-first", "0-first"
+    def __init__(self, fab, root: Path):
+        self.root, self.site, self.commit, self.fails, self.files = root, root / "site", "abc1234", "", {}
         self.commands: list[str] = []
+        for name in ("bin", "run", "site/releases/0-first/static", "upload"):
+            (root / name).mkdir(parents=True)
+        (root / "site/releases/0-first/static/site.0-first.css").touch()
+        for link, to in {"app": "releases/0-first", "static": "app/static"}.items():
+            (self.site / link).symlink_to(to)
+        for name, text in PROGRAMS.items():
+            text = text.replace("{root}", str(root)).replace("{python}", sys.executable)
+            (root / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+            (root / "bin" / name).chmod(0o755)
+        (root / "nginx.env").write_text(
+            f"VENV={self.site}\nRELEASE=${{RELEASE:-{self.site}/app}}\n"
+            "if [ -r $RELEASE/release.env ]; then . $RELEASE/release.env; fi\n")
+        fab.SITE, fab.SOCKET, fab.NEXT = str(self.site), f"{root}/run/nginx.sock", f"{root}/run/nginx.next.sock"
 
     def local(self, command, **_):
         return SimpleNamespace(stdout=f"{self.commit}\n")
 
     def put(self, path):
-        self.commands.append(f"put {path}")
+        for name in ("requirements-production.txt", *self.files):
+            (self.root / "upload" / name).touch()
+        subprocess.run(["tar", "-cf", self.root / "release.tar", "-C", self.root / "upload", "."], check=True)
 
-    def sudo(self, command, **_):
-        return self.run(command)
+    def sudo(self, command, **options):
+        return self.run(command, **options)
 
-    def run(self, command, **_):
+    def run(self, command, *, warn=False, **_):
         self.commands.append(command)
-        output = ""
-        if command.startswith("mkdir -p"):
-            self.releases.append(command.rpartition("/")[2])
-        elif command.startswith("rm -r "):
-            self.releases.remove(command.rpartition("/")[2])
-        elif link := re.match(r"ln -sfnT (\S+)/releases/(\S+) ", command):
-            self.next = link[2]
-        elif command.startswith("mv -T"):
-            self.app = self.next
-        elif command.startswith("readlink"):
-            output = f"{self.site}/releases/{self.app}\n"
-        elif command.startswith("ls "):
-            output = "\n".join(sorted(self.releases))
-        elif command.startswith("curl"):
-            output = self._page(command)
-        return SimpleNamespace(stdout=output)
+        environment = {"PATH": f"{self.root}/bin:{os.environ['PATH']}", "FAILS": self.fails}
+        done = subprocess.run(["sh", "-c", command.replace("/etc/deploylab", str(self.root))], env=environment,
+                              cwd=self.root, capture_output=True, text=True)
+        result = Result(command=command, stdout=done.stdout, stderr=done.stderr, exited=done.returncode)
+        if done.returncode and not warn:
+            raise UnexpectedExit(result)
+        return result
 
-    def _page(self, command: str) -> str:
-        healthy = command.endswith("/healthz/")
-        status = 200 if healthy else self.bad.get(self.app.rpartition("-")[2], 200)
-        return f"{'ok' if healthy else '<html></html>' if status == 200 else 'Server Error'}\n{status}"
+    def release(self, fab, commit: str, *files: str, fails: str = "") -> None:
+        """Release a commit with these files, on a server where a step fails."""
+        self.commit, self.files, self.fails = commit, files, fails
+        try:
+            fab.release.body(self)
+        finally:
+            self.fails = ""
+            for name in files:
+                (self.root / "upload" / name).unlink()
+
+    @property
+    def app(self) -> str:
+        """The commit that visitors get."""
+        return (self.site / "app").resolve().name.rpartition("-")[2]
+
+    @property
+    def releases(self) -> set[str]:
+        return {path.name.rpartition("-")[2] for path in (self.site / "releases").iterdir()}
+
+
+@pytest.fixture
+def server(fab, tmp_path):
+    return Server(fab, tmp_path)
 
 
 def place(server: Server, *words: str) -> list[int]:
@@ -158,28 +255,94 @@ def place(server: Server, *words: str) -> list[int]:
     return [next(i for i, command in enumerate(server.commands) if word in command) for word in words]
 
 
-def test_a_release_migrates_before_the_switch_and_is_looked_at_after_it(fab):
-    server = Server(fab.SITE, "abc1234")
-    fab.release.body(server)
-    order = place(server, "put ", "pip install", "manage.py check", "migrate", "collectstatic", "mv -T", "HUP", "curl")
+def test_a_release_is_complete_and_looked_at_before_the_switch_and_after_it(fab, server):
+    server.release(fab, "abc1234")
+    order = place(server, "pip install", "manage.py check", "migrate", "systemd-run", "next.sock http", "mv -T",
+                  "supervisorctl restart", "systemctl stop")
     assert order == sorted(order)
-    assert server.app.endswith("-abc1234")
+    assert server.app == "abc1234"
+    assert (server.site / "app/venv/bin/pip").exists()
+    assert (server.site / "app/release.env").read_text().split() == [
+        f"VENV={server.site}/releases/{name}/venv" for name in [(server.site / "app").resolve().name]] + [
+        f"DJANGO_STATIC_ROOT={(server.site / 'app').resolve()}/static", "DJANGO_STATIC_FILES=hashed"]
 
 
-def test_a_release_with_bad_pages_is_taken_back_although_its_health_is_good(fab):
-    server = Server(fab.SITE, "bad0000", {"bad0000": 500})
-    with pytest.raises(Exit, match=r"NOT RELEASED: / gave 500. Back at .*/0-first, which is good"):
-        fab.release.body(server)
-    assert server.app == "0-first" and server.releases == ["0-first"]
-
-
-def test_rollback_goes_to_the_release_before_and_no_further_than_the_first(fab, capsys):
-    server = Server(fab.SITE, "abc1234")
-    fab.release.body(server)
+@pytest.mark.parametrize("step", STEPS)
+def test_a_release_that_fails_at_a_step_is_gone_and_nothing_was_switched(fab, server, step):
+    server.release(fab, "good000")
+    with pytest.raises(Exit, match=rf"NOT RELEASED: .*no {step}.* Visitors have .*-good000, which is good"):
+        server.release(fab, "bad0000", fails=step)
+    assert server.app == "good000" and server.releases == {"first", "good000"}
     fab.rollback.body(server)
-    assert server.app == "0-first" and "Back at 0-first: good" in capsys.readouterr().out
+    assert server.app == "first"
+
+
+def test_a_release_with_bad_pages_never_reaches_a_visitor(fab, server):
+    with pytest.raises(Exit, match="NOT RELEASED: / gave 500. Visitors have .*/0-first, which is good"):
+        server.release(fab, "bad0000", "bad-from-socket")
+    assert not any("mv -T" in command for command in server.commands)
+    assert server.app == "first" and server.releases == {"first"}
+
+
+def test_a_release_that_turns_out_to_be_bad_after_the_switch_is_taken_back(fab, server):
+    with pytest.raises(Exit, match="NOT RELEASED: / gave 500. Visitors have .*/0-first, which is good"):
+        server.release(fab, "bad0000", "bad-from-port")
+    assert any("mv -T" in command for command in server.commands)
+    assert server.app == "first" and server.releases == {"first"}
+
+
+@pytest.mark.parametrize("broke_off", ["pip install", "manage.py migrate", "supervisorctl restart"])
+def test_no_rollback_returns_to_a_release_that_broke_off(fab, server, broke_off, monkeypatch):
+    """The connection is lost, say: nothing of the fabfile runs any more, not even what would tidy up."""
+    server.release(fab, "good000")
+    run = server.run
+
+    def until(command, **options):
+        if broke_off in command or (server.lost and "systemctl" not in command):
+            server.lost = True
+            raise ConnectionError
+        return run(command, **options)
+
+    server.lost, server.run = False, until
+    with pytest.raises(ConnectionError):
+        server.release(fab, "bad0000")
+    server.run = run
+    assert "bad0000" in server.releases
+    server.release(fab, "new0000")
+    assert "bad0000" not in server.releases
+    fab.rollback.body(server)
+    assert server.app == "good000"
+
+
+def test_rollback_goes_to_the_release_before_and_no_further_than_the_first(fab, server, capsys):
+    server.release(fab, "abc1234")
+    fab.rollback.body(server)
+    assert server.app == "first" and re.search("Back at .*0-first: good", capsys.readouterr().out)
     with pytest.raises(Exit, match="no release before"):
         fab.rollback.body(server)
+
+
+def test_nobody_goes_back_to_what_was_rolled_back(fab, server):
+    for commit in ("good000", "mistake"):
+        server.release(fab, commit)
+    fab.rollback.body(server)
+    server.release(fab, "new0000")
+    fab.rollback.body(server)
+    assert server.app == "good000"
+
+
+def test_a_page_that_is_open_still_finds_its_style_sheet_after_a_release_and_after_a_rollback(fab, server):
+    server.release(fab, "abc1234")
+    names = {path.name for path in (server.site / "static").iterdir()}
+    assert len(names) == 2 and "site.0-first.css" in names
+    fab.rollback.body(server)
+    assert {path.name for path in (server.site / "static").iterdir()} == names
+
+
+def test_only_so_many_releases_stay_on_the_disk(fab, server):
+    for number in range(fab.KEPT + 2):
+        server.release(fab, f"number{number}")
+    assert len(server.releases) == fab.KEPT and server.app == f"number{fab.KEPT + 1}"
 
 
 def test_gunicorn_looks_the_link_up_again_at_each_reload(fab):

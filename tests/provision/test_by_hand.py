@@ -211,8 +211,8 @@ def test_guides_in_a_row_end_up_where_goto_does(machine, lab):
 def one_folder(machine):
     """Afterwards the stage's code is in one folder again, as the next test expects."""
     yield
-    machine.run("cd /srv/deploylab/nginx && test -L app && sudo rm app && sudo mv releases/0-first app"
-                " && sudo rm -r releases")
+    machine.run("cd /srv/deploylab/nginx && test -L app && sudo rm app static && sudo mv releases/0-first app"
+                " && sudo mv app/static . && sudo rm -r releases good")
 
 
 @pytest.mark.thorough
@@ -220,8 +220,12 @@ def one_folder(machine):
 def test_a_release_by_hand_and_by_program(machine, one_folder):
     commands = blocks(guide(RELEASE))
     output = by_hand(machine, commands[:commands.index(("console", REBUILD))])
-    restart, reload, _ = map(int, re.findall(r"^Failed requests: +(\d+)$", output, re.MULTILINE))
+    restart, reload, broken, expand, *_ = map(int, re.findall(r"^Failed requests: +(\d+)$", output, re.MULTILINE))
     assert restart > reload
+    assert (broken, expand) == (0, 0)
     assert "NOT RELEASED: / gave 500" in output
-    assert "Back at 0-first: good" in output
-    assert machine.check_output("readlink /srv/deploylab/nginx/app").strip().endswith("/releases/0-first")
+    assert "/0-first: good" in output
+    patient, impatient = map(float, re.findall(r"(\d+) +\(longest request\)", output)[-2:])
+    assert patient > 2 * 1000 + impatient > impatient > 1000
+    good = machine.check_output("cat /srv/deploylab/nginx/good").split()
+    assert good[-1] == machine.check_output("readlink -f /srv/deploylab/nginx/app").strip()
