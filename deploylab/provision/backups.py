@@ -5,6 +5,7 @@ beginning to end before anything is restored from it. What happens on the machin
 """
 
 import base64
+import gzip
 import hashlib
 import json
 import os
@@ -123,6 +124,8 @@ def read(file: Path) -> Backup:
         BackupError: there is no such file, or it is damaged, or it is no backup.
     """
     try:
+        with gzip.open(file) as whole:
+            guest.digest_of(whole)  # to the end, where gzip keeps a checksum of all: tarfile stops before that
         with tarfile.open(file, "r:gz") as tar:
             members = tar.getmembers()
             if not members or members[-1].name != guest.MANIFEST:
@@ -210,7 +213,7 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Any:
 @contextmanager
 def _on_machine(machine: Machine, target: Target) -> Iterator[None]:
     """Inside the block the machine has FOLDER; after it neither that, nor anything that was loaded and not used."""
-    machine.check_output(f"rm -rf {FOLDER}; install -d -m 700 $(dirname {FOLDER}) {FOLDER}", sudo=True)
+    machine.check_output(f"rm -rf {FOLDER}; install -d -m 700 {Path(FOLDER).parent} {FOLDER}", sudo=True)
     try:
         yield
     finally:

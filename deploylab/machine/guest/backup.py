@@ -24,8 +24,8 @@ FILE = "backup.tar.gz"
 SCHEMA = 1
 ASIDE, OLD = "_restoring", "_replaced"  # added to a name: the copy being made, and what it takes the place of
 LOCK_S = 30  # how long to wait for visitors' transactions before the databases change places
-ASK = ("import json; from django.conf import settings as s; d = s.DATABASES['default']; print(); "
-       "print(json.dumps([d['ENGINE'].rpartition('.')[2], str(d['NAME']), str(s.MEDIA_ROOT or '')]))")
+ASK = ("import json, os; from django.conf import settings as s; d = s.DATABASES['default']; print(); print(json.dumps("
+       "[d['ENGINE'].rpartition('.')[2], str(d['NAME']), str(s.MEDIA_ROOT or ''), os.getuid(), os.getgid()]))")
 MORE = " UNION ALL ".join(f"SELECT {kind}_name FROM information_schema.{kind}s WHERE {kind}_schema = '%s'"
                          for kind in ("trigger", "routine", "event"))  # a view is a table of another type
 
@@ -97,7 +97,7 @@ class SQLite:
         self.name, self.aside = name, name + ASIDE
 
     def dump(self, file):
-        """As above."""
+        """Write all of it as it is at one moment, while visitors go on."""
         with closing(self._open(self.name)) as database, file.open("w", encoding="utf-8", newline="") as out:
             database.execute("BEGIN")
             out.writelines(f"{line}\n" for line in database.iterdump())
@@ -156,7 +156,7 @@ class Place:
     def __init__(self, words):
         asked = subprocess.run(["deploylab-manage", *words, "shell", "--no-imports", "-c", ASK], text=True, check=True,
                                stdout=subprocess.PIPE)
-        self.engine, name, media = json.loads(asked.stdout.splitlines()[-1])
+        self.engine, name, media, *self.owner = json.loads(asked.stdout.splitlines()[-1])
         if self.engine not in KINDS:
             sys.exit(f"A database of the kind {self.engine} is not backed up: only {' and '.join(KINDS)} are.")
         self.database = KINDS[self.engine](name)
@@ -186,12 +186,7 @@ class Place:
 
 
 def save(words, folder, about):
-    """Write FILE into the folder, after a try to load the dump; returns its manifest.
-
-    Args:
-        words: as for `Place`.
-        about: what the manifest says in addition.
-    """
+    """Write FILE into the folder, after a try to load the dump. Its manifest also says what `about` says."""
     place, dump = Place(words), Path(folder, DUMP)
     place.forget()
     taken_utc = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -211,7 +206,6 @@ def save(words, folder, about):
         member = tarfile.TarInfo(MANIFEST)
         member.size = len(text)
         tar.addfile(member, io.BytesIO(text))
-    return manifest
 
 
 def media_files(folder):
@@ -238,20 +232,18 @@ def load(words, folder):
             sys.exit(f"The backup is of a database of the kind {manifest['engine']}, and here it is {place.engine}.")
         if not place.media and len(manifest["files"]) > 1:
             sys.exit("The backup has media files, and MEDIA_ROOT of this site names no folder for them.")
-        if place.media:
-            os.makedirs(place.media, exist_ok=True)
-            own_folder(Path(place.media + ASIDE), place.media)
+        for name in (place.media, place.media + ASIDE) if place.media else ():
+            own_folder(Path(name), place.owner)
         for name, expected in manifest["files"].items():
             path = Path(folder, DUMP) if name == DUMP else Path(place.media + ASIDE, name.removeprefix(MEDIA))
-            like = path.parent if name == DUMP else place.media
-            own_folder(path.parent, like)
+            own_folder(path.parent, place.owner)
             with tar.extractfile(name) as source, path.open("w+b") as target:
                 shutil.copyfileobj(source, target)
                 target.seek(0)
                 if digest_of(target) != expected:
                     sys.exit(f"{name} is damaged.")
             path.chmod(tar.getmember(name).mode & 0o777)
-            give(path, like)
+            os.chown(path, *place.owner)
     place.database.load(Path(folder, DUMP))
     rows, tables = content(place.database)
     if tables != manifest["tables"]:
@@ -260,17 +252,12 @@ def load(words, folder):
     return {"before": place.database.counts(), "after": rows}
 
 
-def own_folder(folder, like):
-    """Make the folder, and those above it that are missing, with the owner and mode of another."""
-    for path in [path for path in (*reversed(folder.parents), folder) if not path.exists()]:
-        path.mkdir()
-        path.chmod(os.stat(like).st_mode & 0o7777)
-        give(path, like)
-
-
-def give(path, like):
-    """A path gets the owner of another."""
-    os.chown(path, os.stat(like).st_uid, os.stat(like).st_gid)
+def own_folder(folder, owner):
+    """Make the folder, and those above it that are missing, for the application's user."""
+    for path in (*reversed(folder.parents), folder):
+        if not path.exists():
+            path.mkdir(mode=0o755)
+            os.chown(path, *owner)
 
 
 def content(database):
@@ -295,7 +282,7 @@ def digest_of(file):
 
 def run(work):
     """Print what a function returns, as the last line; what went wrong is one line too. One at a time."""
-    with open("/run/deploylab-backup.lock", "w") as lock:
+    with Path(__file__).parents[1].joinpath("lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             print(json.dumps(work()))
