@@ -29,7 +29,7 @@ from deploylab.provision.on_demand import answers
 
 FOLDER = "/var/backups/deploylab/backup"  # on the machine, while a backup is made or restored; only root may enter
 CHUNK_BYTES = 8_000_000                   # that are sent at a time
-KEYS = {"schema", "target", "revision", "taken_utc", "engine", "rows", "tables", "files"}
+KEYS = {"schema", "target", "revision", "taken_utc", "engine", "rows", "tables", "media", "files"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,8 +45,8 @@ def document(done) -> dict:
 def left_over(machine) -> str:
     """Databases, files and folders of a backup or a restore."""
     return machine.check_output(
-        "[ ! -d /var/lib/mysql ] || ls /var/lib/mysql | grep -e _restoring -e _replaced;"
-        " find /srv -name '*_restoring*' -o -name '*_replaced*'; ls /var/backups/deploylab | grep backup; true", sudo=True)
+        "find /srv /var/lib/mysql -name '*_restoring*' -o -name '*_replaced*'; ls /var/backups/deploylab | grep backup;"
+        " true", sudo=True)
 
 
 @pytest.fixture(params=STAGES)

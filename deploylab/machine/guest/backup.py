@@ -164,13 +164,14 @@ class Place:
 
     def swap(self):
         """What was loaded beside it takes its place."""
-        if self.media:
+        media = bool(self.media) and os.path.exists(self.media + ASIDE)
+        if media:
             os.rename(self.media, self.media + OLD)
             os.rename(self.media + ASIDE, self.media)
         try:
             self.database.swap()
         except BaseException:
-            if self.media:
+            if media:
                 os.rename(self.media, self.media + ASIDE)
                 os.rename(self.media + OLD, self.media)
             raise
@@ -196,7 +197,7 @@ def save(words, folder, about):
     place.forget()
     files = {DUMP: dump, **media_files(place.media)}
     manifest = {"schema": SCHEMA, **about, "taken_utc": taken_utc, "engine": place.engine, "rows": rows,
-                "tables": tables, "files": {}}
+                "tables": tables, "media": bool(place.media), "files": {}}
     with tarfile.open(Path(folder, FILE), "w:gz", compresslevel=6) as tar:
         for name, path in files.items():
             tar.add(path, name, recursive=False)
@@ -232,7 +233,8 @@ def load(words, folder):
             sys.exit(f"The backup is of a database of the kind {manifest['engine']}, and here it is {place.engine}.")
         if not place.media and len(manifest["files"]) > 1:
             sys.exit("The backup has media files, and MEDIA_ROOT of this site names no folder for them.")
-        for name in (place.media, place.media + ASIDE) if place.media else ():
+        # A site that had no media then may have some now: a backup that knows of none leaves them alone.
+        for name in (place.media, place.media + ASIDE) if place.media and manifest["media"] else ():
             own_folder(Path(name), place.owner)
         for name, expected in manifest["files"].items():
             path = Path(folder, DUMP) if name == DUMP else Path(place.media + ASIDE, name.removeprefix(MEDIA))
