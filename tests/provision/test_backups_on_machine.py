@@ -44,9 +44,8 @@ def document(done) -> dict:
 
 def left_over(machine) -> str:
     """Databases, files and folders of a backup or a restore."""
-    return machine.check_output(
-        "find /srv /var/lib/mysql -name '*_restoring*' -o -name '*_replaced*'; ls /var/backups/deploylab | grep backup;"
-        " true", sudo=True)
+    return machine.check_output("find /srv /var/lib/mysql -name '*_restoring*' -o -name '*_replaced*' 2>/dev/null;"
+                                " ls /var/backups/deploylab | grep backup; true", sudo=True)
 
 
 @pytest.fixture(params=STAGES)
