@@ -165,7 +165,7 @@ def restore(machine: Machine, course: Course, backup: Backup, progress: Progress
             _send(machine, backup.file, progress)
         with progress.phase("load", "the rows, beside the real ones, and compare them"):
             counts = _call(machine, f"load({_words(target)!r}, {FOLDER!r})")
-        with progress.phase("swap", "they take the place of what was there"), _undisturbed():
+        with _undisturbed(), progress.phase("swap", "they take the place of what was there"):
             _call(machine, f"Place({_words(target)!r}).swap()", to_its_end=True)
     changed += _prepare(machine, course, target, progress)
     return Restored(backup, counts["before"], changed)

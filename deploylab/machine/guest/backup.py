@@ -288,5 +288,7 @@ def run(work):
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             print(json.dumps(work()))
-        except (OSError, ValueError, sqlite3.Error, tarfile.TarError, subprocess.CalledProcessError) as error:
+        except subprocess.CalledProcessError as error:
+            sys.exit(f"{error.cmd[0]} ended with status {error.returncode}")
+        except (OSError, ValueError, sqlite3.Error, tarfile.TarError) as error:
             sys.exit(f"{type(error).__name__}: {error}")
