@@ -21,7 +21,7 @@ from deploylab.machine.reach import Reach
 from deploylab.provision import backups
 
 COURSE = courses.load()
-TARGET = next(target for target in COURSE.targets if target.expect["database"] == "sqlite")
+TARGET = next(target for target in COURSE.targets if target.expect.get("database") == "sqlite")
 AWKWARD = "a\rb\r\nc\n'\"\\ \t é 😀"
 # What `deploylab-manage STAGE shell` prints. A project of one's own may print something of its own before it.
 MANAGE = """#!/bin/sh
@@ -254,7 +254,7 @@ def test_a_link_among_the_media_is_not_followed(here, tmp_path):
 
 
 def test_what_has_no_database_has_no_backup(here, tmp_path):
-    target = next(target for target in COURSE.targets if not target.expect["database"])
+    target = next(target for target in COURSE.targets if not target.expect.get("database"))
     with pytest.raises(CourseError, match="no database"):
         backups.save(here, COURSE, target, tmp_path / "file", Progress("test"))
 

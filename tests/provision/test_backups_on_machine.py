@@ -15,7 +15,7 @@ from deploylab.core.progress import Progress
 from deploylab.provision import converge, on_demand
 
 COURSE = courses.load()
-STAGES = {kind: next(stage for stage in COURSE.stages if stage.expect["database"] == kind)
+STAGES = {kind: next(stage for stage in COURSE.stages if stage.expect.get("database") == kind)
           for kind in ("mysql", "sqlite")}
 MARIADB, SQLITE = STAGES["mysql"], STAGES["sqlite"]
 AWKWARD = "a\rb\r\nc\n'\"\\ \t é 😀 `x`"

@@ -23,6 +23,7 @@ DUMP, MEDIA, MANIFEST = "database.sql", "media/", "backup.json"  # what a backup
 FILE = "backup.tar.gz"
 SCHEMA = 1
 ASIDE, OLD = "_restoring", "_replaced"  # added to a name: the copy being made, and what it takes the place of
+UTF8 = "--default-character-set=utf8mb4"
 LOCK_S = 30  # how long to wait for visitors' transactions before the databases change places
 ASK = ("import json, os; from django.conf import settings as s; d = s.DATABASES['default']; print(); print(json.dumps("
        "[d['ENGINE'].rpartition('.')[2], str(d['NAME']), str(s.MEDIA_ROOT or ''), os.getuid(), os.getgid()]))")
@@ -41,8 +42,8 @@ class MariaDB:
         if more := self._ask(MORE.replace("%s", self.name)) + self._tables(self.name, "VIEW"):
             sys.exit(f"The database has more than tables, and a restore would lose it: {', '.join(more)}.")
         with file.open("wb") as out:
-            subprocess.run(["mariadb-dump", "--single-transaction", "--skip-comments", "--hex-blob",
-                            "--default-character-set=utf8mb4", self.name], stdout=out, check=True)
+            subprocess.run(["mariadb-dump", UTF8, "--single-transaction", "--skip-comments", "--hex-blob", self.name],
+                           stdout=out, check=True)
 
     def load(self, file):
         """Load a dump into the database beside the real one."""
@@ -51,7 +52,7 @@ class MariaDB:
                               f" FROM information_schema.schemata WHERE schema_name = '{self.name}'")
         self._ask(f"CREATE DATABASE `{self.aside}` CHARACTER SET {alphabet}")
         with file.open("rb") as sql:
-            subprocess.run(["mariadb", "--default-character-set=utf8mb4", self.aside], stdin=sql, check=True)
+            subprocess.run(["mariadb", UTF8, self.aside], stdin=sql, check=True)
 
     def counts(self):
         """How many rows each table of the real database has."""
@@ -63,9 +64,8 @@ class MariaDB:
         for table in self._tables(self.aside):
             columns = self._ask("SELECT column_name FROM information_schema.columns WHERE table_schema ="
                                 f" '{self.aside}' AND table_name = '{table}' ORDER BY ordinal_position")
-            rows = subprocess.run(["mariadb", "--batch", "--skip-column-names", "--default-character-set=utf8mb4",
-                                   self.aside, "-e", f"SELECT * FROM `{table}`"],
-                                  stdout=subprocess.PIPE, check=True).stdout
+            rows = subprocess.run(["mariadb", UTF8, "--batch", "--skip-column-names", self.aside, "-e",
+                                   f"SELECT * FROM `{table}`"], stdout=subprocess.PIPE, check=True).stdout
             yield table, columns, rows.split(b"\n")[:-1]  # a line break inside a value is written as \\n
 
     def swap(self):
@@ -86,8 +86,8 @@ class MariaDB:
 
     def _ask(self, sql):
         """The lines of the answer."""
-        return subprocess.run(["mariadb", "--batch", "--skip-column-names"], input=sql, text=True, check=True,
-                              stdout=subprocess.PIPE).stdout.splitlines()
+        return subprocess.run(["mariadb", UTF8, "--batch", "--skip-column-names"], input=sql, encoding="utf-8",
+                              check=True, stdout=subprocess.PIPE).stdout.splitlines()
 
 
 class SQLite:
