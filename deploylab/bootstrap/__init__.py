@@ -30,6 +30,8 @@ Stages
   goto STAGE         set the machine up for a stage and check it
   check [STAGE]      check that a stage is set up as it should be
   reset STAGE        put the machine back to just before a stage
+  backup STAGE FILE  save what visitors wrote to a file outside the machine
+  restore FILE       put it back, onto this machine or a bare new one
 
 Measuring
   measure [STAGE …]  run load tests and keep the results

@@ -66,8 +66,8 @@ def _options(
 
 
 # {module: title of its group}, in the order of the help. `deploylab.bootstrap.HELP` has the same groups.
-GROUPS = {"machine": "Machine", "stages": "Stages", "measuring": "Measuring", "ab": "Measuring", "lessons": "Lessons",
-          "publishing": "Publishing", "kit": "The kit itself"}
+GROUPS = {"machine": "Machine", "stages": "Stages", "backup": "Stages", "measuring": "Measuring", "ab": "Measuring",
+          "lessons": "Lessons", "publishing": "Publishing", "kit": "The kit itself"}
 
 
 def with_commands() -> typer.Typer:

@@ -114,7 +114,9 @@ def test_every_file_that_a_guide_includes_exists(name):
 def test_the_release_begins_at_a_stage_and_ends_with_a_new_machine():
     on_host = [body for kind, body in blocks(guide(RELEASE)) if kind == "console"]
     assert on_host[0] == "./lab goto nginx --yes"
-    assert on_host[-3:] == [REBUILD, "./lab goto nginx", "./lab check nginx"]
+    assert on_host[-4:-1] == [REBUILD, "./lab goto nginx", "./lab check nginx"]
+    file = next(line for line in on_host if line.startswith("./lab backup nginx ")).split()[-1]
+    assert on_host[-1] == f"./lab restore {file} --yes"
 
 
 # ------------------------------------------------------------------------------- the real machine
