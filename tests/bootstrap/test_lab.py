@@ -279,3 +279,15 @@ def test_a_clone_installs_itself_from_the_real_index(tmp_path):
         assert done.returncode == 0, done.stderr
         assert expected in done.stderr
     assert done.stderr == ""
+
+
+def test_a_git_that_is_set_up_for_windows_changes_no_line(tmp_path):
+    """With core.autocrlf, `lab` and what is sent to the machine would end their lines with a carriage return."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "-c", "core.autocrlf=true", "clone", "-q", "--shared", ROOT, clone], check=True)
+    listed = subprocess.run(["git", "-C", clone, "ls-files", "-z"], capture_output=True, check=True).stdout.split(b"\0")
+    with_returns = [name.decode() for name in listed if name and b"\r\n" in (clone / name.decode()).read_bytes()
+                    and b"\r\n" not in (ROOT / name.decode()).read_bytes()]
+    assert with_returns == []
+    done = subprocess.run([clone / "lab", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
