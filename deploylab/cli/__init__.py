@@ -90,6 +90,7 @@ def _module(command: typer.models.CommandInfo) -> str:
 def main() -> int:
     """Run the command in `sys.argv` and return its exit status. A failure is one message, without a traceback."""
     os.environ.update(paths.homes() | os.environ)  # what a person has set stays
+    os.environ.update(paths.absolute())  # a notebook's kernel, and other programs, have another current folder
     streams.ensure()
     sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? for missing letters
     return streams.flushed(_run(), _again())
