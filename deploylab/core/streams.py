@@ -17,7 +17,7 @@ def ensure() -> None:
                 os.dup2(opened, number)
                 os.close(opened)
             os.set_inheritable(number, True)
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def flushed(status: int, again: str) -> int:
@@ -37,7 +37,7 @@ def flushed(status: int, again: str) -> int:
 
 
 def unwritten(error: OSError, again: str) -> int:
-    """The exit status where something that is printed cannot be written. It says so, except to a reader that has gone."""
+    """The exit status where what is printed cannot be written. It says so, except to a reader that has gone."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to write goes there
     if not isinstance(error, BrokenPipeError):
         print(f"\nlab: What was printed could not be written: {error.strerror}.\nNext: {again}", file=sys.stderr)

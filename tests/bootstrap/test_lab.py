@@ -120,6 +120,13 @@ def test_the_first_command_makes_the_environment_and_says_so(clone):
     assert "tiny-1.0" in (clone / ".lab/log/install.log").read_text()  # the version of constraints.txt
 
 
+def test_the_environment_knows_the_package_without_us(clone, tmp_path):
+    """As in the kernel that an editor starts for a lesson: nobody says PYTHONPATH to it."""
+    done = subprocess.run([clone / ".venv/bin/python", "-c", "import deploylab; print(deploylab.__file__)"],
+                          cwd=tmp_path, capture_output=True, text=True, env={"LC_ALL": "C"})
+    assert done.stdout == f"{clone}/deploylab/__init__.py\n", done.stderr
+
+
 def test_a_warm_start_does_no_work(clone, tmp_path):
     log = clone / ".lab/log/install.log"
     before = log.stat().st_mtime_ns

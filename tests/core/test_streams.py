@@ -1,4 +1,4 @@
-"""Standard streams that are closed or full: one message, never a traceback, and nothing printed into a stranger's file."""
+"""Standard streams that are closed or full: one message, no traceback, nothing printed into a stranger's file."""
 
 import os
 import subprocess
@@ -17,7 +17,8 @@ def ran(words: list[str], how: str, **environment: str) -> subprocess.CompletedP
     """`python WORDS`, with its streams redirected by a shell."""
     environ = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
     return subprocess.run(["bash", "-c", f'"$@" {how}', "bash", sys.executable, *words], cwd=paths.ROOT, text=True,
-                          capture_output=True, timeout=60, env={**environ, "PYTHONPATH": str(paths.ROOT), **environment})
+                          capture_output=True, timeout=60,
+                          env={**environ, "PYTHONPATH": str(paths.ROOT), **environment})
 
 
 @pytest.mark.parametrize("words", [LAB, LINE])
