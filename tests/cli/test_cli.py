@@ -102,7 +102,8 @@ def test_wrong_usage_ends_with_status_2(lab, nothing, arguments):
 def test_a_relative_folder_is_the_same_one_in_a_kernel(tmp_path):
     """A notebook's kernel begins in the notebooks' folder, with the environment of the command that opened it."""
     script = ("import os, sys; from deploylab import cli; from deploylab.core import paths; "
-              "sys.argv = ['lab', '--help']; cli.main(); os.chdir('/'); print(paths.results_dir(), paths.state_dir(), file=sys.stderr)")
+              "sys.argv = ['lab', '--help']; cli.main(); os.chdir('/'); "
+              "print(paths.results_dir(), paths.state_dir(), file=sys.stderr)")
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, env={
         **os.environ, "PYTHONPATH": str(paths.ROOT), "DEPLOYLAB_RESULTS": "mine", "DEPLOYLAB_STATE": "there"})
     assert done.stderr == f"{tmp_path / 'mine'} {tmp_path / 'there'}\n"
