@@ -15,7 +15,7 @@ from typer.completion import completion_init
 from typer.core import TyperCommand, TyperGroup
 
 from deploylab import bootstrap
-from deploylab.core import paths, streams
+from deploylab.core import paths, streams, surroundings
 from deploylab.core.errors import DeployLabError
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
@@ -91,6 +91,7 @@ def main() -> int:
     """Run the command in `sys.argv` and return its exit status. A failure is one message, without a traceback."""
     os.environ.update(paths.homes() | os.environ)  # what a person has set stays
     os.environ.update(paths.absolute())  # a notebook's kernel, and other programs, have another current folder
+    os.environ.update(surroundings.direct())
     streams.ensure()
     sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? for missing letters
     return streams.flushed(_run(), _again())
