@@ -80,7 +80,7 @@ def speaker(request: HttpRequest, pk: int) -> HttpResponse:
 @public
 def track(request: HttpRequest, slug: str) -> HttpResponse:
     """A track's talks in the newest edition."""
-    found = get_object_or_404(Track, slug=slug)
+    found = get_object_or_404(Track, slug__exactly=slug)
     edition = Edition.objects.first()
     talks = _talks().filter(track=found, day__edition=edition).select_related("day", "track", "room")
     context = {"track": found, "edition": edition, "talks": talks, "tracks": Track.objects.all()}
