@@ -16,10 +16,11 @@ SERVERS = {  # the variants with another application server
     "nginx-uwsgi": gunicorn.Server(
         "uWSGI", "/usr/bin/uwsgi .*/{}.sock .*", packages=("uwsgi-core", "uwsgi-plugin-python3"),
         # The same numbers as gunicorn's. Each process loads the application itself, as with gunicorn. TERM ends uWSGI;
-        # by default it means "reload". A request head may be as long as nginx allows. nginx writes the log.
+        # by default it means "reload". A request head may be as long as nginx allows, 4 x 8 kB, or its visitor would get
+        # 502. nginx writes the log.
         command="/usr/bin/uwsgi --socket /run/deploylab/{}.sock --chmod-socket=777 --plugins python3 "
                 f"--virtualenv {operations.VENV} --module programme.wsgi:application --master --processes 2 "
-                "--threads 8 --lazy-apps --die-on-term --harakiri 30 --buffer-size 16384 --disable-logging"),
+                "--threads 8 --lazy-apps --die-on-term --harakiri 30 --buffer-size 65535 --disable-logging"),
 }
 
 

@@ -54,6 +54,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "programme.middleware.name_process",  # first, so that error pages carry its header too
+    "programme.middleware.visitor_address",
     "programme.middleware.frame_ancestors",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",  # ETag, and 304 where it matches

@@ -182,6 +182,7 @@ def whoami(request: HttpRequest) -> JsonResponse:
             "n_threads": threading.active_count(),
             "server": request.META.get("SERVER_SOFTWARE", ""),
             "host": socket.gethostname(),
+            "visitor": request.META.get("REMOTE_ADDR", ""),
             "database": connection.vendor,
             "conn_max_age": connection.settings_dict["CONN_MAX_AGE"],
             "sqlite_synchronous": settings.SQLITE_SYNCHRONOUS,
