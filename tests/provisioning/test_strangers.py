@@ -22,7 +22,8 @@ HEADERS = ["X-Forwarded-Ssl: on", "X-Forwarded-Protocol: ssl", "X-Forwarded-Prot
            f"Cookie: csrftoken={'a' * 6000}", "Cookie: sessionid=\xff\xfe"]
 PATHS = ["/talks/999999999999999999999999/", f"/talks/{'9' * 300}/", f"/talks/{'9' * 3000}/", "/tracks/WEB/",
          "/tracks/Jos\xc3\xa9/", "/Jos\xc3\xa9/", "/Jos%C3%A9/", "/%ff/", "/%00/", "/static/%00",
-         "/static/../settings.py", "/search/?q=%00", "/search/?q=%ff", "/search/?q=%ED%A0%80", f"/?{'x' * 3000}", f"/?{'x' * 30000}",
+         "/static/../settings.py", "/search/?q=%00", "/search/?q=%ff", "/search/?q=%ED%A0%80", f"/?{'x' * 3000}",
+         f"/?{'x' * 30000}",
          "//elsewhere.example/", "/TEST/", "/days/2026-13-45/", "/admin/login/?next=%00"]
 
 
