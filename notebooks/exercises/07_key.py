@@ -25,9 +25,9 @@ HINTS = [
     "A visitor who asks for part 2 gets what the key finds. Does the key contain the part, and the language?",
     "The whole query is too much: a link from a mail has `from` in it, and would make a second copy of the same page. "
     "Only `page` counts, and a query without it means part 1.",
-    'ask["query"].get("page", "1") is the part. Path "/talks/1" with part "2" and path "/talks/" with part "12" must have '
-    "two keys. No character between the two is safe, because visitors type both: let Python write down where each of them ends, "
-    "with repr((path, part, language)) or json.dumps.",
+    'ask["query"].get("page", "1") is the part. Path "/talks/1" with part "2" and path "/talks/" with part "12" must '
+    "have two keys. No character between the two is safe, because visitors type both: let Python write down where each "
+    "of them ends, with repr((path, part, language)) or json.dumps.",
 ]
 
 SOLUTION = """
