@@ -1,5 +1,6 @@
 """What every stage needs: the network settings of the machine, the user, the folders, our helper programs."""
 
+import re
 from pathlib import Path
 
 import jinja2
@@ -29,6 +30,20 @@ def rendered(path: str, root: Path = FILES, **values) -> bytes:
     text = (root / f"{path.lstrip('/')}.j2").read_text()
     template = jinja2.Template(text, undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True)
     return template.render(**values).encode()
+
+
+def of_application(lab: Lab, text: str) -> str:
+    """A file with the application of the manifest (`[app].wsgi` and `.settings`) wherever ours names the sample.
+
+    The files are complete as they are, for whoever copies them by hand; so they name an application, and this puts the
+    manifest's in its place.
+    """
+    wsgi, settings = lab.app["wsgi"], lab.app["settings"]
+    module, _, name = wsgi.partition(":")
+    found = "application" if name == "application" else f"{name} as application"
+    text = re.sub(r"^DJANGO_SETTINGS_MODULE=.*$", f"DJANGO_SETTINGS_MODULE={settings}", text, flags=re.MULTILINE)
+    text = re.sub(r'^(command=/bin/sh .* )[\w.]+:\w+"$', rf'\g<1>{wsgi}"', text, flags=re.MULTILINE)
+    return re.sub(r"^from [\w.]+ import application\b", f"from {module} import {found}", text, flags=re.MULTILINE)
 
 
 def machine(lab: Lab) -> None:

@@ -20,7 +20,7 @@ class Server:
         process: the whole command line (a regular expression) of its processes.
         configuration: its configuration file, "" if everything is in the environment or the command.
         modules: Python modules that the configuration file imports.
-        command: the command for supervisord, "" for the one in the stage's table.
+        command: the command for supervisord, "" for the one in the stage's table. {wsgi} is the application.
         packages: Debian packages that it needs.
         requirements: the file in `sample_app` with its Python packages, "" for those that every stage has.
     """
@@ -65,7 +65,7 @@ def serve(lab: Lab, *slugs: str, server: Server = GUNICORN, reads: list[str] | N
     for slug in slugs:
         config = variants.file(lab, slug, server.configuration) if server.configuration else {}
         files = {**config, **variants.environment(lab, slug)}
-        table = variants.table(lab, slug, server.command.format(slug))
+        table = variants.table(lab, slug, server.command.format(slug, wsgi=lab.app["wsgi"]))
         operations.placed(name=f"Files of {server.name} for {lab.name_of(slug)}", files={**files, **table})
         url = f"--unix-socket /run/deploylab/{slug}.sock http://localhost/"
         if not behind_a_front:

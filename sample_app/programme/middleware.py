@@ -1,4 +1,4 @@
-"""What happens around every request: a number for the logs, and two headers: who made the answer, who may frame it."""
+"""Around every request: a number for the logs, who asked; and two headers: who made the answer, who may frame it."""
 
 import logging
 import os
@@ -7,7 +7,9 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
+from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -51,6 +53,23 @@ def number_request(get_response: Answer) -> Answer:
         if not given:
             response["X-Request-ID"] = current_number.get()
         return response
+
+    return middleware
+
+
+def visitor_address(get_response: Answer) -> Answer:
+    """Put the visitor's address into REMOTE_ADDR, where the server in front passed it on in X-Forwarded-For.
+
+    It is believed only from whoever came through a socket file: nobody but the server in front can. A visitor may
+    send that header too, and the server in front adds its own word at the end: the last address alone is its.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not request.META.get("REMOTE_ADDR"):  # a socket file: there is no address
+            last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+            with suppress(ValueError):  # nobody said
+                request.META["REMOTE_ADDR"] = str(ip_address(last))
+        return get_response(request)
 
     return middleware
 

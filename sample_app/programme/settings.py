@@ -55,6 +55,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "programme.middleware.number_request",  # first, so that whatever is logged has its number
     "programme.middleware.name_process",  # before what can fail, so that error pages carry its header too
+    "programme.middleware.visitor_address",
     "programme.middleware.frame_ancestors",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",  # ETag, and 304 where it matches

@@ -108,6 +108,18 @@ def test_gunicorn_differs_in_its_address_and_its_folder_alone(slug):
     assert stage == other
 
 
+@pytest.mark.parametrize("slug", sorted(
+    path.stem.removeprefix("gunicorn-") for path in (paths.PROVISIONING / "files/etc/deploylab").glob("gunicorn-*.py")))
+def test_gunicorn_believes_only_what_the_server_in_front_says_itself(slug):
+    """Which headers it may believe: those that a server in front puts in place of a visitor's."""
+    settings = settings_of(paths.PROVISIONING / f"files/etc/deploylab/gunicorn-{slug}.py")
+    said = {} if slug.startswith("wsgi") else {"X-FORWARDED-PROTO": "https"}
+    assert settings["secure_scheme_headers"] == said and settings["forwarder_headers"] == ""
+    for path in (paths.PROVISIONING / "files/etc/nginx/sites-available").glob("deploylab-*"):
+        if "proxy_pass" in (text := path.read_text(encoding="utf-8")):
+            assert "proxy_set_header X-Forwarded-Proto $scheme;" in text, path
+
+
 def test_gunicorn_with_16_processes_differs_from_the_one_with_two_in_their_number_alone():
     folder = paths.PROVISIONING / "files/etc/deploylab"
     two, many = (settings_of(folder / f"gunicorn-{name}.py") for name in ("nginx-sync", "nginx-sync-16"))

@@ -55,6 +55,15 @@ worker_tmp_dir = "/dev/shm"
 accesslog = None
 errorlog = "-"
 
+# By which scheme a visitor came, only the server in front says: it puts its own X-Forwarded-Proto in place of a
+# visitor's. By default gunicorn believes X-Forwarded-Ssl and X-Forwarded-Protocol too, which a visitor may send along:
+# where they contradict, that visitor gets 400.
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
+
+# Nor does a header say where the site begins. By default gunicorn takes one called SCRIPT_NAME for the server's own
+# word: nginx drops names with an underscore, but Apache and lighttpd pass them on, and the visitor gets 500.
+forwarder_headers = ""
+
 # gunicorn 27 can be controlled through a socket of its own, in its user's home, where ours may not write. Nobody
 # uses it here, and each start would log an error.
 control_socket_disable = True

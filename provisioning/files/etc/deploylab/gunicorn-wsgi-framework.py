@@ -46,6 +46,11 @@ worker_tmp_dir = "/dev/shm"
 accesslog = None
 errorlog = "-"
 
+# Nobody is in front who could say by which scheme a visitor came, or where the site begins. By default gunicorn
+# believes such headers of anybody on this machine; here of nobody.
+secure_scheme_headers = {}
+forwarder_headers = ""
+
 # gunicorn 27 can be controlled through a socket of its own, in its user's home, where ours may not write. Nobody
 # uses it here, and each start would log an error.
 control_socket_disable = True
