@@ -14,7 +14,7 @@ from deploylab import course as courses
 from deploylab.core import paths
 from deploylab.machine import Completed
 from deploylab.machine.guest import many_visitors
-from deploylab.provision.checks import capacity
+from deploylab.provision.checks import capacity, trouble
 from deploylab.provision.checks.base import Look, Response
 
 COURSE = courses.load()
@@ -120,6 +120,19 @@ def test_a_number_of_processes_may_depend_on_the_processors_of_the_machine(n_cpu
 def test_a_target_may_hold_as_many_connections_as_it_has_slots(target):
     if "database_connections" in target.expect:
         assert target.expect["database_connections"] == target.slots
+
+
+@pytest.mark.parametrize(("n_held", "there", "named"), [
+    (16, "127.0.0.1:8799", True), (15, "127.0.0.1:8799", False), (16, "127.0.0.1:8002", False)])
+def test_the_service_that_all_slots_wait_for_is_named(n_held, there, named):
+    """Fewer than all, or visitors of the server itself, are no reason."""
+    here = f"127.0.0.1:{8002 if there.endswith('8002') else 40000}"
+    rows = "".join(f'0 0 {here} {there} users:(("apache2",pid=12,fd={n}))\n' for n in range(n_held))
+    others = '0 0 127.0.0.1:40001 127.0.0.1:8799 users:(("curl",pid=99,fd=3))\n'
+    found = trouble._hanging(look({"pgrep": "12\n", "ss -Htnp": others + rows, "nproc": "1\n"}))
+    assert bool(found) is named
+    assert not named or ("16 requests wait for 127.0.0.1:8799" in found[0]
+                         and "sudo systemctl restart apache2" in found[1])
 
 
 # ------------------------------------------------------------------------------- many visitors

@@ -131,19 +131,6 @@ def test_the_process_that_holds_the_connections_of_a_full_queue_is_named():
     assert trouble._queue(look(**{"-Hxl": (0, QUEUE.replace("24", "0").splitlines()[0])})) is None
 
 
-@pytest.mark.parametrize(("n_held", "there", "named"), [
-    (16, "127.0.0.1:8799", True), (15, "127.0.0.1:8799", False), (16, "127.0.0.1:8003", False)])
-def test_the_service_that_all_slots_wait_for_is_named(n_held, there, named):
-    """Fewer than all, or visitors of the server itself, are no reason."""
-    here = f"127.0.0.1:{8003 if there.endswith('8003') else 40000}"
-    rows = "".join(f'0 0 {here} {there} users:(("gunicorn",pid=12,fd={n}))\n' for n in range(n_held))
-    others = '0 0 127.0.0.1:40001 127.0.0.1:8799 users:(("curl",pid=99,fd=3))\n'
-    found = trouble._hanging(look(**{"pgrep": (0, "12\n"), "ss -Htnp": (0, others + rows), "nproc": (0, "1\n")}))
-    assert bool(found) is named
-    assert not named or ("16 requests wait for 127.0.0.1:8799" in found[0]
-                         and "sudo supervisorctl restart deploylab-nginx" in found[1])
-
-
 def test_a_service_that_does_not_start_at_boot_fails():
     check = system.services(look(**{"is-active": (0, "active disabled\n"), "journalctl": (0, "its last word\n")}))
     assert not check.ok and "active and disabled" in check.seen and "its last word" in check.cause
