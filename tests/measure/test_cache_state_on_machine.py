@@ -24,8 +24,9 @@ RATE_PER_S = 60.0
 def bench(machine):
     for stage in ("cache", "edge"):
         converge.to_stage(machine, COURSE, stage, variants=[target.variant for target in COURSE.stage(stage).variants])
-    machine.check_output("systemctl restart memcached && until [ -S /run/memcached/memcached.sock ]; do sleep 0.1; done",
-                         sudo=True)  # every connection that the application kept is broken now
+    # Every connection that the application kept is broken now.
+    machine.check_output("systemctl restart memcached", sudo=True)
+    machine.check_output("until [ -S /run/memcached/memcached.sock ]; do sleep 0.1; done", sudo=True)
     return Bench.of(machine, COURSE, Session.create(), LoadSettings(seconds=2, warmup_s=0.3))
 
 
