@@ -67,10 +67,14 @@ def test_a_process_without_its_sandbox_is_seen_whatever_its_unit_says(state, wor
 def test_a_sandbox_is_closed_and_rated():
     good = {"NoNewPrivs": CLOSED, "security": RATED.format("0.7")}
     assert supervision.sandbox(look(SYSTEMD, **good)).ok
-    for said in (RATED.format("9.2"), "Failed to connect to bus\n"):
-        lines = {"grep -HnE": "/a/sandbox.conf:9:Private=x\n"}
-        check = supervision.sandbox(look(SYSTEMD, **good | {"security": said} | lines))
-        assert not check.ok and "sandbox.conf" in check.cause
+    rows = ("✗ PrivateUsers=    Service has access to other users    0.2\n"
+            "✓ PrivateTmp=      Service has no access to other software's temporary files    \n"
+            "✗ PrivateNetwork=  Service has access to the host's network    0.5\n")
+    check = supervision.sandbox(look(SYSTEMD, **good | {"security": rows + RATED.format("9.2")}))
+    assert not check.ok and "9.2" in check.seen
+    assert check.cause.startswith("Service has access to the host's network (PrivateNetwork=)")
+    assert "PrivateUsers=" in check.cause and "PrivateTmp" not in check.cause
+    assert not supervision.sandbox(look(SYSTEMD, **good | {"security": "Failed to connect to bus\n"})).ok
 
 
 def test_what_a_machine_lacks_is_said_before_anything_is_set_up(monkeypatch, capsys):

@@ -41,9 +41,16 @@ def sandbox(look: Look) -> Check:
     rating = re.search(r"exposure level for \S+: ([\d.]+)", output)
     if not rating or float(rating[1]) > most:
         seen = f"systemd rates {unit} {rating[1]}, and {most} at most is expected" if rating else output[-200:]
-        return Check(name, False, seen, look.configured("Protect|Private|Restrict|SystemCall"), look.cure())
+        return Check(name, False, seen, _widest(output), look.cure())
     return Check(name, True, f"files read-only, no network, no new rights, system calls filtered; systemd rates {unit} "
                              f"{rating[1]} of 10")
+
+
+def _widest(output: str) -> str:
+    """The three directives of `systemd-analyze security` that leave most open, for a cause."""
+    rows = re.findall(r"^\S+ (\S+=\S*) +(.+?) +(\d\.\d)$", output, re.MULTILINE)
+    widest = sorted(rows, key=lambda row: -float(row[2]))[:3]
+    return "; ".join(f"{text} ({name})" for name, text, _ in widest) or "systemd-analyze names no directive"
 
 
 def _freedoms(look: Look, pid: int) -> list[str]:
