@@ -10,6 +10,7 @@ from deploylab.measure import full_run, schedule
 from deploylab.provision import prepare
 from deploylab.provision.checks import supervision
 from deploylab.provision.checks.base import Look
+from tests.benchmarks import restarts
 
 COURSE = courses.load()
 SYSTEMD = COURSE.target("nginx:systemd")
@@ -99,3 +100,14 @@ def test_a_run_leaves_out_the_contrasts_of_what_a_machine_cannot_have():
 
 def test_a_variant_says_itself_what_it_needs():
     assert [target.name for target in COURSE.targets if target.only_where] == ["nginx:systemd"]
+
+
+def test_what_visitors_notice_of_a_kill():
+    s = 1_000_000_000
+    seen = restarts.noticed({"due_ns": [0, s, 2 * s, 3 * s], "end_ns": [s // 10, s + 1, 2 * s + 1, 6 * s],
+                             "outcome": [0, 1, 1, 0]})
+    assert (seen.failed, seen.sent, round(seen.gap_s, 1), round(seen.longest_s, 1)) == (2, 4, 5.9, 3.0)
+    none = restarts.noticed({"due_ns": [0, s], "end_ns": [1, 2 * s], "outcome": [1, 1]})
+    assert (none.failed, none.sent, none.gap_s, none.longest_s) == (2, 2, 2.0, 0)
+    row = restarts.table([(restarts.WAYS[2], [seen, none])]).splitlines()[-1]
+    assert row == "| gunicorn's master is killed | supervisord | 2, 2 of 3 | 4.0 s | 1.5 s |"
