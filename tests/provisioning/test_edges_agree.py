@@ -39,7 +39,7 @@ def edges(machine):
                                    " echo $!")
     try:
         for path, content in LISTS.items():
-            machine.put(content.encode(), path, sudo=True)
+            machine.put(content.encode(), path)
         machine.check_output(f"sed -i 's/127.0.0.1:8004/127.0.0.1:{PORT}/' /etc/nginx/sites-available/deploylab-edge;"
                              f" sed -i 's/\"8004\"/\"{PORT}\"/' /etc/varnish/deploylab-edge-varnish.vcl;"
                              " nginx -t 2>&1 && systemctl reload nginx && systemctl restart varnish", sudo=True)
@@ -48,7 +48,7 @@ def edges(machine):
             until(lambda where=where: "n" in ask(where, "/elsewhere")[2], f"the tests' site is not behind {where}")
         yield found
     finally:
-        machine.run(f"kill {started.strip()}; rm /tmp/deploylab-origin.py")
+        machine.run(f"kill {started.strip()}; rm /tmp/deploylab-origin.py", sudo=True)
         converge.to_stage(machine, COURSE, "edge", variants=["varnish"])
 
 
