@@ -11,10 +11,11 @@ from deploylab.provision.on_demand import awake
 
 pytestmark = pytest.mark.machine
 COURSE = courses.load()
-# Every front server, before every application server.
+# Every front server, before every application server; `./lab test` takes the stages alone.
 VARIANTS = {"runserver": [], "wsgi": ["framework"], "apache": ["proxy", "embedded"],
             "nginx": ["sync", "bare", "granian", "uwsgi", "lighttpd"], "cache": ["redis"], "edge": ["varnish"]}
-TARGETS = [name for stage, variants in VARIANTS.items() for name in (stage, *(f"{stage}:{one}" for one in variants))]
+TARGETS = [param for stage, variants in VARIANTS.items() for param in (
+    stage, *(pytest.param(f"{stage}:{one}", marks=pytest.mark.thorough) for one in variants))]
 HEADERS = ["X-Forwarded-Ssl: on", "X-Forwarded-Protocol: ssl", "X-Forwarded-Proto: https", "X_Forwarded_Proto: https",
            "SCRIPT_NAME: /elsewhere", "Script-Name: /elsewhere", "SCRIPT_NAME: /test", "PATH_INFO: /elsewhere",
            "X-Forwarded-Host: elsewhere.example", "Forwarded: proto=https;host=elsewhere.example",
