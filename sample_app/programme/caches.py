@@ -21,25 +21,15 @@ logger = logging.getLogger(__name__)
 LEFT_ALONE_S = 5
 
 
-class MemcachedCache(memcached.PyMemcacheCache):
-    """memcached. pymemcache itself answers "a miss" where the server is gone: see its options."""
-
-    def close(self, **kwargs: Any) -> None:
-        """Keep the connection: Django's own class drops it at the end of every request."""
-
-
-class RedisCache(redis.RedisCache):
-    """Redis. Django's own class raises an error where the server is gone, and the page with it.
+class OptionalCache:
+    """Mixed into a cache of Django's: a command that fails is a miss, and its server is left alone for a while.
 
     It covers what this site calls: get, set, add and delete, and `get_or_set`, which is made of them.
     """
 
-    def __init__(self, server: str, params: dict[str, Any]) -> None:
-        from redis.exceptions import RedisError  # the package is only needed where Redis is used
-
-        super().__init__(server, params)
-        self._failures = (RedisError, OSError)
-        self._ask_again_at = 0.0
+    _failures: tuple[type[Exception], ...]  # what the client raises where the server is gone or silent
+    _refusals: tuple[type[Exception], ...]  # and where it refuses one command: the value is too large, for example
+    _ask_again_at = 0.0
 
     def get(self, key, default=None, version=None):
         return self._ask(default, super().get, key, default, version)
@@ -60,6 +50,37 @@ class RedisCache(redis.RedisCache):
         try:
             return command(*words)
         except self._failures as error:
-            logger.warning("Redis does not answer, and is left alone for %s s: %s", LEFT_ALONE_S, error)
+            logger.warning("The cache server does not answer, and is left alone for %s s: %r", LEFT_ALONE_S, error)
             self._ask_again_at = time.monotonic() + LEFT_ALONE_S
             return otherwise
+        except self._refusals as error:
+            logger.warning("The cache server refuses a command: %r", error)
+            return otherwise
+
+
+class MemcachedCache(OptionalCache, memcached.PyMemcacheCache):
+    """memcached, one server. Django's own class would spread the keys over several, and hide what fails."""
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        from pymemcache.client.base import Client  # the package is only needed where memcached is used
+        from pymemcache.client.retrying import RetryingClient
+        from pymemcache.exceptions import MemcacheError, MemcacheUnexpectedCloseError
+
+        super().__init__(server, params)
+        self._failures, self._refusals = (OSError, MemcacheUnexpectedCloseError), (MemcacheError,)
+        # A kept connection is broken after the server was restarted: the second attempt opens a new one.
+        self._class = lambda servers, **options: RetryingClient(
+            Client(servers[0], **options), attempts=2, retry_for=[ConnectionError, MemcacheUnexpectedCloseError])
+
+    def close(self, **kwargs: Any) -> None:
+        """Keep the connection: Django's own class drops it at the end of every request."""
+
+
+class RedisCache(OptionalCache, redis.RedisCache):
+    """Redis. Its client opens a new connection where a kept one is broken."""
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        from redis.exceptions import ConnectionError, RedisError, TimeoutError  # only needed where Redis is used
+
+        super().__init__(server, params)
+        self._failures, self._refusals = (ConnectionError, TimeoutError, OSError), (RedisError,)

@@ -156,10 +156,6 @@ memcached = {
         "connect_timeout": 0.5,
         "timeout": 0.5,
         "no_delay": True,  # over TCP: send the last packet at once
-        # A server that is gone is a miss, not an error; it is asked again after 5 seconds, not 60.
-        "ignore_exc": True,
-        "retry_attempts": 0,
-        "dead_timeout": 5,
     },
 }
 

@@ -9,7 +9,7 @@ from deploylab.core.progress import Progress
 from deploylab.course import STEADY
 from deploylab.measure import compare, load_test
 from deploylab.measure.bench import Bench, LoadSettings, Scenario
-from deploylab.provision import converge, on_demand
+from deploylab.provision import converge
 from deploylab.provision.on_demand import awake
 from deploylab.results import Session, stats
 
@@ -24,10 +24,9 @@ RATE_PER_S = 60.0
 def bench(machine):
     for stage in ("cache", "edge"):
         converge.to_stage(machine, COURSE, stage, variants=[target.variant for target in COURSE.stage(stage).variants])
-    # Another test may have stopped memcached. A client that finds its connection broken leaves the server alone for
-    # some seconds, each thread of the application when it is next used.
-    machine.check_output("supervisorctl restart deploylab-cache", sudo=True)
-    assert on_demand.answers(machine, COURSE.target("cache"), patience_s=on_demand.PATIENCE_S)
+    # Every connection that the application kept is broken now.
+    machine.check_output("systemctl restart memcached", sudo=True)
+    machine.check_output("until [ -S /run/memcached/memcached.sock ]; do sleep 0.1; done", sudo=True)
     return Bench.of(machine, COURSE, Session.create(), LoadSettings(seconds=2, warmup_s=0.3))
 
 

@@ -37,7 +37,15 @@ def test_the_ratio_is_b_over_a_whatever_the_order():
 def test_equal_rates_are_suspicious_and_equal_bytes_are_not():
     ratios = result_of(sd=0.0).ratios
     assert ratios["bytes_per_answer"].ratio == 1 and ratios["bytes_per_answer"].warnings == []
-    assert any("copy" in text for text in ratios["rps"].warnings)
+    assert any("something fixed decides it" in text for text in ratios["rps"].warnings)
+
+
+def test_pairs_that_lack_a_figure_of_no_table_are_not_mentioned():
+    runs = [run if run.pair_id.endswith("/1") else replace(run, latency_ns=run.latency_ns | {"p99": None})
+            for run in synthetic.pairs(CONTRAST)]
+    result = stats.contrast_result(CONTRAST, [PART], runs)
+    assert any("4 of 5 pairs left out" in text for text in result.ratios["p99_ns"].warnings)
+    assert not any("left out" in text for text in result.warnings)
 
 
 def test_runs_of_other_contrasts_are_ignored():

@@ -11,6 +11,8 @@ from deploylab.results.stats.basics import METRICS
 from deploylab.results.stats.paired import compare
 from deploylab.results.stats.summary import Summary, summarise
 
+NOT_SHOWN = ("p99_ns",)  # in no table of a contrast: few windows have enough answers for it
+
 
 @dataclass(frozen=True, kw_only=True)
 class ContrastResult:
@@ -43,8 +45,9 @@ class ContrastResult:
         if any(side.hit_ratio and not side.cache_state for side in (self.a, self.b)):
             out.append("the cache was in no declared state: it was filled while this was measured, and the number "
                        "depends on for how long; measure it again with this version")
-        of_ratios = (text for comparison in self.ratios.values()
-                     if comparison.ratio is not None or comparison is self.main for text in comparison.warnings)
+        of_ratios = (text for metric, comparison in self.ratios.items()
+                     if comparison is self.main or comparison.ratio is not None and metric not in NOT_SHOWN
+                     for text in comparison.warnings)
         return out + list(dict.fromkeys(of_ratios))
 
 

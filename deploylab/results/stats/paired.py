@@ -181,7 +181,8 @@ def _warnings(pairs: list[Pair], ratios: list[float], metric: str, n_a: int, n_b
     for runs in sides:
         out += _side_warnings(runs)
     if len(ratios) > 1 and max(ratios) == min(ratios) and metric not in COUNTS and rounding < COARSE:
-        out.append("every pair gave exactly the same ratio: that is a copy or a rounded figure, not precision")
+        out.append("every pair gave exactly the same ratio: something fixed decides it, a rate or a wait for example; "
+                   "the interval says nothing about precision")
     if metric not in COUNTS and drifts(autocorrelation([log(ratio) for ratio in ratios]), len(ratios)):
         out.append("successive pairs are similar (autocorrelation): the interval is too narrow")
     return out + _differences([run for runs in sides for run in runs])

@@ -60,14 +60,14 @@ def silent_server() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def forgetful_server() -> Iterator[tuple[str, list[socket.socket]]]:
-    """A memcached that has nothing: its address, and the connections that it has taken."""
+def forgetful_server(reply: bytes = b"END\r\n") -> Iterator[tuple[str, list[socket.socket]]]:
+    """A memcached that has nothing and says so to everything: its address, and the connections that it has taken."""
     taken = []
 
     def answer(connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while connection.recv(4096):
-                connection.sendall(b"END\r\n")
+                connection.sendall(reply)
 
     def take(listener: socket.socket) -> None:
         with contextlib.suppress(OSError):

@@ -1,13 +1,11 @@
 """No page depends on a cache server: it may be gone, or silent."""
 
-import contextlib
+import socket
 import threading
-from unittest import mock
 
 from django.core.cache import caches
 from django.core.signals import request_finished
 from django.test import SimpleTestCase, TestCase
-from redis.exceptions import RedisError
 
 from programme import caches as clients
 from programme.tests.servers import LEVELS, at, forgetful_server, levels, silent_server
@@ -19,8 +17,7 @@ def addresses(where: str) -> dict[str, str]:
 
 class Gone(TestCase):
     def pages(self, kind: str, address: str) -> None:
-        told = self.assertLogs("programme.caches", "WARNING") if kind == "redis" else contextlib.nullcontext()
-        with levels(*LEVELS, store=at(kind, address)), told:
+        with levels(*LEVELS, store=at(kind, address)), self.assertLogs("programme.caches", "WARNING"):
             for _ in range(2):
                 response = self.client.get("/")
                 self.assertEqual((response.status_code, response["X-Cache"]), (200, "MISS"))
@@ -50,6 +47,23 @@ class Memcached(SimpleTestCase):
                 request_finished.send(sender=None)
             self.assertEqual(len(taken), 1)
 
+    def test_a_server_that_was_restarted_is_asked_again_at_once(self):
+        with forgetful_server() as (where, taken), levels("data", store=at("memcached", where)):
+            caches["data"].get("a")
+            taken[0].shutdown(socket.SHUT_RDWR)
+            with self.assertNoLogs("programme.caches"):
+                self.assertIsNone(caches["data"].get("a"))
+            self.assertEqual(len(taken), 2)
+
+    def test_a_value_that_it_refuses_is_not_kept_and_the_next_command_is_sent(self):
+        refusal = b"SERVER_ERROR object too large for cache\r\n"
+        with forgetful_server(refusal) as (where, taken), levels("data", store=at("memcached", where)):
+            with self.assertLogs("programme.caches", "WARNING"):
+                caches["data"].set("large", "x" * 3_000_000)
+            with self.assertLogs("programme.caches", "WARNING"):
+                self.assertIsNone(caches["data"].get("a"))
+            self.assertTrue(taken)
+
     def test_each_thread_has_a_client_of_its_own(self):
         found = []
         with levels("data", store=at("memcached", "127.0.0.1:1")):
@@ -66,22 +80,29 @@ class Redis(SimpleTestCase):
             pool = caches["data"]._cache._get_connection_pool(write=False)
             self.assertIn("hiredis", pool.make_connection()._parser.__class__.__module__)
 
+
+class Optional(SimpleTestCase):
+    """Both clients, with no server behind them."""
+
+    def caches(self):
+        for kind, address in addresses("127.0.0.1:1").items():
+            with self.subTest(kind), levels("data", store=at(kind, address)):
+                yield caches["data"]
+
     def test_after_a_failure_it_is_left_alone_for_a_while(self):
-        cache = clients.RedisCache("redis://127.0.0.1:1/0", {})
-        with mock.patch("django.core.cache.backends.redis.RedisCacheClient.get", side_effect=RedisError) as get:
+        for cache in self.caches():
             with self.assertLogs("programme.caches", "WARNING"):
                 self.assertEqual(cache.get("a", "nothing"), "nothing")
-            self.assertEqual(cache.get("a", "nothing"), "nothing")
-            self.assertEqual(get.call_count, 1)
-            cache._ask_again_at = 0  # as time would
+            with self.assertNoLogs("programme.caches"):
+                self.assertEqual(cache.get("a", "nothing"), "nothing")
+            cache._ask_again_at -= clients.LEFT_ALONE_S  # as time would
             with self.assertLogs("programme.caches", "WARNING"):
                 cache.get("a")
-            self.assertEqual(get.call_count, 2)
 
     def test_every_command_of_the_site_bears_it(self):
         for command, expected in [(lambda cache: cache.get("a", 1), 1), (lambda cache: cache.set("a", 1), None),
                                   (lambda cache: cache.add("a", 1), False), (lambda cache: cache.delete("a"), False),
                                   (lambda cache: cache.get_or_set("a", lambda: 7), 7)]:
-            cache = clients.RedisCache("redis://127.0.0.1:1/0", {})
-            with self.assertLogs("programme.caches", "WARNING"):
-                self.assertEqual(command(cache), expected)
+            for cache in self.caches():
+                with self.assertLogs("programme.caches", "WARNING"):
+                    self.assertEqual(command(cache), expected)
