@@ -47,9 +47,8 @@ BREAK = [
     ("nginx", "config_test", "echo 'bogus;' > /etc/nginx/sites-enabled/mine", "bogus"),
     ("nginx", "listens", "sed -i 's/^bind-address.*/bind-address = 0.0.0.0/' /etc/mysql/mariadb.conf.d/60-*.cnf;"
      " systemctl restart mariadb", "mariadbd"),
-    ("nginx", "connections", "sed -i '/^worker_rlimit_nofile/d' /etc/nginx/nginx.conf;"
-     " sed -i 's/^.Service.$/&\\nLimitNOFILE=1024:524288/' /etc/systemd/system/nginx.service.d/deploylab.conf;"
-     " systemctl daemon-reload; systemctl restart nginx", "1024 open files"),
+    ("nginx", "connections", "sed -i 's/^worker_rlimit_nofile .*/worker_rlimit_nofile 1024;/' /etc/nginx/nginx.conf;"
+     " systemctl restart nginx", "1024 open files"),
     ("nginx:lighttpd", "connections", "sed -i '/^server.max-/d' /etc/lighttpd/lighttpd.conf", "open files"),
     ("nginx", "migrated", "echo \"DELETE FROM django_migrations WHERE app = 'sessions'\" | mariadb deploylab", ""),
     ("nginx", "data", "echo \"UPDATE programme_talk SET title = 'mine' LIMIT 1\" | mariadb deploylab", ""),
