@@ -216,6 +216,7 @@ def test_a_faster_server_does_not_earn_more_hits(bench, keeper):
     assert runs[0].hit_ratio == pytest.approx(runs[1].hit_ratio, abs=0.2)
 
 
+@pytest.mark.alone
 def test_pairs_have_no_trend_because_each_begins_in_the_same_state(bench, keeper):
     made = bench(keeper(0.002, keeps=False), keeper(0.002))
     for state, metric in ((None, "rps"), ("steady", "server_cpu_per_request_s"), ("cold", "server_cpu_per_request_s")):
