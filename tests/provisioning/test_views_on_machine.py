@@ -48,8 +48,9 @@ def test_a_view_with_headers_or_many_pages_is_answered(measured, stage, view):
 
 def test_a_visit_from_afar_takes_round_trips_and_leaves_nothing_on_the_guest(bench, measured):
     """The same requests and bytes as from nearby, and their time."""
-    near, far = measured("nginx", "visit"), measured("nginx", "visit_far")
-    assert far.n_ok >= 20 and not far.errors and far.line_means in ("netem", "tun", "packet sockets")
+    long_enough = {"seconds": 5}  # a median needs 20 visits, and a second of a busy computer has fewer from nearby
+    near, far = (measured("nginx", view, long_enough) for view in ("visit", "visit_far"))
+    assert min(near.n_ok, far.n_ok) >= 20 and not far.errors and far.line_means in ("netem", "tun", "packet sockets")
     assert 1 <= far.line_connect_ns / (far.line_rtt_ms * 1e6) <= 1.15
     assert far.notes["requests_per_visit"] == near.notes["requests_per_visit"]
     assert far.notes["bytes_per_visit"] == pytest.approx(near.notes["bytes_per_visit"], rel=0.01)
