@@ -57,7 +57,7 @@ class Progress:
             self._live.update(self._live.task_ids[0], detail=text, completed=done or 0, total=total)
         elif time.monotonic() - self._last_plain_s >= PLAIN_EVERY_S:
             self._last_plain_s = time.monotonic()
-            of = f" ({done:.0f} of {total:.0f})" if total else ""
+            of = f" ({done or 0:.0f} of {total:.0f})" if total and total >= 1 else ""  # half a second is no count
             self.say(f"    {text}{of}")
 
     @contextmanager

@@ -109,8 +109,8 @@ def on_load(progress: Progress, label: str, seconds: float) -> Callable[[load.Lo
     """A function that shows the progress of one load test on a progress line."""
 
     def on_progress(state: load.LoadProgress) -> None:
-        text = f"{label}: {units.rate(state.rps)}, {state.n_errors} failed"
-        progress.update(text, min(state.t_s, seconds), seconds or None)
+        so_far = f"{units.rate(state.rps)}, {state.n_errors} failed" if state.n_sent else "no answer yet"
+        progress.update(f"{label}: {so_far}", min(state.t_s, seconds), seconds or None)
 
     return on_progress
 

@@ -44,6 +44,15 @@ def test_a_failed_phase_on_a_terminal_ends_its_live_line(monkeypatch, tmp_path):
     assert progress.seconds["box"] >= 0
 
 
+@pytest.mark.parametrize(("done", "total", "shown"), [
+    (3, 10, "load (3 of 10)"), (None, 10, "load (0 of 10)"), (0.2, 0.5, "load"), (1, None, "load")])
+def test_a_plain_line_says_how_far_it_is_where_there_is_something_to_count(monkeypatch, tmp_path, done, total, shown):
+    progress, out = plain(monkeypatch, tmp_path)
+    monkeypatch.setattr("deploylab.core.progress.PLAIN_EVERY_S", 0)
+    progress.update("load", done, total)
+    assert out.getvalue() == f"    {shown}\n"
+
+
 def test_the_log_gets_every_line(monkeypatch, tmp_path):
     progress, _ = plain(monkeypatch, tmp_path)
     with progress.phase("box", "Building"):

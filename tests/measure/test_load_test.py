@@ -3,11 +3,13 @@
 import os
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import synthetic
 
 from deploylab import course as courses
+from deploylab.load import LoadProgress
 from deploylab.load.allowed import resolve
 from deploylab.load.request import requests
 from deploylab.measure import load_test, rounds
@@ -109,6 +111,16 @@ def spec(tmp_path, monkeypatch):
         return load_test._spec(NoMachine(), cell, LoadSettings(seconds=1, **settings), seed, path)
 
     return make
+
+
+@pytest.mark.parametrize(("n_ok", "n_errors", "shown"), [
+    (0, 0, "nginx page: no answer yet"), (0, 3, "nginx page: 0/s, 3 failed"), (5, 0, "nginx page: 40.0/s, 0 failed")])
+def test_a_load_of_which_nothing_ended_yet_is_shown_without_a_rate(n_ok, n_errors, shown):
+    lines = []
+    progress = SimpleNamespace(update=lambda text, done, total: lines.append((text, done, total)))
+    load_test.on_load(progress, "nginx page", 0.5)(LoadProgress(
+        t_s=0.7, n_sent=n_ok + n_errors, n_ok=n_ok, n_errors=n_errors, rps=8.0 * n_ok, p50_ns=None))
+    assert lines == [(shown, 0.5, 0.5)]
 
 
 def test_a_view_says_how_it_is_requested(spec):
