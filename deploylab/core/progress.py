@@ -40,6 +40,7 @@ class Progress:
         self.log_path: Path = paths.state_dir() / "log" / f"{command}.log"
         self._live: RichProgress | None = None
         self._last_plain_s = 0.0
+        self._inside_s = 0.0  # in phases that ended inside the current one
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -65,16 +66,21 @@ class Progress:
         """Show a piece of work while it runs, then one line with how long it took.
 
         Args:
-            key: its name in `seconds`; the times of a key that is used twice are added.
+            key: its name in `seconds`; the times of a key that is used twice are added. What a phase inside this one
+                took is counted for that one only.
             title: what a person reads.
         """
         began_s = self._last_plain_s = time.monotonic()
+        before_s, self._inside_s = self._inside_s, 0.0
         self.log(f"== {title}")
-        with self.showing(title):
-            yield
-        took_s = time.monotonic() - began_s
-        self.seconds[key] = self.seconds.get(key, 0.0) + took_s
-        self.say(f"  ✓ {title}  {units.seconds(took_s)}")
+        try:
+            with self.showing(title):
+                yield
+            took_s = time.monotonic() - began_s
+            self.seconds[key] = self.seconds.get(key, 0.0) + took_s - self._inside_s
+            self.say(f"  ✓ {title}  {units.seconds(took_s)}")
+        finally:
+            self._inside_s = before_s + time.monotonic() - began_s
 
     @contextmanager
     def showing(self, title: str) -> Iterator[None]:

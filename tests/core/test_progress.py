@@ -24,6 +24,19 @@ def test_a_phase_is_said_and_timed(monkeypatch, tmp_path):
     assert set(progress.seconds) == {"box"}
 
 
+def test_a_phase_inside_another_is_counted_once(monkeypatch, tmp_path):
+    """The report that grows is drawn between two loads: it is no time of the loads."""
+    progress, _ = plain(monkeypatch, tmp_path)
+    clock = iter([0.0, 10.0, 17.0, 17.0, 20.0, 23.0, 23.0, 30.0, 30.0])
+    monkeypatch.setattr("deploylab.core.progress.time.monotonic", lambda: next(clock))
+    with progress.phase("load", "25 contrasts"):
+        with progress.phase("report", "the report, so far"):
+            pass
+        with progress.phase("report", "the report, so far"):
+            pass
+    assert progress.seconds == {"load": 20.0, "report": 10.0}
+
+
 def test_a_failed_phase_is_not_said_to_be_done(monkeypatch, tmp_path):
     progress, out = plain(monkeypatch, tmp_path)
     with pytest.raises(ValueError), progress.phase("box", "Building"):
