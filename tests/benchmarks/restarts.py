@@ -1,10 +1,12 @@
 """Who starts what again, and what visitors notice: each program killed under load, kept by systemd and by supervisord.
 
-    python -m tests.benchmarks.restarts
-    python -m tests.benchmarks.restarts --times 3 --write guides/systemd.md
+    python -m tests.benchmarks.restarts restarts --times 3 --write guides/systemd.md
+    python -m tests.benchmarks.restarts releases --times 3 --write guides/guide_VI.md
 
-It needs a machine with `nginx`, `nginx:systemd`, `cache` and `cache:redis`. Each row is an open loop, so a
-request counts from when it was due, and whoever waits in a queue is seen to wait.
+`restarts` is about what keeps a program running, `releases` about each way to give visitors another version of it. The
+first needs a machine with `nginx`, `nginx:systemd`, `cache` and `cache:redis`, the second one with `apache`, `nginx`
+and `nginx:systemd`. Each row is an open loop, so a request counts from when it was due, and whoever waits in a queue is
+seen to wait.
 """
 
 import argparse
@@ -25,9 +27,10 @@ from deploylab.measure import during
 from deploylab.results.record import OK
 from tests.benchmarks import marks
 
-SECONDS, AFTER_S = 9.0, 2.0
-RATES = {"hello": 30.0, "page": 10.0}  # of a view: a page takes some 35 ms of the processor, and 30 of them all of it
+SECONDS, AFTER_S = 14.0, 2.0
+RATES = {"hello": 30.0, "page": 5.0}  # of a view: a page takes some 35 ms of the processor, and 30 of them all of it
 SUPERVISED, UNIT = "deploylab-nginx", "deploylab-nginx-systemd"
+SLOW_S = 8  # how long one statement has a table for itself; whoever asks for a page takes as long
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Way:
         what: in words.
         keeper: what starts the program again, or is told to.
         target: the stage or variant under load.
-        command: for root on the machine; it must end at once, or the load ends before it.
+        command: for root on the machine; it must end before the load does.
+        view: what visitors ask for meanwhile.
     """
 
     what: str
@@ -58,7 +62,21 @@ def main_killed(unit: str) -> str:
     return f"kill -s KILL $(systemctl show -P MainPID {unit})"
 
 
-WAYS = (
+def meanwhile_slow(command: str) -> str:
+    """A command that is run while the pages take SLOW_S seconds: some are being made when it acts."""
+    hold = f"LOCK TABLES programme_day WRITE; DO SLEEP({SLOW_S})"
+    return f'mariadb deploylab -e "{hold}" >/dev/null 2>&1 & sleep 1; {command}'
+
+
+def altered(patience_s: int) -> str:
+    """A command that changes a table that somebody reads for SLOW_S seconds, and waits for it so long at most."""
+    change = f"SET lock_wait_timeout={patience_s}; ALTER TABLE programme_day ADD COLUMN tried INT"
+    return (f"mariadb deploylab -e 'SELECT SLEEP({SLOW_S}) FROM programme_day LIMIT 1' >/dev/null & sleep 1; "
+            f"mariadb deploylab -e '{change}' >/dev/null 2>&1; wait; "
+            "mariadb deploylab -e 'ALTER TABLE programme_day DROP COLUMN IF EXISTS tried'")
+
+
+KEPT = (
     Way("a worker of gunicorn is killed", "gunicorn, under supervisord", "nginx", killed("-n", SUPERVISED)),
     Way("a worker of gunicorn is killed", "gunicorn, under systemd", "nginx:systemd", killed("-n", UNIT)),
     Way("gunicorn's master is killed", "supervisord", "nginx", killed("-o", SUPERVISED)),
@@ -72,6 +90,25 @@ WAYS = (
     Way("Redis is killed", "systemd", "cache:redis", main_killed("redis-server"), "page"),
     Way("MariaDB is killed", "systemd", "nginx", main_killed("mariadb"), "page"),
 )
+
+DAEMONS, WSGI_FILE = "pkill -USR1 -f '^.wsgi:django.'", "/srv/deploylab/apache/deploylab-apache.wsgi"
+CHANGED = (
+    Way("`supervisorctl restart`", "gunicorn", "nginx", f"supervisorctl restart {SUPERVISED}"),
+    Way("`supervisorctl signal HUP`", "gunicorn", "nginx", f"supervisorctl signal HUP {SUPERVISED}"),
+    Way("the same, while pages take 8 s", "gunicorn", "nginx",
+        meanwhile_slow(f"supervisorctl signal HUP {SUPERVISED}"), "page"),
+    Way("`systemctl restart`, with a socket", "gunicorn", "nginx:systemd", f"systemctl restart {UNIT}"),
+    Way("`systemctl restart`", "Apache", "apache", "systemctl restart apache2"),
+    Way("`systemctl reload`", "Apache", "apache", "systemctl reload apache2"),
+    Way("the same, while pages take 8 s", "Apache", "apache", meanwhile_slow("systemctl reload apache2"), "page"),
+    Way("the WSGI file is touched", "Apache", "apache", f"touch {WSGI_FILE}"),
+    Way("the same, while pages take 8 s", "Apache", "apache", meanwhile_slow(f"touch {WSGI_FILE}"), "page"),
+    Way("`USR1` to its daemons", "Apache", "apache", DAEMONS),
+    Way("the same, while pages take 8 s", "Apache", "apache", meanwhile_slow(DAEMONS), "page"),
+    Way("a migration waits for its table", "MariaDB", "nginx", altered(86_400), "page"),
+    Way("the same, for 3 s at most", "MariaDB", "nginx", altered(3), "page"),
+)
+TABLES = {"restarts": KEPT, "releases": CHANGED}
 
 
 @dataclass(frozen=True)
@@ -128,19 +165,20 @@ def table(rows: list[tuple[Way, list[Noticed]]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("table", choices=TABLES)
     parser.add_argument("--times", type=int, default=1, help="loads of each row")
     parser.add_argument("--only", default="", help="a word: only the rows with it")
     parser.add_argument("--write", type=Path, help="put the table into this file too, between its two marks")
     options = parser.parse_args()
     machine, course, progress = machines.current(), courses.load(), Progress("restarts")
     rows: list[tuple[Way, list[Noticed]]] = []
-    for way in [way for way in WAYS if options.only in f"{way.what} {way.keeper} {way.target}"]:
+    for way in [way for way in TABLES[options.table] if options.only in f"{way.what} {way.keeper} {way.target}"]:
         rows.append((way, [measured(machine, course, way, progress) for _ in range(options.times)]))
         print(table(rows[-1:]).splitlines()[-1], flush=True)
     text = table(rows)
     print(text)
     if options.write:
-        marks.write(options.write, text, "restarts")
+        marks.write(options.write, text, options.table)
 
 
 if __name__ == "__main__":

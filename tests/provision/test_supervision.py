@@ -109,5 +109,5 @@ def test_what_visitors_notice_of_a_kill():
     assert (seen.failed, seen.sent, round(seen.gap_s, 1), round(seen.longest_s, 1)) == (2, 4, 5.9, 3.0)
     none = restarts.noticed({"due_ns": [0, s], "end_ns": [1, 2 * s], "outcome": [1, 1]})
     assert (none.failed, none.sent, none.gap_s, none.longest_s) == (2, 2, 2.0, 0)
-    row = restarts.table([(restarts.WAYS[2], [seen, none])]).splitlines()[-1]
+    row = restarts.table([(restarts.KEPT[2], [seen, none])]).splitlines()[-1]
     assert row == "| gunicorn's master is killed | supervisord | 2, 2 of 3 | 4.0 s | 1.5 s |"
