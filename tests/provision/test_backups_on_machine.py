@@ -48,7 +48,7 @@ def left_over(machine) -> str:
                                 " ls /var/backups/deploylab | grep backup; true", sudo=True)
 
 
-@pytest.fixture(params=STAGES)
+@pytest.fixture(params=["mysql", pytest.param("sqlite", marks=pytest.mark.thorough)])
 def stage(request, machine):
     """A stage with each kind of database, ready, with one comment; without comments again afterwards."""
     stage = STAGES[request.param]

@@ -70,7 +70,8 @@ LOGS = {"nginx": ACCESS, "apache": "/var/log/apache2/access.log", "apache:proxy"
 
 
 @pytest.mark.machine
-@pytest.mark.parametrize("name", LOGS)
+@pytest.mark.parametrize("name", [name if name in ("nginx", "apache") else pytest.param(name, marks=pytest.mark.thorough)
+                                  for name in LOGS])
 def test_every_server_goes_on_in_a_new_file_after_its_log_was_put_aside(machine, name):
     target, log = COURSE.target(name), LOGS[name]
     converge.to_stage(machine, COURSE, target.stage, variants=[target.variant] if target.variant else [])
