@@ -46,8 +46,7 @@ def proxy(lab: Lab) -> None:
     behind = lab.of("nginx")
     nginx.application(behind)
     gunicorn.serve(behind, behind.stage)
-    modules = ("headers", "proxy", "proxy_http", "unique_id")
-    httpd.apache(lab, httpd.Instance("apache-proxy", "proxy", modules, "apache"), [])
+    httpd.apache(lab, httpd.Instance("apache-proxy", "proxy", ("headers", "proxy", "proxy_http"), "apache"), [])
 
 
 def sqlite(lab: Lab, variant: str) -> None:
