@@ -52,11 +52,12 @@ def measure(bench: Bench, cell: Scenario, *, purpose: str, round_number: int | N
         settings = replace(settings, seconds=cell.window_s(settings.seconds))
     spec = _with_setup_headers(_spec(bench.machine, cell, settings, seed, str(attempts)), cell)
     try:
-        if settings.warmup_s:
-            load.run(_warm_up(spec, settings.warmup_s))  # from nearby in any case: it is the server that warms up
-        cache_state.prepare(bench, cell, spec)
-        before = usage.sample(bench.machine, cell.target.processes, counters=True)
-        result = _load(bench.machine, cell, spec, on_progress)
+        with load.LoadTest() as engine:  # it starts while the servers warm up
+            if settings.warmup_s:
+                load.run(_warm_up(spec, settings.warmup_s))  # from nearby in any case: it is the server that warms up
+            cache_state.prepare(bench, cell, spec)
+            before = usage.sample(bench.machine, cell.target.processes, counters=True)
+            result = _load(bench.machine, cell, spec, on_progress, engine.run)
         after = usage.sample(bench.machine, cell.target.processes, memory=True, counters=True)
         _wait_for_late_requests(cell, result)
     finally:
@@ -147,8 +148,12 @@ def _spec(machine: Machine, cell: Scenario, settings: LoadSettings, seed: int | 
 
 def _load(machine: Machine, cell: Scenario, spec: load.LoadSpec,
           on_progress: Callable[[load.LoadProgress], None] | None,
-          nearby: Callable[..., LoadResult] = load.run) -> LoadResult:
-    """The result of one load, from where the clients of this cell are."""
+          nearby: Callable[..., LoadResult]) -> LoadResult:
+    """The result of one load, from where the clients of this cell are.
+
+    Args:
+        nearby: runs it on this computer.
+    """
     if cell.distance:
         return distance.run(machine, spec, cell.distance, on_progress)
     return nearby(spec, on_progress)

@@ -8,7 +8,7 @@ from deploylab.course import Course
 from deploylab.report import page
 from deploylab.results import Session
 
-EVERY_S = 120.0   # while rounds and pairs are measured
+EVERY_S = 240.0   # while rounds and pairs are measured
 SHARE = 0.05      # of the time, at most: drawing all plots takes some ten seconds on a slow computer
 
 

@@ -34,6 +34,15 @@ def test_a_load_test_from_python(server, tmp_path):
     assert head["n"] == len(columns["end_ns"]) == result.n_sent
 
 
+def test_an_engine_is_started_before_it_is_needed_and_ends_if_it_never_is(server):
+    url = server.url("/ok?early")
+    with load.LoadTest() as first, load.LoadTest() as second:
+        assert first.run(LoadSpec(url=url, n_requests=3)).n_ok == 3
+        assert runs(second.pid)
+    assert not runs(second.pid) and second.result is None
+    assert server.counts(url)["requests"] == 3
+
+
 def test_many_pages_and_what_their_cache_said(server):
     base = server.url("/ok")
     hit, miss = server.url("/hit"), server.url("/miss")
