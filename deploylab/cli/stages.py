@@ -34,7 +34,7 @@ def run(
 ) -> None:
     """Set up, check and measure every stage, and write a report. Run it again to continue where it stopped.
 
-    The report begins after the second stage and grows; all of it takes about 20 minutes. After rounds over all stages
+    The report begins after the second stage and grows; all of it takes about 15 minutes. After rounds over all stages
     it measures the contrasts: pairs of setups that differ in one thing, and more pairs where an interval is wide.
 
     Example: `./lab run --yes`, or `./lab run runserver nginx --quick` for two stages

@@ -72,7 +72,7 @@ def run(machine: Machine, course: Course, stages: Sequence[Stage], *, effort: Ef
 
 
 def effort_of(course: Course, stages: Sequence[Stage], *, quick: bool = False, thorough: bool = False) -> Effort:
-    """How much is measured: about 20 minutes with the set-up; less for a first impression, or more."""
+    """How much is measured: about 15 minutes with the set-up; less for a first impression, or more."""
     if thorough:
         return schedule.thorough(len(rounds.cells(course, stages)), len(contrasts_among(course, stages, thorough=True)))
     return QUICK if quick else USUAL

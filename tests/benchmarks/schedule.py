@@ -31,7 +31,7 @@ MEMORY_S = 6.4           # after so many seconds, its speed is correlated with w
 BESIDE_S = 1.1           # of a run, beside its window: the median of the recorded session, with WARMUP_S in it
 STEADY_SD = 0.02         # of a page that only waits
 WINDOWS_S = (0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0)
-BUDGETS_MIN = (8.5, 9, 9.5, 10, 12, 15)
+BUDGETS_MIN = (8, 8.75, 9.5, 10, 12, 15)
 TRUTH = 1.2
 
 
