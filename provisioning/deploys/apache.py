@@ -46,7 +46,8 @@ def proxy(lab: Lab) -> None:
     behind = lab.of("nginx")
     nginx.application(behind)
     gunicorn.serve(behind, behind.stage)
-    httpd.apache(lab, httpd.Instance("apache-proxy", "proxy", ("headers", "proxy", "proxy_http"), "apache"), [])
+    modules = ("headers", "proxy", "proxy_http", "unique_id")
+    httpd.apache(lab, httpd.Instance("apache-proxy", "proxy", modules, "apache"), [])
 
 
 def sqlite(lab: Lab, variant: str) -> None:

@@ -73,7 +73,7 @@ class Form:
             "name": self.name, "slug": self.slug, "stage": self.lab.stage, "port": self.port,
             "app_port": self.app_port, "base": self.base,
             "static_by_nginx": not self.whitenoise, "published": self.slug != self.lab.stage,
-            "own": {key: shlex.quote(value) for key, value in self.own.items()},
+            "wsgi": self.lab.app["wsgi"], "own": {key: shlex.quote(value) for key, value in self.own.items()},
         }
         return {path: (rendered(source or path.replace(self.slug, self.lab.stage), FILES, **values), mode, group)}
 
