@@ -37,7 +37,7 @@ def mod_wsgi(lab: Lab, variant: str = "", conf: str = "apache") -> None:
     slug = f"{lab.stage}-{variant}" if variant else lab.stage
     config = {**variants.file(lab, slug, WSGI), **variants.environment(lab, slug)}
     operations.placed(name=f"Files of mod_wsgi for {lab.name_of(slug)}", files=config)
-    httpd.apache(lab, httpd.Instance(slug, variant, ("wsgi",), conf),
+    httpd.apache(lab, httpd.Instance(slug, variant, ("wsgi",), conf, daemons=variant != "embedded"),
                  [*config, *app.read_at_start(lab, production=True)])
 
 

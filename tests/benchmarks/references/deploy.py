@@ -137,7 +137,7 @@ def with_apache(form: Form) -> None:
     operations.placed(name=f"Apache of {form.name}", files=own)
     httpd.linked(instance)
     httpd.logs(instance)
-    httpd.running(instance, [*own, *read_at_start(form)], sleeps=True)
+    httpd.running(instance, list(own), read_at_start(form), sleeps=True)
 
 
 def behind_nginx(form: Form) -> None:
