@@ -57,7 +57,9 @@ def test_no_header_of_a_visitor_stands_in_for_the_server_s_own(machine, target):
 
 
 def test_whatever_is_typed_is_no_error_of_ours(machine, target):
-    statuses = {path[:40]: ask(machine, target, path)[0] for path in PATHS}
+    # Django's development server has a static handler of its own, outside of the application: it answers this with 500.
+    paths = [path for path in PATHS if target.stage != "runserver" or "/static/.." not in path]
+    statuses = {path[:40]: ask(machine, target, path)[0] for path in paths}
     assert {path: status for path, status in statuses.items() if not 200 <= status < 500} == {}
     assert ask(machine, target, "/test/", host="elsewhere.example")[0] < 500
 

@@ -53,6 +53,7 @@ sub vcl_recv {
     # A number for this request, in the logs of Varnish, of nginx and of the application: the second, and Varnish's own
     # count. A visitor's own is replaced.
     set req.http.X-Request-ID = "" + std.integer(time = now) + "-" + req.xid;
+    std.log("id:" + req.http.X-Request-ID);   # the log would have the visitor's
 
     # Varnish adds the visitor to X-Forwarded-For by itself. It does not set this one.
     set req.http.X-Forwarded-Proto = "http";
