@@ -77,17 +77,12 @@ def ensure_machine(yes: bool, progress):
     Raises:
         HostError: this computer can have no machine, or the person said no.
     """
-    from deploylab.machine import choose, open_machine, owned
+    from deploylab.machine import choose, open_machine
 
-    before, choice = choose.saved(), choose_machine(yes, progress)
+    choice = choose_machine(yes, progress)
     machine = open_machine(choice)
     choose.save(choice)  # before it is made, so that `destroy` finds it if it is left half made
-    try:
-        machine.up(progress)
-    except HostError:
-        if before is None and not owned.all_things():  # refused, and nothing was made: the next may be of another kind
-            choose.forget()
-        raise
+    machine.up(progress)
     return machine
 
 
