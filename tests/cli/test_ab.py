@@ -8,8 +8,10 @@ import subprocess
 import sys
 
 import pytest
-from load_helpers import FaultyServer
+import typer
+from load_helpers import FaultyServer, load
 
+from deploylab.cli.ab import _judge
 from deploylab.core import paths
 
 
@@ -39,10 +41,13 @@ def test_what_it_exits_with(lab, server, path, words, status, sentence):
     assert re.search(sentence, " ".join(done.stderr.split()))
 
 
-def test_nothing_due_is_no_broken_server(lab, server):
-    done = lab("ab", "-t", "0.1", "--rate", "0.1", server.url("/ok"))
-    assert done.returncode == 1 and "no request was due within 0.1 s at 0.1 per second" in done.stderr
-    assert "not one good answer" not in done.stderr
+def test_nothing_due_is_no_broken_server(server, capsys):
+    result = load(server.url("/ok"), mode="open", rate_per_s=0.1, seed=1, duration_s=0.1)
+    with pytest.raises(typer.Exit) as left:
+        _judge(result, [])
+    printed = capsys.readouterr().err
+    assert left.value.exit_code == 1 and "no request was due within 0.1 s at 0.1 per second" in printed
+    assert "not one good answer" not in printed
 
 
 def test_what_is_sent(lab, server, tmp_path):
