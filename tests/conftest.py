@@ -22,7 +22,7 @@ STATE = paths.ROOT / ".lab" / "-".join(filter(None, ["test", os.environ.get("DEP
 
 
 # These begin with a machine that has less on it than the others leave there: what they take away would be built again.
-LAST = ("test_reset", "test_by_hand")
+LAST = ("test_reset", "test_backups_on_machine", "test_by_hand")
 # What each test took on two processors, in seconds; `./lab test --all --keep-durations` writes it again.
 DURATIONS = Path(__file__).with_name("durations.json")
 

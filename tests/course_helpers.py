@@ -16,6 +16,7 @@ requirements = "requirements.txt"
 production_requirements = "requirements.txt"
 data_command = "seed"
 data_digest_command = "digest"
+cacheable_command = "cacheable"
 [app.views.hello]
 title = "hello"
 path = "/"

@@ -10,6 +10,7 @@ import sys
 import time
 
 from deploylab.bootstrap.clone import COMPLETING, EXTRAS, ROOT, command, inside, is_ready, version
+from deploylab.core import streams
 from deploylab.core.errors import DeployLabError, HostError
 
 # The groups of `deploylab.cli`, and their commands in the same order.
@@ -30,6 +31,8 @@ Stages
   goto STAGE         set the machine up for a stage and check it
   check [STAGE]      check that a stage is set up as it should be
   reset STAGE        put the machine back to just before a stage
+  backup STAGE FILE  save what visitors wrote to a file outside the machine
+  restore FILE       put it back, onto this machine or a bare new one
 
 Measuring
   measure [STAGE …]  run load tests and keep the results
@@ -63,12 +66,18 @@ Next: ./lab run
 
 def start(args: list[str]) -> int:
     """The exit status of `./lab ARGS`, if it ends before the hand-over."""
+    streams.ensure()
     sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? for missing letters
     try:
-        return main(args)
+        return streams.flushed(main(args), command(args))
     except DeployLabError as error:
         print(f"\nlab: {error}", file=sys.stderr)
         return error.exit_status
+    except OSError as error:
+        if error.filename is None:  # a stream has no name
+            return streams.unwritten(error, command(args))
+        print(f"\nlab: {error.filename}: {error.strerror}.\nNext: {command(args)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"\nlab: stopped. What was done is kept.\nNext: {command(args)}", file=sys.stderr)
         return 130

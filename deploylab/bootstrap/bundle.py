@@ -27,8 +27,8 @@ MACHINE_BYTES = 2_500_000_000      # box, guest and environment, in addition to 
 BLOCK = 1 << 20
 
 # What a bundle's wheels and packages were chosen by: with other files here, some would be missing.
-INPUTS = ("pyproject.toml", "constraints.txt", "sample_app/requirements*.txt", "provisioning/box/box.json",
-          "provisioning/box/packages.txt")
+INPUTS = ("pyproject.toml", "constraints.txt", "sample_app/requirements*.txt",
+          "notebooks/release/requirements*.txt", "provisioning/box/box.json", "provisioning/box/packages.txt")
 
 
 def folder() -> Path:

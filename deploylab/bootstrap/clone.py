@@ -11,6 +11,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__
 # Commands that need more than the core: the extras of pyproject.toml, where it has them.
 EXTRAS = {"test": ("test",), "open": ("notebooks",), "record": ("notebooks",), "site": ("site",)}
 
+PATH_FILE = "deploylab.pth"  # in the environment's packages: where this package is
+
 COMPLETING = "_LAB_COMPLETE"  # in the environment where a shell asks how to complete what is typed: see `completion`
 
 
@@ -45,7 +47,7 @@ def stamp_text(group: str) -> str:
     """
     python = os.path.realpath(inside(".venv", "bin", "python"))
     sources = ["pyproject.toml", "constraints.txt"] + ["sample_app/requirements.txt"] * (group == "test")
-    place = [ROOT, python, sys.platform, os.uname().machine, group]
+    place = [ROOT, python, sys.platform, os.uname().machine, group, PATH_FILE]
     return "\n".join(place + [f"--- {name}\n{read(inside(name))}" for name in sources])
 
 

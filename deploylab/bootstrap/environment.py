@@ -5,7 +5,6 @@ import errno
 import fcntl
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from deploylab.bootstrap import bundle, clone, get_pip
+from deploylab.bootstrap import bundle, clone, get_pip, packages
 from deploylab.bootstrap.progress import PipWatch, StatusLine, redact
 from deploylab.core.errors import HostError
 
@@ -158,8 +157,9 @@ class Builder:
             self.make_venv()
             self.say("[2/3] pip")
             get_pip.get_pip(self)
-        forget_half_installed(self.venv)
+        packages.forget_half_installed(self.venv)
         self.install()
+        packages.know_this_package(self.venv)
         for group in {"core", self.group}:
             Path(clone.stamp_path(group)).write_text(
                 clone.stamp_text(group), encoding="utf-8", errors="surrogateescape"
@@ -173,7 +173,7 @@ class Builder:
 
     def is_healthy(self) -> bool:
         """True if `.venv` was made here, its Python starts, and its pip is complete."""
-        if was_moved(self.venv):
+        if packages.was_moved(self.venv):
             return False
         probe = [self.python, "-I", "-c", PROBE, os.path.realpath(self.venv)]
         try:
@@ -262,23 +262,6 @@ def child_environ() -> dict[str, str]:
     foreign = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV"}
     ours = {"PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     return {name: value for name, value in os.environ.items() if name not in foreign} | ours | bundle.pip_environment()
-
-
-def was_moved(venv: Path) -> bool:
-    """True if pyvenv.cfg says that the environment was made at another path."""
-    made = re.search(r"(?m)^command\s*=\s*(.*)$", clone.read(str(venv / "pyvenv.cfg")))
-    return bool(made) and not made[1].strip().endswith(str(venv))
-
-
-def forget_half_installed(venv: Path) -> None:
-    """Remove packages whose installation was interrupted, so that pip installs them again.
-
-    pip writes RECORD last: a `.dist-info` without one belongs to a package that only looks installed.
-    """
-    for packages in venv.glob("lib/python3*/site-packages"):
-        half = [info for info in packages.glob("*.dist-info") if not (info / "RECORD").exists()]
-        for folder in [*half, *packages.glob("~*")]:  # pip renames packages that it replaces to ~name
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def requirements(group: str) -> list[str]:

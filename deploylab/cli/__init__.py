@@ -15,7 +15,7 @@ from typer.completion import completion_init
 from typer.core import TyperCommand, TyperGroup
 
 from deploylab import bootstrap
-from deploylab.core import paths
+from deploylab.core import paths, streams, surroundings
 from deploylab.core.errors import DeployLabError
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
@@ -66,8 +66,8 @@ def _options(
 
 
 # {module: title of its group}, in the order of the help. `deploylab.bootstrap.HELP` has the same groups.
-GROUPS = {"machine": "Machine", "stages": "Stages", "measuring": "Measuring", "ab": "Measuring", "lessons": "Lessons",
-          "publishing": "Publishing", "kit": "The kit itself"}
+GROUPS = {"machine": "Machine", "stages": "Stages", "backup": "Stages", "measuring": "Measuring", "ab": "Measuring",
+          "lessons": "Lessons", "publishing": "Publishing", "kit": "The kit itself"}
 
 
 def with_commands() -> typer.Typer:
@@ -90,7 +90,15 @@ def _module(command: typer.models.CommandInfo) -> str:
 def main() -> int:
     """Run the command in `sys.argv` and return its exit status. A failure is one message, without a traceback."""
     os.environ.update(paths.homes() | os.environ)  # what a person has set stays
+    os.environ.update(paths.absolute())  # a notebook's kernel, and other programs, have another current folder
+    os.environ.update(surroundings.direct())
+    streams.ensure()
     sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? for missing letters
+    return streams.flushed(_run(), _again())
+
+
+def _run() -> int:
+    """The exit status of the command, after its message where it failed."""
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # `./lab` has held it back until now
         warnings.formatwarning = _warning
@@ -132,8 +140,6 @@ def _again() -> str:
 
 def _saved(report: str) -> str:
     """Save the traceback of an error and say where it is; if it cannot be saved, the traceback itself."""
-    from deploylab.core import paths
-
     file = paths.state_dir() / "log" / "unforeseen.log"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,8 @@ except KeyboardInterrupt:
 def open_lessons(
     lesson: Annotated[str | None, typer.Argument(metavar="LESSON", autocompletion=values.lessons,
                                                  help="The lesson to open; the list of them if none is named.")] = None,
-    port: Annotated[int, typer.Option(min=1, help="Where JupyterLab listens; the next free port if taken.")] = 8888,
+    port: Annotated[int, typer.Option(
+        min=1, max=65_535, help="Where JupyterLab listens; the next free port if taken.")] = 8888,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
     recorded: Annotated[bool, typer.Option(
         "--recorded", help="Without a machine: show recorded answers, marked as such.")] = False,

@@ -77,12 +77,17 @@ def ensure_machine(yes: bool, progress):
     Raises:
         HostError: this computer can have no machine, or the person said no.
     """
-    from deploylab.machine import choose, open_machine
+    from deploylab.machine import choose, open_machine, owned
 
-    choice = choose_machine(yes, progress)
+    before, choice = choose.saved(), choose_machine(yes, progress)
     machine = open_machine(choice)
     choose.save(choice)  # before it is made, so that `destroy` finds it if it is left half made
-    machine.up(progress)
+    try:
+        machine.up(progress)
+    except HostError:
+        if before is None and not owned.all_things():  # refused, and nothing was made: the next may be of another kind
+            choose.forget()
+        raise
     return machine
 
 

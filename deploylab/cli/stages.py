@@ -94,10 +94,11 @@ def goto(
     course = courses.load()
     target = course.target(stage)
     its_stage = course.stage(target.stage)
-    chosen = its_stage.variants if variants else [target] if target.variant else []
     progress = Progress("goto")
     with lock.held(f"goto {stage}"):
         running = ensure_machine(yes, progress)
+        chosen = (prepare.possible(running, its_stage.variants, progress) if variants else
+                  [target] if target.variant else [])
         ready = prepare.to_stage(running, course, its_stage, progress, chosen)
     if as_json:
         print_json(ready.to_json())

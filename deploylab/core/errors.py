@@ -69,6 +69,10 @@ class ResultsError(DeployLabError):
     """Results are missing, truncated, or from another version."""
 
 
+class BackupError(DeployLabError):
+    """A backup is missing or damaged, or it could not be made or restored."""
+
+
 class SiteError(DeployLabError):
     """A page of the site has an error, or the site may not be written there."""
 

@@ -11,14 +11,22 @@ LOCALE = ROOT / "site" / "locale"  # the course in other languages, one folder e
 BOX_DIR = ROOT / ".lab" / "box"  # one box serves every machine of this clone
 
 
+NAMED = ("DEPLOYLAB_STATE", "DEPLOYLAB_RESULTS")  # environment variables that name a folder
+
+
 def state_dir() -> Path:
     """The folder of this machine's state: `.lab/`, or what DEPLOYLAB_STATE names (tests)."""
-    return Path(os.environ.get("DEPLOYLAB_STATE", ROOT / ".lab")).resolve()
+    return Path(os.environ.get("DEPLOYLAB_STATE") or ROOT / ".lab").resolve()
 
 
 def results_dir() -> Path:
     """The folder of results: `results/`, or what DEPLOYLAB_RESULTS names (tests)."""
-    return Path(os.environ.get("DEPLOYLAB_RESULTS", ROOT / "results")).resolve()
+    return Path(os.environ.get("DEPLOYLAB_RESULTS") or ROOT / "results").resolve()
+
+
+def absolute() -> dict[str, str]:
+    """The folders that the environment names, as whole paths: a relative one means another folder elsewhere."""
+    return {variable: os.path.abspath(folder) for variable in NAMED if (folder := os.environ.get(variable))}
 
 
 def homes() -> dict[str, str]:

@@ -61,6 +61,7 @@ class App:
     production_requirements: str
     data_command: str
     data_digest_command: str
+    cacheable_command: str
     pages_kept_s: float = 0.0          # how long a cache may keep a page; 0: not known
     whoami: str = "/whoami/"           # its JSON says which database the serving process talks to
     views: dict[str, View]

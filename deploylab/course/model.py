@@ -44,6 +44,7 @@ class Target:
     configuration: tuple[str, ...] = ()  # files on the machine that make it what it is
     environment: dict[str, str] = field(default_factory=dict)  # of the application, beside its stage's
     upon: str = ""                     # the stage whose application server it stands in front of, where it has none
+    only_where: dict[str, str] = field(default_factory=dict)  # what the machine must have, in words: a test for it
     start: str = ""                    # a command for the machine, and so is `stop`; "": it always stands
     stop: str = ""
 
@@ -137,6 +138,7 @@ class Break:
         hints: from vague to almost the cause.
         cause: what was wrong; shown once it is repaired.
         mend: commands for root that remove what is not part of a stage, so that a converge would leave it.
+        drawn: whether a lesson may draw it; if not, it is broken only by its name.
     """
 
     name: str
@@ -148,6 +150,7 @@ class Break:
     harm: str = ""
     goes_on: str = ""
     mend: tuple[str, ...] = ()
+    drawn: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from deploylab.course.tables import Made, Source, made
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 PLACEHOLDERS = ("slug", "port", "stage", "variant", "server", "application", "environment")
 ADDED = ("processes", "configuration", "empty")     # lists: what each program says, then the target's own
-ADDED_EXPECTED = ("services", "listens", "private")
+ADDED_EXPECTED = ("services", "restarts", "listens", "private")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,7 @@ class Program:
     Attributes:
         version: the command that prints its version, for the report; () where another one's tells it.
         processes, configuration, empty, expect: as for a target, and added to those of each target that has it.
+        only_where: what a machine must have for it, in words, each with a test for the machine's shell.
         start, stop: commands for the machine, for a target that sleeps and is kept by this program.
     """
 
@@ -34,6 +35,7 @@ class Program:
     configuration: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
     expect: dict[str, Any] = field(default_factory=dict)
+    only_where: dict[str, str] = field(default_factory=dict)
     start: str = ""
     stop: str = ""
 
@@ -76,8 +78,10 @@ def full(cls: type[Made], table: dict[str, Any], known: dict[str, Program], sour
     for key in ADDED:
         table[key] = _added([getattr(program, key) for program in its], table.get(key, []))
     expect: dict[str, Any] = {}
+    table["only_where"] = {}
     for program in its:
         expect |= program.expect
+        table["only_where"] |= program.only_where
     expect |= table["expect"]
     for key in ADDED_EXPECTED:
         if key in expect:

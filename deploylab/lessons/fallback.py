@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from deploylab import machine as machines
+from deploylab.core import surroundings
 from deploylab.core.errors import MachineError
 from deploylab.course import Course
 from deploylab.lessons import recording
@@ -74,6 +75,7 @@ def find_backend(course: Course, lesson: str) -> Backend:
     machine = None if os.environ.get("DEPLOYLAB_MACHINE") == "recorded" else machines.standing()
     if machine is None:
         return Backend(None, recording.read(lesson))
+    os.environ.update(surroundings.direct(machine.host))  # for all that a cell of this notebook asks or starts
     live = Live(machine, course, lesson)
     where = os.environ.get("DEPLOYLAB_RECORD")  # the folder to write a recording to
     writer = recording.Writer.begin(lesson, live.described, converge.app_revision(course),

@@ -45,7 +45,16 @@ def pip_settings(listing: str | None = None) -> dict[str, str]:
 
 def proxies() -> dict[str, str]:
     """The host's web proxies by scheme, without those that only this host can reach."""
-    return {scheme: url for scheme, url in getproxies().items() if scheme in ("http", "https") and elsewhere(url)}
+    return {scheme: url for scheme, url in named_proxies().items() if elsewhere(url)}
+
+
+def named_proxies() -> dict[str, str]:
+    """The web proxies that this host's environment names, by scheme, as whole URLs.
+
+    Many people leave out the proxy's own scheme (`http_proxy=proxy:3128`), and curl, pip and browsers take it as http.
+    """
+    return {scheme: url if "://" in url else f"http://{url}" for scheme, url in getproxies().items()
+            if scheme in ("http", "https") and url}
 
 
 def certificates(folder: Path = CERTIFICATES) -> dict[str, str]:

@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 
-from deploylab.core import cancel
+from deploylab.core import cancel, surroundings
 from deploylab.core.errors import MachineError
 from deploylab.machine.base import Completed
 
@@ -69,9 +69,13 @@ def run(start: Sequence[str], command: str, *, sudo: bool = False, stdin: bytes 
 def command_line(command: str, *, sudo: bool = False, watched: bool = True) -> str:
     """The command line with which a shell on the machine runs `command`.
 
-    >>> command_line("id", watched=False)
-    'sh -c id'
+    It finds what `core.surroundings` says: sudo would drop it, so the shell itself sets it.
+
+    >>> command_line("id", watched=False).endswith(" id'")
+    True
     """
+    found = surroundings.ENGLISH | surroundings.direct()
+    command = f"export {' '.join(f'{name}={shlex.quote(text)}' for name, text in found.items())}; {command}"
     words = ["sh", "-c", WATCHED, "deploylab", command] if watched else ["sh", "-c", command]
     return shlex.join(["sudo", "-n", *words] if sudo else words)
 

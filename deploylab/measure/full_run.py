@@ -44,11 +44,11 @@ def run(machine: Machine, course: Course, stages: Sequence[Stage], *, effort: Ef
     Raises:
         DeployLabError: a step failed; everything measured so far is on disk.
     """
-    plan = _plan(course, stages, effort)
+    contrasts = _measurable(machine, course, contrasts_among(course, stages, thorough=effort.all_contrasts), progress)
+    plan = _plan(course, stages, effort, contrasts)
     session = results.resumable(plan) or Session.create(**plan)
     bench: Bench | None = None
     ready = []
-    contrasts = contrasts_among(course, stages, thorough=effort.all_contrasts)
     variants = {stage.name: _compared(stage, contrasts) for stage in stages}
     for number, stage in enumerate(stages, start=1):
         later = [target for after in stages[number:] for target in (after, *variants[after.name])]
@@ -107,12 +107,18 @@ def _measure_contrasts(bench: Bench, contrasts: Sequence[Contrast], effort: Effo
         compare.measure_contrasts(paired, contrasts, n_pairs, progress, after_each)
 
 
-def _plan(course: Course, stages: Sequence[Stage], effort: Effort) -> dict[str, Any]:
+def _measurable(machine: Machine, course: Course, contrasts: Sequence[Contrast], progress: Progress) -> list[Contrast]:
+    """Those of the contrasts whose two sides this machine can be set up for."""
+    sides = {side: course.target(side) for contrast in contrasts for side in (contrast.a, contrast.b)}
+    chosen = {target.name for target in prepare.possible(machine, sides.values(), progress)}
+    return [contrast for contrast in contrasts if {contrast.a, contrast.b} <= chosen]
+
+
+def _plan(course: Course, stages: Sequence[Stage], effort: Effort, contrasts: Sequence[Contrast]) -> dict[str, Any]:
     """What a session should measure. Two sessions with equal plans do the same work."""
     judged = schedule.judged(stages)
     cells = [{**cell.as_plan(), "n_rounds": schedule.n_rounds(cell, judged, effort)}
              for cell in rounds.cells(course, stages)]
-    contrasts = contrasts_among(course, stages, thorough=effort.all_contrasts)
     return {
         "kind": "run", "quick": effort == QUICK, "stages": [stage.name for stage in stages], "cells": cells,
         "contrasts": [compare.as_plan(contrast) for contrast in contrasts],

@@ -24,13 +24,14 @@ PID = "/run/deploylab-broken.pid"
 
 
 def of(course: Course, lesson: str) -> list[Break]:
-    """The breaks for a lesson: those of the stages that the lesson needs.
+    """The breaks for a lesson: those of the stages that the lesson needs, and of the variants that it needs.
 
     Raises:
         CourseError: there is no such lesson.
     """
-    stages = {name.partition(":")[0] for name in course.lesson(lesson).needs}
-    return [fault for fault in course.breaks if fault.target.partition(":")[0] in stages]
+    needs = course.lesson(lesson).needs
+    there = {*needs, *(name.partition(":")[0] for name in needs)}
+    return [fault for fault in course.breaks if fault.target in there and fault.drawn]
 
 
 def drawn(course: Course, lesson: str) -> Break:
@@ -52,6 +53,8 @@ def harm(machine: Machine, course: Course, fault: Break) -> None:
         MachineError: the target is not running, or a command failed.
     """
     target = course.target(fault.target)
+    if target.start:  # it sleeps: what is not running cannot be broken
+        machine.run(target.start, sudo=True)
     if not answers(machine, target, patience_s=PATIENCE_S):
         raise MachineError(f"{target.name} does not answer: there is nothing to break.", f'lab.goto("{target.name}")')
     _saved().parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from deploylab.core import units
-from deploylab.core.errors import CheckError
+from deploylab.core.errors import CheckError, MachineError
 from deploylab.core.progress import Progress
 from deploylab.course import Course, Stage, Target
 from deploylab.machine import Completed, Machine
@@ -41,7 +41,12 @@ def to_stage(machine: Machine, course: Course, stage: Stage, progress: Progress,
 
     Raises:
         ConvergeError: it could not be converged.
+        MachineError: the machine lacks what a variant needs: see `possible`.
     """
+    for target in variants:
+        if lack := lacking(machine, target):
+            raise MachineError(f"{target.name} needs {lack}, and this machine does not have it.",
+                               f"./lab goto {stage.name}; or a Vagrant machine, which has it: ./lab doctor")
     with progress.phase("converge", f"{stage.name}: converge"):
         converged = converge.to_stage(machine, course, stage.name, on_event=_show(progress), later=later,
                                       variants=[variant.variant or "" for variant in variants])
@@ -53,6 +58,22 @@ def to_stage(machine: Machine, course: Course, stage: Stage, progress: Progress,
     n_ok = sum(check.ok for check in results)
     progress.say(f"    {units.count(converged.changed, 'change')}; {n_ok} of {len(results)} checks say yes")
     return Ready(converged, results)
+
+
+def lacking(machine: Machine, target: Target) -> str:
+    """What the machine does not have and the target needs, in words; "" if it has everything."""
+    return next((words for words, test in target.only_where.items() if not machine.run(test).ok), "")
+
+
+def possible(machine: Machine, targets: Iterable[Target], progress: Progress) -> list[Target]:
+    """Those of the targets that this machine can be set up for; the others are left out, and it says why."""
+    chosen = []
+    for target in targets:
+        if lack := lacking(machine, target):
+            progress.say(f"  {target.name} is left out: it needs {lack}, and this machine does not have it")
+        else:
+            chosen.append(target)
+    return chosen
 
 
 def calibration_stub(machine: Machine, course: Course, progress: Progress) -> None:

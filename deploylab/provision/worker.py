@@ -27,6 +27,7 @@ from pyinfra.api.operations import run_ops
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_host, ctx_state
 
+from deploylab.core import surroundings
 from deploylab.provision import needs
 
 LAST_LINES = 15
@@ -89,7 +90,8 @@ def main() -> int:
 def _state(spec: dict[str, Any]) -> State:
     name, data = spec["inventory"]["name"], spec["inventory"]["data"]
     # The mark by which a cancelled converge finds its commands on the machine, and our configuration of apt.
-    env = {"DEPLOYLAB_CONVERGE": spec["lab"]["mark"], "APT_CONFIG": APT_CONFIG}
+    env = {"DEPLOYLAB_CONVERGE": spec["lab"]["mark"], "APT_CONFIG": APT_CONFIG,
+           **surroundings.ENGLISH, **surroundings.direct()}
     os.umask(0o022)  # files created on this computer are readable by every user, whatever the umask was
     if cpus := data.get("cpus"):  # servers started on this computer inherit them: the load uses others
         os.sched_setaffinity(0, cpus)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from deploylab.core import units
+from deploylab.core import paths, units
 from deploylab.core.files import explained, replace
 from deploylab.course import Course
 from deploylab.load import explain
@@ -17,6 +17,9 @@ TEMPLATES = Path(__file__).parent
 def write(session: Session, course: Course) -> Path:
     """Write `report.html` into the session's folder and return its path.
 
+    That of a recorded session is written among one's own results, in a folder of the same name: the clone that it came
+    with may be another person's, or read-only.
+
     The file is self-contained: its style and its plots are in it, and it loads nothing from elsewhere.
     It uses only runs of the interleaved rounds, and says so if the session is not finished.
 
@@ -27,10 +30,12 @@ def write(session: Session, course: Course) -> Path:
         >>> write(results.latest(), course.load())                  # doctest: +SKIP
         PosixPath('results/2026-11-23_190512_ab12/report.html')
     """
-    path = session.folder / "report.html"
-    with explained(session.folder):
-        replace(path, html(session, course).encode())
-    return path
+    folder = paths.results_dir() / "recorded" / session.id if session.recorded else session.folder
+    page = html(session, course).encode()
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        replace(folder / "report.html", page)
+    return folder / "report.html"
 
 
 def html(session: Session, course: Course) -> str:

@@ -25,14 +25,15 @@ HINTS = [
     "A visitor who asks for part 2 gets what the key finds. Does the key contain the part, and the language?",
     "The whole query is too much: a link from a mail has `from` in it, and would make a second copy of the same page. "
     "Only `page` counts, and a query without it means part 1.",
-    'ask["query"].get("page", "1") is the part. Put something between the parts of the key that is in none of them: '
-    '"/talks/1" with part "2" and "/talks/" with part "12" would be one key otherwise.',
+    'ask["query"].get("page", "1") is the part. Path "/talks/1" with part "2" and path "/talks/" with part "12" must '
+    "have two keys. No character between the two is safe, because visitors type both: let Python write down where each "
+    "of them ends, with repr((path, part, language)) or json.dumps.",
 ]
 
 SOLUTION = """
 def key(ask):
     part = ask["query"].get("page", "1")
-    return f"page:{ask['path']}|{part}|{ask['language']}"
+    return "page:" + repr((ask["path"], part, ask["language"]))
 """
 
 
@@ -68,4 +69,23 @@ def check(lab, namespace) -> str:
         if (keys[0] == keys[1]) != same:
             return (f"{what} have two keys, {keys[0]!r} and {keys[1]!r}: the page is made and kept twice." if same else
                     f"{what} have one key, {keys[0]!r}: one visitor gets the other's page.")
-    return ""
+    return _forged(key)
+
+
+def _forged(key) -> str:
+    """Whether a visitor can type what stands between path and part in the key, and so meet another page's key."""
+    path, part, more = "/talks/", "7777", "x"
+    found = key(_ask(path, {"page": part}))
+    begins = [found.find(path), found.find(part)]
+    if -1 in begins:
+        return ""  # a checksum, say
+    if begins[0] < begins[1]:
+        between = found[begins[0] + len(path):begins[1]]
+        one, other = _ask(path + between + part, {"page": more}), _ask(path, {"page": part + between + more})
+    else:
+        between = found[begins[1] + len(part):begins[0]]
+        one, other = _ask(part + between + path, {"page": more}), _ask(path, {"page": more + between + part})
+    if key(one) != key(other):
+        return ""
+    return (f"path {one['path']!r} with part {one['query']['page']!r}, and path {other['path']!r} with part "
+            f"{other['query']['page']!r}, have one key, {key(one)!r}: visitors may type {between!r} too.")

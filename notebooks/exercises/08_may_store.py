@@ -1,4 +1,4 @@
-"""Which answers may a cache for everybody keep?"""
+"""Which answers may a cache for everybody keep, and send without asking again?"""
 
 TASK = """
 ## Exercise: what may it keep?
@@ -13,9 +13,13 @@ Five answers pass through a cache that is in front of a site, and shared by all 
 | 4 | the programme, for a visitor who is new | `Cache-Control: public, max-age=30`, `Set-Cookie: sessionid=7f3a` |
 | 5 | a page that says nothing about it | no `Cache-Control` |
 
-Write the rule that nginx and Varnish follow, and be too careful rather than too generous: `may_store(headers)` is
-true if the cache may keep the answer and give it to somebody else. `headers` is a dictionary, with the names written
-as above. The cell also tries answers that are not in the table.
+Write the rule: `may_store(headers)` is true if the cache may keep the answer and give it to somebody else **without
+asking the site again**. `headers` is a dictionary, with the names written as above. The cell also tries answers that
+are not in the table: with `no-cache`, with `s-maxage`, with zero seconds, with `Vary`.
+
+Whose rule is it? That of HTTP itself (RFC 9111) for caches that are shared, and more careful in two points, as nginx
+and Varnish are in this course. HTTP allows a cache to keep an answer with a cookie, and to guess how long to keep one
+that says nothing. Here it does neither.
 """
 
 START = """
@@ -24,19 +28,27 @@ def may_store(headers):
 """
 
 HINTS = [
-    "Ask of each answer: what if the next visitor, a stranger, got exactly this?",
-    "Three things each forbid it: a word in Cache-Control, a cookie, and that nobody said for how long. s-maxage "
-    "says so too, but only to shared caches.",
-    'says = headers.get("Cache-Control", "").lower(); then look for "private" and "no-store" in says, for "Set-Cookie" '
-    'in headers, and for "max-age=" or "s-maxage=" in says.',
+    "Ask of each answer: what if the next visitor, a stranger, got exactly this, and the site did not know?",
+    "Each of these forbids it: a word in Cache-Control (private, no-store, or no-cache, which means: ask again each "
+    "time), a cookie, `Vary: *` (each request is different), and no number of seconds, or zero. Where there are two "
+    "numbers, s-maxage counts: it is meant for shared caches.",
+    'Make a dictionary of Cache-Control first: split it at ",", and each part at "=" (`name, _, value = '
+    'part.strip().partition("=")`), in small letters. Then look for the three names in it, and for its "s-maxage", or '
+    'else its "max-age".',
 ]
 
 SOLUTION = """
 def may_store(headers):
-    says = headers.get("Cache-Control", "").lower()
-    if "private" in says or "no-store" in says or "Set-Cookie" in headers:
+    says = {}
+    for part in headers.get("Cache-Control", "").lower().split(","):
+        name, _, value = part.strip().partition("=")
+        says[name] = value
+    if "private" in says or "no-store" in says or "no-cache" in says:
         return False
-    return "max-age=" in says or "s-maxage=" in says
+    if "Set-Cookie" in headers or headers.get("Vary") == "*":
+        return False
+    seconds = says.get("s-maxage", says.get("max-age", "0"))
+    return seconds.isdigit() and int(seconds) > 0
 """
 
 PUBLIC, COOKIE = "public, max-age=30", {"Set-Cookie": "sessionid=7f3a"}
@@ -52,6 +64,13 @@ CASES = [
     ("one with `Cache-Control: max-age=600, no-store`", {"Cache-Control": "max-age=600, no-store"}, False),
     ("one with `Cache-Control: public` alone", {"Cache-Control": "public"}, False),
     ("one with a cookie and no other word", COOKIE, False),
+    ("one with `Cache-Control: no-cache, max-age=600`", {"Cache-Control": "no-cache, max-age=600"}, False),
+    ("one with `Cache-Control: public, max-age=0`", {"Cache-Control": "public, max-age=0"}, False),
+    ("one with `Cache-Control: s-maxage=0, max-age=600`", {"Cache-Control": "s-maxage=0, max-age=600"}, False),
+    ("one with `Cache-Control: max-age=0, s-maxage=60`", {"Cache-Control": "max-age=0, s-maxage=60"}, True),
+    ("one with `Vary: *`", {"Cache-Control": PUBLIC, "Vary": "*"}, False),
+    ("one with `Vary: Accept-Encoding`", {"Cache-Control": PUBLIC, "Vary": "Accept-Encoding"}, True),
+    ("the programme of this site", {"Cache-Control": f"{PUBLIC}, stale-while-revalidate=60"}, True),
 ]
 
 

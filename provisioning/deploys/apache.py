@@ -37,7 +37,7 @@ def mod_wsgi(lab: Lab, variant: str = "", conf: str = "apache") -> None:
     slug = f"{lab.stage}-{variant}" if variant else lab.stage
     config = {**variants.file(lab, slug, WSGI), **variants.environment(lab, slug)}
     operations.placed(name=f"Files of mod_wsgi for {lab.name_of(slug)}", files=config)
-    httpd.apache(lab, httpd.Instance(slug, variant, ("wsgi",), conf),
+    httpd.apache(lab, httpd.Instance(slug, variant, ("wsgi",), conf, daemons=variant != "embedded"),
                  [*config, *app.read_at_start(lab, production=True)])
 
 
@@ -46,7 +46,8 @@ def proxy(lab: Lab) -> None:
     behind = lab.of("nginx")
     nginx.application(behind)
     gunicorn.serve(behind, behind.stage)
-    httpd.apache(lab, httpd.Instance("apache-proxy", "proxy", ("headers", "proxy", "proxy_http"), "apache"), [])
+    modules = ("headers", "proxy", "proxy_http", "unique_id")
+    httpd.apache(lab, httpd.Instance("apache-proxy", "proxy", modules, "apache"), [])
 
 
 def sqlite(lab: Lab, variant: str) -> None:

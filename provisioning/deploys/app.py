@@ -5,8 +5,8 @@ import shlex
 from pyinfra.operations import apt, files, pip
 
 from provisioning import operations
-from provisioning.deploys.common import place, settings_file
-from provisioning.lab import Lab
+from provisioning.deploys.common import of_application, place, settings_file
+from provisioning.lab import FILES, Lab
 
 LIB, VENV = operations.LIB, operations.VENV
 BUNDLE = "/srv/deploylab/app.bundle"
@@ -57,7 +57,9 @@ def code(lab: Lab, *, production: bool, writable: bool = False) -> None:
     operations.secret("/etc/deploylab/secret-key.env", "DJANGO_SECRET_KEY")
     place("/usr/local/bin/deploylab-manage", mode="755")
     settings_file("/etc/deploylab/hosts.env", f"DJANGO_ALLOWED_HOSTS={','.join(lab.hosts)}\n")
-    place(f"/etc/deploylab/{lab.stage}.env", mode="640", group="deploylab", hosts=lab.hosts)
+    path = f"/etc/deploylab/{lab.stage}.env"
+    text = of_application(lab, (FILES / path.lstrip("/")).read_text())
+    operations.placed(name=f"File {path}", files={path: (text.encode(), "640", "deploylab")})
 
 
 def bundle(lab: Lab) -> None:

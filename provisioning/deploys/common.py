@@ -1,5 +1,6 @@
 """What every stage needs: the network settings of the machine, the user, the folders, our helper programs."""
 
+import re
 from pathlib import Path
 
 import jinja2
@@ -9,6 +10,7 @@ from provisioning import operations
 from provisioning.lab import FILES, Lab
 
 LIB = operations.LIB
+TIMER = "/etc/systemd/system/logrotate.timer.d/deploylab.conf"
 File = tuple[bytes, str, str]  # content, mode, group
 
 
@@ -30,6 +32,20 @@ def rendered(path: str, root: Path = FILES, **values) -> bytes:
     return template.render(**values).encode()
 
 
+def of_application(lab: Lab, text: str) -> str:
+    """A file with the application of the manifest (`[app].wsgi` and `.settings`) wherever ours names the sample.
+
+    The files are complete as they are, for whoever copies them by hand; so they name an application, and this puts the
+    manifest's in its place.
+    """
+    wsgi, settings = lab.app["wsgi"], lab.app["settings"]
+    module, _, name = wsgi.partition(":")
+    found = "application" if name == "application" else f"{name} as application"
+    text = re.sub(r"^DJANGO_SETTINGS_MODULE=.*$", f"DJANGO_SETTINGS_MODULE={settings}", text, flags=re.MULTILINE)
+    text = re.sub(r'^(command=/bin/sh .* )[\w.]+:\w+"$', rf'\g<1>{wsgi}"', text, flags=re.MULTILINE)
+    return re.sub(r"^from [\w.]+ import application\b", f"from {module} import {found}", text, flags=re.MULTILINE)
+
+
 def machine(lab: Lab) -> None:
     """The basis of every stage: helper programs, network settings, packages, folders, a user without a shell."""
     helpers()
@@ -37,7 +53,11 @@ def machine(lab: Lab) -> None:
                       holds=f"{LIB}/leftovers --check {lab.mark}", otherwise=f"{LIB}/leftovers {lab.mark}")
     operations.ensure(name="No package is half-installed", holds=f"{LIB}/install --check", otherwise=f"{LIB}/install")
     network(lab)
+    rotation()
     packages(lab)
+    apt.packages(name="Packages: logrotate", packages=["logrotate"], update=True,
+                 _if=operations.missing(["logrotate"]))
+    hourly()
     # server.user reads all users of the machine, which takes most of a second; `_if` looks for one only.
     exists = "getent passwd deploylab | grep -q ':/srv/deploylab:/usr/sbin/nologin$'"
     server.user(name="User deploylab", user="deploylab", home="/srv/deploylab", system=True,  # noqa: S604
@@ -67,6 +87,25 @@ def helpers() -> None:
     programs = {f"{LIB}/{source.name}": (source.read_bytes(), "755" if source.stat().st_mode & 0o100 else "644", "root")
                 for source in sorted((FILES / LIB.lstrip("/")).iterdir())}
     operations.placed(name="Helper programs", files=programs)
+
+
+def rotation() -> None:
+    """Every log has a limit: Debian's packages bring rules for their own, and these are for all, and for ours."""
+    for path in ("/etc/logrotate.conf", "/etc/logrotate.d/deploylab", TIMER):
+        place(path)
+
+
+def hourly() -> None:
+    """systemd looks at the logs as often as our file says. A computer without systemd has no timers.
+
+    pyinfra's `systemd.service` does not notice that a timer runs with an older version of its file.
+    """
+    unit = "logrotate.timer"
+    current = f"[ $(systemctl show -P NeedDaemonReload {unit}) = no ]"
+    operations.ensure(name="Logs are looked at each hour",
+                      holds=f"[ ! -d /run/systemd/system ] || {{ systemctl -q is-enabled {unit}"
+                            f" && systemctl -q is-active {unit} && {current}; }}",
+                      otherwise=f"systemctl daemon-reload; systemctl enable -q {unit}; systemctl restart {unit}")
 
 
 def sockets() -> None:

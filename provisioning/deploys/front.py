@@ -1,5 +1,7 @@
 """nginx as the front server, shared by every stage that has it."""
 
+from collections.abc import Sequence
+
 from pyinfra.operations import apt, files
 
 from provisioning import operations
@@ -11,18 +13,22 @@ AVAILABLE, ENABLED = "/etc/nginx/sites-available", "/etc/nginx/sites-enabled"
 PROCESSES = "/etc/nginx/deploylab-processes.conf"
 
 
-def nginx(lab: Lab, *slugs: str) -> None:
+def nginx(lab: Lab, *slugs: str, reads: Sequence[str] = ()) -> None:
     """nginx serves these targets too; those of other stages are left alone.
 
     Args:
         slugs: the targets' names in file names: `nginx-sync`. See `variants` for where the files come from.
+        reads: other files that these sites include.
     """
     apt.packages(name="Packages: nginx-light", packages=["nginx-light"], update=True,
                  _if=operations.missing(["nginx-light"]))
     # This also removes Debian's welcome page: it takes port 80, which no stage uses and which Apache's needs too.
     operations.only(ENABLED, [f"deploylab-{slug}" for slug in lab.slugs])
     operations.only("/etc/nginx/conf.d", [])
+    # As Debian has it. logrotate skips a folder into which others may write.
+    files.directory(name="Folder /var/log/nginx", path="/var/log/nginx", user="root", group="adm", mode="755")
     place("/etc/nginx/nginx.conf")
+    place("/etc/systemd/system/nginx.service.d/deploylab.conf")
     processes()
     sites = {}
     for slug in slugs:
@@ -31,7 +37,7 @@ def nginx(lab: Lab, *slugs: str) -> None:
     for slug in slugs:
         enable(f"deploylab-{slug}")
         operations.port_for("nginx", lab.ports[lab.name_of(slug)])
-    running(["/etc/nginx/nginx.conf", PROCESSES, *sites])
+    running(["/etc/nginx/nginx.conf", PROCESSES, *sites, *reads])
 
 
 def enable(site: str) -> None:

@@ -18,6 +18,8 @@ ARCHIVE, FOLDER = "/srv/deploylab/files.tar", "/srv/deploylab/files"
 def deploy(lab: Lab) -> None:
     common.helpers()
     common.network(lab)
+    common.rotation()
+    common.hourly()
     for path in ("/srv/deploylab", FOLDER):
         files.directory(name=f"Folder {path}", path=path, user="root", group="root", mode="755")
     app.bundle(lab)

@@ -19,7 +19,8 @@ class Server:
         name: the name for a person.
         process: the whole command line (a regular expression) of its processes.
         configuration: its configuration file, "" if everything is in the environment or the command.
-        command: the command for supervisord, "" for the one in the stage's table.
+        modules: Python modules that the configuration file imports.
+        command: the command for supervisord, "" for the one in the stage's table. {wsgi} is the application.
         packages: Debian packages that it needs.
         requirements: the file in `sample_app` with its Python packages, "" for those that every stage has.
     """
@@ -30,10 +31,11 @@ class Server:
     command: str = ""
     packages: tuple[str, ...] = ()
     requirements: str = ""
+    modules: tuple[str, ...] = ()
 
 
 GUNICORN = Server("gunicorn", f"{BIN}/python[0-9.]* {BIN}/gunicorn .*--name deploylab-{{}} .*",
-                  "/etc/deploylab/gunicorn-{}.py")
+                  "/etc/deploylab/gunicorn-{}.py", modules=("/etc/deploylab/overdue.py",))
 
 
 def serve(lab: Lab, *slugs: str, server: Server = GUNICORN, reads: list[str] | None = None,
@@ -58,17 +60,19 @@ def serve(lab: Lab, *slugs: str, server: Server = GUNICORN, reads: list[str] | N
         requirements = f"{lab.folder}/app/{server.requirements}"
         app.python_packages(lab, requirements)
         reads = [*reads, app.records_of(requirements)]
+    for path in server.modules:
+        common.place(path)
     for slug in slugs:
         config = variants.file(lab, slug, server.configuration) if server.configuration else {}
         files = {**config, **variants.environment(lab, slug)}
-        table = variants.table(lab, slug, server.command.format(slug))
+        table = variants.table(lab, slug, server.command.format(slug, wsgi=lab.app["wsgi"]))
         operations.placed(name=f"Files of {server.name} for {lab.name_of(slug)}", files={**files, **table})
         url = f"--unix-socket /run/deploylab/{slug}.sock http://localhost/"
         if not behind_a_front:
             port = lab.ports[lab.name_of(slug)]
             operations.port_for("gunicorn", port)
             url = f"http://127.0.0.1:{port}/"
-        running(lab, slug, server.process.format(slug), [*files, *reads], url)
+        running(lab, slug, server.process.format(slug), [*files, *server.modules, *reads], url)
 
 
 def supervisor(lab: Lab) -> None:

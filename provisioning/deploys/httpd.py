@@ -27,12 +27,14 @@ class Instance:
         variant: the variant's own name, `embedded`; "" for the stage.
         modules: modules that it loads in addition to MODULES.
         conf: the slug of the target whose file in conf-available/ sets the numbers of processes and threads.
+        daemons: the application runs in mod_wsgi's daemons, not in Apache's own processes.
     """
 
     slug: str
     variant: str
     modules: tuple[str, ...]
     conf: str
+    daemons: bool = True
 
     @property
     def _suffix(self) -> str:
@@ -55,11 +57,11 @@ class Instance:
         return f"/var/log/apache2{self._suffix}"
 
 
-def apache(lab: Lab, instance: Instance, reads: list[str]) -> None:
+def apache(lab: Lab, instance: Instance, code: list[str]) -> None:
     """An Apache serves this target, with the current version of its files. A sleeping one is set up but not started.
 
     Args:
-        reads: files that the application in it reads when it starts.
+        code: files that the application in it reads when it starts; empty if no application is in it.
     """
     packages = ["apache2", "libapache2-mod-wsgi-py3"]
     apt.packages(name=f"Packages: {' '.join(packages)}", packages=packages, update=True,
@@ -72,7 +74,7 @@ def apache(lab: Lab, instance: Instance, reads: list[str]) -> None:
     linked(instance)
     logs(instance)
     operations.port_for("apache2", lab.ports[name])
-    running(instance, [*config, *reads], sleeps=name in lab.sleepers)
+    running(instance, list(config), code, sleeps=name in lab.sleepers)
 
 
 def linked(instance: Instance) -> None:
@@ -95,19 +97,34 @@ def logs(instance: Instance) -> None:
     files.directory(name=f"Folder {instance.logs}", path=instance.logs, user="root", group="adm", mode="750")
 
 
-def running(instance: Instance, reads: list[str], sleeps: bool) -> None:
-    """The service runs with the current version of these files, or is ready to."""
+def running(instance: Instance, config: list[str], code: list[str], sleeps: bool) -> None:
+    """The service runs with the current version of these files, or is ready to.
+
+    Args:
+        config: files that Apache reads.
+        code: files that the application in it reads when it starts.
+    """
     # Files that a reload does not read: they have the limits of processes and threads, and the variables of envvars.
     folders = [f"{instance.folder}/{kind}-enabled/" for kind in ("mods", "conf")]
     at_start = [*SHARED, CONF.format(instance.conf), *folders]
-    reads = [*at_start, f"{instance.folder}/sites-enabled/", *reads]
+    config = [*at_start, f"{instance.folder}/sites-enabled/", *config]
     master = f"{operations.LIB}/fresh \"$(cat {instance.pid_file})\" {' '.join(at_start)}"
     test = f"APACHE_CONFDIR={instance.folder} apache2ctl configtest"
     # The main process survives a reload. Its children, including mod_wsgi's daemons, have read all files.
-    children = f'pgrep -d, -P "$(cat {instance.pid_file})"'
+    of_master = f'-P "$(cat {instance.pid_file})"'
+    children = f"pgrep -d, {of_master}"
     if sleeps:
-        operations.dormant(name=f"Service {instance.unit}, asleep", unit=instance.unit, files=reads, pids=children,
-                           test=test)
+        operations.dormant(name=f"Service {instance.unit}, asleep", unit=instance.unit, files=[*config, *code],
+                           pids=children, test=test)
         return
-    operations.service(name=f"Service {instance.unit}", unit=instance.unit, process="", files=reads, pids=children,
-                       ready=master, test=test, reload_if=master)
+    in_daemons = instance.daemons and bool(code)
+    operations.service(name=f"Service {instance.unit}", unit=instance.unit, process="",
+                       files=config if in_daemons else [*config, *code], pids=children, ready=master, test=test,
+                       reload_if=master)
+    if in_daemons:
+        # Not a reload: Apache gives its daemons five seconds then, and cuts off what takes longer.
+        daemons = f"{of_master} -f '^.wsgi:'"
+        operations.ensure(name=f"Application in {instance.unit}",
+                          holds=f"{operations.LIB}/fresh \"$(pgrep -d, {daemons})\" {' '.join(code)}",
+                          otherwise=f"pkill -USR1 {daemons}", within_s=40,
+                          evidence=f"tail -n 8 {instance.logs}/error.log")

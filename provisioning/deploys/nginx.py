@@ -3,23 +3,25 @@
 from pyinfra.operations import apt
 
 from provisioning import operations
-from provisioning.deploys import app, common, front, gunicorn, mariadb
+from provisioning.deploys import app, common, front, gunicorn, mariadb, units
 from provisioning.lab import Lab
 
 BARE = "nginx-bare"  # the variant without nginx in front
 LIGHTTPD, CONF = "nginx-lighttpd", "/etc/lighttpd/lighttpd.conf"  # lighttpd in front of the same gunicorn
+SYSTEMD = "nginx-systemd"  # gunicorn without supervisord
 SERVERS = {  # the variants with another application server
     "nginx-granian": gunicorn.Server(
         "granian", f"{gunicorn.BIN}/python[0-9.]* {gunicorn.BIN}/granian .*/{{}}.sock .*",
-        command=f"{gunicorn.BIN}/granian --uds /run/deploylab/{{}}.sock programme.wsgi:application",
+        command=f"{gunicorn.BIN}/granian --uds /run/deploylab/{{}}.sock {{wsgi}}",
         requirements="requirements-granian.txt"),
     "nginx-uwsgi": gunicorn.Server(
         "uWSGI", "/usr/bin/uwsgi .*/{}.sock .*", packages=("uwsgi-core", "uwsgi-plugin-python3"),
         # The same numbers as gunicorn's. Each process loads the application itself, as with gunicorn. TERM ends uWSGI;
-        # by default it means "reload". A request head may be as long as nginx allows. nginx writes the log.
+        # by default it means "reload". A request head may be as long as nginx allows, 4 x 8 kB: otherwise its visitor
+        # gets 502. nginx writes the log.
         command="/usr/bin/uwsgi --socket /run/deploylab/{}.sock --chmod-socket=777 --plugins python3 "
-                f"--virtualenv {operations.VENV} --module programme.wsgi:application --master --processes 2 "
-                "--threads 8 --lazy-apps --die-on-term --harakiri 30 --buffer-size 16384 --disable-logging"),
+                f"--virtualenv {operations.VENV} --module {{wsgi}} --master --processes 2 "
+                "--threads 8 --lazy-apps --die-on-term --harakiri 30 --buffer-size 65535 --disable-logging"),
 }
 
 
@@ -27,9 +29,11 @@ def deploy(lab: Lab) -> None:
     application(lab)
     app.static(lab)
     # The variants differ only in gunicorn's file (sync, bare) or in the environment (reconnect, debug).
-    gunicorn.serve(lab, *(slug for slug in lab.wanted if slug not in (*SERVERS, LIGHTTPD)))
+    gunicorn.serve(lab, *(slug for slug in lab.wanted if slug not in (*SERVERS, LIGHTTPD, SYSTEMD)))
     for slug in [slug for slug in lab.wanted if slug in SERVERS]:
         gunicorn.serve(lab, slug, server=SERVERS[slug])
+    if SYSTEMD in lab.wanted:
+        units.serve(lab, SYSTEMD)
     front.nginx(lab, *(slug for slug in lab.wanted if slug not in (BARE, LIGHTTPD)))
     if BARE in lab.wanted:
         operations.port_for("gunicorn", lab.port_of("bare"))

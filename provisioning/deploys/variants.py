@@ -6,7 +6,7 @@ A file that is made from the stage's file cannot differ from it by accident.
 import re
 import shlex
 
-from provisioning.deploys.common import File, rendered
+from provisioning.deploys.common import File, of_application, rendered
 from provisioning.lab import FILES, Lab
 
 
@@ -37,8 +37,8 @@ def content(lab: Lab, slug: str, pattern: str) -> str:
     """The target's own file in `files/`, or its stage's file with the names changed."""
     path = FILES / pattern.format(slug).lstrip("/")
     if path.exists():
-        return path.read_text()
-    return renamed(lab, slug, (FILES / pattern.format(lab.stage).lstrip("/")).read_text())
+        return of_application(lab, path.read_text())
+    return of_application(lab, renamed(lab, slug, (FILES / pattern.format(lab.stage).lstrip("/")).read_text()))
 
 
 def renamed(lab: Lab, slug: str, text: str) -> str:

@@ -45,11 +45,11 @@ def dormant(unit: str, files: list[str], *, pids: str, test: str):
     Args:
         pids, test: as for `service`.
     """
-    holds = (f"! systemctl -q is-enabled {unit} && {test}"
+    holds = (f"! systemctl -q is-enabled {unit} && {test} && [ $(systemctl show -P NeedDaemonReload {unit}) = no ]"
              f" && {{ ! systemctl -q is-active {unit} || {_fresh('', files, pids)}; }}")
     if host.get_fact(Holds, test=holds):
         return
-    yield from systemd.service._inner(service=unit, running=False, enabled=False)
+    yield from systemd.service._inner(service=unit, running=False, enabled=False, daemon_reload=True)
     yield until(holds, 0, test)
 
 

@@ -6,14 +6,19 @@ from provisioning.operations.base import LIB, MAKE_BACKUPS, VENV, ensure
 def checkout(folder: str, revision: str, bundle_path: str):
     """The code of one revision, and nothing else, in a folder that only root may change.
 
+    Where it is a link, a release was made by hand (lesson 09): its links and folders beside this one are removed.
+
     pyinfra's `git.repo` follows a branch. It cannot check out a revision, and keeps changes made by hand.
     """
-    git = f"git -C {folder}"
+    git, stage = f"git -C {folder}", folder.rpartition("/")[0]
     return ensure(
         name=f"Code at revision {revision[:10]}",
-        holds=f'[ "$({git} rev-parse HEAD)" = {revision} ] && [ -z "$({git} status --porcelain --ignored)" ]'
+        holds=f'[ ! -L {folder} ] && [ "$({git} rev-parse HEAD)" = {revision} ]'
+              f' && [ -z "$({git} status --porcelain --ignored)" ]'
               f' && [ -z "$(find {folder} ! -user root -print -quit)" ]',
-        otherwise=f"set -e; umask 022; mkdir -p {folder}; chown -R root:root {folder}; git init -q {folder};"
+        otherwise=f"set -e; if [ -L {folder} ]; then find {stage} -maxdepth 1 -type l -delete;"
+                  f" rm -rf {stage}/releases {stage}/good; fi;"
+                  f" umask 022; mkdir -p {folder}; chown -R root:root {folder}; git init -q {folder};"
                   f" {git} fetch -q {bundle_path} main; {git} checkout -q -f --detach {revision};"
                   f" {git} reset -q --hard; {git} clean -q -f -f -d -x",
     )

@@ -10,6 +10,7 @@ behind the alias: it keeps nothing, and the code here and in the templates need 
 No cache is told when a row changes, except by `forget_comments`. Everything else
 is right again when it has expired: after SECONDS, and once more as long in a visitor's browser
 where the browser got it just before. Answers of the level `view` say in `Age` how old they are.
+Where nobody asked in the meantime, one visitor may get a page that is OLD_SECONDS older still.
 """
 
 from collections.abc import Callable
@@ -19,13 +20,18 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import caches
 from django.core.cache.utils import make_template_fragment_key
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control
 from django.views.decorators.cache import cache_control, cache_page
+from django.views.defaults import page_not_found
 
 View = Callable[..., HttpResponse]
 
 SECONDS = 30  # the templates' fragments say it too
+# A cache in front may send the old page for so long after that, while it has a new one made: no visitor waits for it,
+# and an application that restarts is not noticed. Some browsers do the same with their own copy.
+OLD_SECONDS = 60
+NO_SUCH_PAGE_SECONDS = 5  # somebody may just be adding it
 
 
 def remember(key: str, make: Callable[[], Any]) -> Any:
@@ -61,19 +67,38 @@ def public(view: View) -> View:
 
     With the level `view` our own keeps it too, whole, and `X-Cache` says HIT or MISS. The header
     is set again at each answer, like those of the middleware: it is not part of what is kept.
+
+    "No such page" is for everybody as well, and for less long: where a cache lets only one request
+    for a page through at a time, those for a page that does not exist would queue.
+
+    The mark `public` is for `manage.py cacheable`, which tells a cache in front the addresses of
+    all these pages.
     """
-    made = cache_control(public=True, max_age=SECONDS)(view)
+    made = cache_control(public=True, max_age=SECONDS, stale_while_revalidate=OLD_SECONDS)(view)
     kept = cache_page(SECONDS, cache="view")(_noticed(made))
 
     @wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if "view" not in settings.CACHE_LEVELS:
-            return made(request, *args, **kwargs)
-        response = kept(request, *args, **kwargs)
+        try:
+            if "view" not in settings.CACHE_LEVELS:
+                return made(request, *args, **kwargs)
+            response = kept(request, *args, **kwargs)
+        except Http404 as error:
+            if settings.DEBUG:
+                raise
+            return _no_such_page(request, error)
         response["X-Cache"] = "MISS" if hasattr(request, "made_now") else "HIT"
         return response
 
+    answer.public = True
     return answer
+
+
+def _no_such_page(request: HttpRequest, error: Http404) -> HttpResponse:
+    """The site's own page for 404, which caches may keep for a moment."""
+    response = page_not_found(request, error)
+    patch_cache_control(response, public=True, max_age=NO_SUCH_PAGE_SECONDS)
+    return response
 
 
 def _noticed(view: View) -> View:

@@ -6,6 +6,8 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from programme import lookups  # noqa: F401 (`name__exactly`)
+
 
 class Edition(models.Model):
     """One year's conference."""

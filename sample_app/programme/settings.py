@@ -53,7 +53,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "programme.middleware.name_process",  # first, so that error pages carry its header too
+    "programme.middleware.number_request",  # first, so that whatever is logged has its number
+    "programme.middleware.name_process",  # before what can fail, so that error pages carry its header too
+    "programme.middleware.visitor_address",
     "programme.middleware.frame_ancestors",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",  # ETag, and 304 where it matches
@@ -121,8 +123,15 @@ mysql = {
     "HOST": env.text("DJANGO_MYSQL_SOCKET") or env.text("DJANGO_MYSQL_HOST", "127.0.0.1"),
     "OPTIONS": {
         "charset": "utf8mb4",  # all of Unicode; MySQL's own "utf8" stops at three bytes
-        "init_command": "SET sql_mode='STRICT_TRANS_TABLES'",  # an over-long text is an error
+        # An over-long text is an error. And how many seconds a change of a table waits for those who use it; by default
+        # it is a day, and everybody who asks for the table after it waits too. A release allows its migrations 3.
+        "init_command": "SET sql_mode='STRICT_TRANS_TABLES', "
+                        f"lock_wait_timeout={env.number('DJANGO_MYSQL_LOCK_WAIT_S', 86_400)}",
         "connect_timeout": 5,  # seconds
+        # Seconds for which a query may be silent: behind a lock, or with a server that is gone. Then the visitor gets
+        # 500 and the log the reason. 0: for ever, and each such request keeps its thread.
+        "read_timeout": env.number("DJANGO_MYSQL_TIMEOUT"),
+        "write_timeout": env.number("DJANGO_MYSQL_TIMEOUT"),
     },
     # The test database gets the same alphabet.
     "TEST": {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"},
@@ -211,12 +220,19 @@ SERVE_STATIC = env.flag("DJANGO_SERVE_STATIC")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {process} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        # The number is the one that the server in front has in its own line for this request.
+        "line": {"format": "{asctime} {process} {levelname} {name} id={request_number}: {message}", "style": "{"},
+    },
+    "filters": {"request": {"()": "programme.middleware.RequestNumber"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request"]}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     # Without this line Django would mail errors to ADMINS when DEBUG is off, and print nothing.
     "loggers": {"django": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
 }
+
+# A request that takes this many seconds here is logged; 0: every request. The server in front logs all of them anyway.
+SLOW_S = env.number("DJANGO_SLOW_S", 1)
 
 # --- This machine's own settings, if it has any ------------------------------------------------
 

@@ -5,6 +5,7 @@ from datetime import date
 from django.conf import settings
 from django.contrib import admin
 from django.urls import path, re_path, register_converter
+from django.urls.converters import IntConverter
 from django.views.static import serve
 
 from programme import views
@@ -22,16 +23,23 @@ class DateConverter:
         return value.isoformat()
 
 
+class IdConverter(IntConverter):
+    """The number of a row. One with more digits is nobody's, and would be too long for a cache's key."""
+
+    regex = "[0-9]{1,18}"
+
+
 register_converter(DateConverter, "date")
+register_converter(IdConverter, "id")
 
 urlpatterns = [
     # The site
     path("", views.home, name="home"),
     path("days/<date:date>/", views.day, name="day"),
     path("editions/", views.editions, name="editions"),
-    path("talks/<int:pk>/", views.talk, name="talk"),
-    path("talks/<int:pk>/comment/", views.comment, name="comment"),
-    path("speakers/<int:pk>/", views.speaker, name="speaker"),
+    path("talks/<id:pk>/", views.talk, name="talk"),
+    path("talks/<id:pk>/comment/", views.comment, name="comment"),
+    path("speakers/<id:pk>/", views.speaker, name="speaker"),
     path("tracks/<slug:slug>/", views.track, name="track"),
     path("search/", views.search, name="search"),
     path("admin/", admin.site.urls),

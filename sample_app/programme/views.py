@@ -80,7 +80,7 @@ def speaker(request: HttpRequest, pk: int) -> HttpResponse:
 @public
 def track(request: HttpRequest, slug: str) -> HttpResponse:
     """A track's talks in the newest edition."""
-    found = get_object_or_404(Track, slug=slug)
+    found = get_object_or_404(Track, slug__exactly=slug)
     edition = Edition.objects.first()
     talks = _talks().filter(track=found, day__edition=edition).select_related("day", "track", "room")
     context = {"track": found, "edition": edition, "talks": talks, "tracks": Track.objects.all()}
@@ -182,6 +182,7 @@ def whoami(request: HttpRequest) -> JsonResponse:
             "n_threads": threading.active_count(),
             "server": request.META.get("SERVER_SOFTWARE", ""),
             "host": socket.gethostname(),
+            "visitor": request.META.get("REMOTE_ADDR", ""),
             "database": connection.vendor,
             "conn_max_age": connection.settings_dict["CONN_MAX_AGE"],
             "sqlite_synchronous": settings.SQLITE_SYNCHRONOUS,

@@ -120,6 +120,13 @@ def test_the_first_command_makes_the_environment_and_says_so(clone):
     assert "tiny-1.0" in (clone / ".lab/log/install.log").read_text()  # the version of constraints.txt
 
 
+def test_the_environment_knows_the_package_without_us(clone, tmp_path):
+    """As in the kernel that an editor starts for a lesson: nobody says PYTHONPATH to it."""
+    done = subprocess.run([clone / ".venv/bin/python", "-c", "import deploylab; print(deploylab.__file__)"],
+                          cwd=tmp_path, capture_output=True, text=True, env={"LC_ALL": "C"})
+    assert done.stdout == f"{clone}/deploylab/__init__.py\n", done.stderr
+
+
 def test_a_warm_start_does_no_work(clone, tmp_path):
     log = clone / ".lab/log/install.log"
     before = log.stat().st_mtime_ns
@@ -279,3 +286,15 @@ def test_a_clone_installs_itself_from_the_real_index(tmp_path):
         assert done.returncode == 0, done.stderr
         assert expected in done.stderr
     assert done.stderr == ""
+
+
+def test_a_git_that_is_set_up_for_windows_changes_no_line(tmp_path):
+    """With core.autocrlf, `lab` and what is sent to the machine would end their lines with a carriage return."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "-c", "core.autocrlf=true", "clone", "-q", "--shared", ROOT, clone], check=True)
+    listed = subprocess.run(["git", "-C", clone, "ls-files", "-z"], capture_output=True, check=True).stdout.split(b"\0")
+    with_returns = [name.decode() for name in listed if name and b"\r\n" in (clone / name.decode()).read_bytes()
+                    and b"\r\n" not in (ROOT / name.decode()).read_bytes()]
+    assert with_returns == []
+    done = subprocess.run([clone / "lab", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

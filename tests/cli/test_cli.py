@@ -93,10 +93,25 @@ def test_a_failure_is_one_message_with_the_next_command(lab, nothing, arguments,
     ["frobnicate"], ["ab"], ["ab", "-c", "0", "http://127.0.0.1/"], ["ab", "-t", "inf", "http://127.0.0.1/"],
     ["goto"], ["run", "--quick", "--thorough"], ["measure", "nginx", "--rate", "inf"],
     ["compare", "apache", "nginx", "--seconds", "nan"],
-    ["sweep", "nginx", "--rates", "50,inf"]])
+    ["sweep", "nginx", "--rates", "50,inf"], ["open", "--recorded", "--port", "70000"]])
 def test_wrong_usage_ends_with_status_2(lab, nothing, arguments):
     done = lab(*arguments)
     assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_a_relative_folder_is_the_same_one_in_a_kernel(tmp_path):
+    """A notebook's kernel begins in the notebooks' folder, with the environment of the command that opened it."""
+    script = ("import os, sys; from deploylab import cli; from deploylab.core import paths; "
+              "sys.argv = ['lab', '--help']; cli.main(); os.chdir('/'); "
+              "print(paths.results_dir(), paths.state_dir(), file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, env={
+        **os.environ, "PYTHONPATH": str(paths.ROOT), "DEPLOYLAB_RESULTS": "mine", "DEPLOYLAB_STATE": "there"})
+    assert done.stderr == f"{tmp_path / 'mine'} {tmp_path / 'there'}\n"
+
+
+def test_an_empty_folder_name_is_none(monkeypatch):
+    monkeypatch.setenv("DEPLOYLAB_RESULTS", "")
+    assert paths.results_dir() == paths.ROOT / "results" and "DEPLOYLAB_RESULTS" not in paths.absolute()
 
 
 HELD = """

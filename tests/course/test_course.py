@@ -68,7 +68,7 @@ def test_what_is_refused_is_named_with_its_line_and_the_cure(load, change, line,
 def test_a_letter_of_another_encoding_is_found(tmp_path):
     path = tmp_path / "course.toml"
     path.write_bytes(GOOD.replace("The first", "Die ärmste").encode("latin-1"))
-    with pytest.raises(CourseError, match="line 19: a letter is not UTF-8"):
+    with pytest.raises(CourseError, match="line 20: a letter is not UTF-8"):
         courses.load(path)
 
 

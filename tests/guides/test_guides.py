@@ -16,7 +16,7 @@ from deploylab import cli
 from deploylab.bootstrap import completion
 from deploylab.core import paths
 
-NAMES_ANYTHING = r"STAGE|VARIANT|NAME|LESSON|COMMAND|SHELL|URL|MACHINE|A|B|…"
+NAMES_ANYTHING = r"STAGE|FILE|VARIANT|NAME|LESSON|COMMAND|SHELL|URL|MACHINE|A|B|…"
 
 
 # ------------------------------------------------------------------ links
@@ -77,6 +77,7 @@ def _wrong_words(command, words: list[str]) -> list[str]:
     options = {name: one for one in command.params for name in (*one.opts, *one.secondary_opts) if name.startswith("-")}
     wrong, words = [], [*words]
     places = [one.name for one in command.params if one.param_type_name == "argument"]
+    n_said = 0
     while words:
         word = words.pop(0)
         if word.startswith("-"):
@@ -86,8 +87,12 @@ def _wrong_words(command, words: list[str]) -> list[str]:
             elif name != "--help" and not options[name].is_flag and "=" not in word and words:
                 value = words.pop(0)
                 wrong += [value] if name in ("--view", "--b-view") and value not in COURSE.app.views else []
-        elif places and not re.fullmatch(rf"({NAMES_ANYTHING})(:({NAMES_ANYTHING}))?|\[.*|.*\]", word):
-            wrong += [] if _is_there(places, word) else [word]
+        elif places:
+            place = places[min(n_said, len(places) - 1)]
+            n_said += 1
+            anything = re.fullmatch(rf"({NAMES_ANYTHING})(:({NAMES_ANYTHING}))?|\[.*|.*\]", word)
+            if not (anything or place == "file" or _is_there(places, word)):  # a file has any name
+                wrong.append(word)
     return wrong
 
 
@@ -110,9 +115,10 @@ def test_a_command_that_is_none_is_found():
     text = ("`./lab goto nginx:sync` `./lab goto STAGE` `./lab COMMAND --help` `./lab gotto nginx` `./lab goto ngins`\n"
             "```console\n$ ./lab measure nginx --view wait -c 32  # why\n$ ../lab measure nginx --views wait; ls -a\n"
             "$ ./lab compare nginx:sync nginx --view waiting\n$ ./lab open 05_nginx\n$ ./lab test --fast -k a\n"
-            "$ eval \"$(./lab completion bash)\"; ./lab completion tcsh\n```\n")
+            "$ eval \"$(./lab completion bash)\"; ./lab completion tcsh\n"
+            "$ ./lab backup nginx ../a.backup; ./lab restore a.backup --yes; ./lab backup nginks a.backup\n```\n")
     assert wrong_commands(text) == ["measure --views", "measure wait", "compare waiting", "open 05_nginx",
-                                    "completion tcsh", "gotto", "goto ngins"]
+                                    "completion tcsh", "backup nginks", "gotto", "goto ngins"]
 
 
 # ------------------------------------------------------------------ files, contrasts

@@ -71,6 +71,31 @@ def test_the_start_fails_and_the_solution_passes(notebook, name):
     assert solved and repr(solved).startswith("Done")
 
 
+MISTAKES = {  # what was once taken for right: an exercise, an answer, and what its check says
+    "05_slots": ("""
+import math
+def settings(cores, cpu_ms, waits_ms, memory_mb, worker_mb):
+    workers = max(1, min(max(2, cores), memory_mb // worker_mb))
+    return workers, math.ceil(cores * (cpu_ms + waits_ms) / cpu_ms / workers)
+""", "three workers, which use three cores. You say 14 threads; fewer are right"),
+    "07_key": ("""
+def key(ask):
+    return f"page:{ask['path']}|{ask['query'].get('page', '1')}|{ask['language']}"
+""", "have one key, .*visitors may type '|' too"),
+    "07_key: the part first": ("""
+def key(ask):
+    return f"{ask['query'].get('page', '1')} {ask['language']} {ask['path']}"
+""", "have one key, .*visitors may type ' en ' too"),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_an_answer_that_only_looks_right_is_not_done(notebook, case):
+    text, said = MISTAKES[case]
+    begun = notebook.exercise(case.partition(":")[0], text)
+    assert not begun and re.search(said.replace("|", r"\|"), repr(begun)), repr(begun)
+
+
 def cells_of(path, kind: str) -> list[str]:
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == kind]

@@ -1,18 +1,13 @@
-"""The second deploy: a shell on this computer, the changes that are released, and the fabfile that releases them."""
+"""The second deploy: a shell on this computer, and the changes that are released."""
 
-import importlib.util
 import os
-import re
-import runpy
 import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from invoke import Exit
 from waiting import runs, until
 
 from deploylab import course
@@ -70,13 +65,26 @@ def test_a_new_machine_says_how_long_each_part_took():
 
 # ------------------------------------------------------------------------------ what is released
 
+DECK = ["deck_1_add", "deck_2_forget", "deck_3_drop"]
+CHANGES = {"doors": ["doors"], "wifi": ["doors", "wifi"], "deck_renamed": ["doors", "deck_renamed"],
+           **{name: ["doors", *DECK[:number]] for number, name in enumerate(DECK, 1)}}
+# What a version of the code does with a room: it writes one and reads all.
+USE_ROOMS = """
+from programme.models import Room
+name = "deck" if any(field.name == "deck" for field in Room._meta.fields) else "floor"
+room = Room(name="Crow's nest", seats=3)
+setattr(room, name, 7)
+room.save()
+print(sorted({getattr(room, "on_deck", getattr(room, name)) for room in Room.objects.filter(seats=3)}))
+"""
+
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory):
-    """The site with the first change, and with both; each a folder."""
+    """The site with each change, and those that it is built on; each a folder."""
     folder = tmp_path_factory.mktemp("release")
     out = {}
-    for name, patches in {"doors": ["doors"], "wifi": ["doors", "wifi"]}.items():
+    for name, patches in CHANGES.items():
         shutil.copytree(SITE, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3"))
         for patch in patches:
             subprocess.run(["git", "apply", RELEASE / f"{patch}.patch"], cwd=folder / name, check=True)
@@ -84,10 +92,17 @@ def changed(tmp_path_factory):
     return out
 
 
-def manage(folder, *words):
+def manage(folder, *words, **variables):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
     return subprocess.run([sys.executable, "manage.py", *words], cwd=folder, capture_output=True, text=True,
-                          env=environment | {"DJANGO_DEBUG": "1"}, timeout=300)
+                          env=environment | {"DJANGO_DEBUG": "1"} | variables, timeout=300)
+
+
+def test_what_the_good_change_requires_is_part_of_a_bundle(changed):
+    required = (changed["doors"] / "requirements.txt").read_text().splitlines()
+    before = (SITE / "requirements.txt").read_text().splitlines()
+    bundled = (RELEASE / "requirements-doors.txt").read_text()
+    assert sorted(set(required) - set(before)) == sorted(line for line in bundled.splitlines() if "==" in line)
 
 
 def test_the_good_change_has_its_migration_and_the_bad_one_lacks_it(changed):
@@ -96,104 +111,28 @@ def test_the_good_change_has_its_migration_and_the_bad_one_lacks_it(changed):
     assert manage(changed["wifi"], "check").returncode == 0  # so only the smoke test can find it
 
 
-# ---------------------------------------------------------------------------------- the fabfile
-
-
 @pytest.fixture
-def fab():
-    spec = importlib.util.spec_from_file_location("fabfile", RELEASE / "fabfile.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def site(tmp_path):
+    """Runs manage.py of a version; all of them have one database."""
+    return lambda folder, *words: manage(folder, *words, DJANGO_SQLITE_PATH=str(tmp_path / "site.sqlite3"))
 
 
-class Server:
-    """Answers a fabfile's commands as a server would, and notes them.
-
-    Args:
-        bad: the status of a release's pages, by the commit in its name, such as 500.
-    """
-
-    def __init__(self, site: str, commit: str, bad: dict[str, int] | None = None):
-        self.site, self.commit, self.bad = site, commit, bad or {}
-        self.releases, self.app, self.next = ["0-first"], "0-first", "0-first"
-        self.commands: list[str] = []
-
-    def local(self, command, **_):
-        return SimpleNamespace(stdout=f"{self.commit}\n")
-
-    def put(self, path):
-        self.commands.append(f"put {path}")
-
-    def sudo(self, command, **_):
-        return self.run(command)
-
-    def run(self, command, **_):
-        self.commands.append(command)
-        output = ""
-        if command.startswith("mkdir -p"):
-            self.releases.append(command.rpartition("/")[2])
-        elif command.startswith("rm -r "):
-            self.releases.remove(command.rpartition("/")[2])
-        elif link := re.match(r"ln -sfnT (\S+)/releases/(\S+) ", command):
-            self.next = link[2]
-        elif command.startswith("mv -T"):
-            self.app = self.next
-        elif command.startswith("readlink"):
-            output = f"{self.site}/releases/{self.app}\n"
-        elif command.startswith("ls "):
-            output = "\n".join(sorted(self.releases))
-        elif command.startswith("curl"):
-            output = self._page(command)
-        return SimpleNamespace(stdout=output)
-
-    def _page(self, command: str) -> str:
-        healthy = command.endswith("/healthz/")
-        status = 200 if healthy else self.bad.get(self.app.rpartition("-")[2], 200)
-        return f"{'ok' if healthy else '<html></html>' if status == 200 else 'Server Error'}\n{status}"
+@pytest.mark.parametrize(("old", "new"), [("doors", DECK[0]), *zip(DECK, DECK[1:], strict=False)])
+def test_both_versions_work_on_the_new_database_in_each_step_of_a_rename(changed, site, old, new):
+    """While the new code is being released, after it, and again after a rollback."""
+    assert site(changed[old], "migrate").returncode == 0
+    for version in (old, new, old, new):
+        if version == new:
+            assert site(changed[new], "migrate").returncode == 0
+        done = site(changed[version], "shell", "-c", USE_ROOMS)
+        assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["[7]"]), done.stderr
+    assert site(changed[new], "makemigrations", "--check").returncode == 0
 
 
-def place(server: Server, *words: str) -> list[int]:
-    """The index of the first command that contains each of these words."""
-    return [next(i for i, command in enumerate(server.commands) if word in command) for word in words]
-
-
-def test_a_release_migrates_before_the_switch_and_is_looked_at_after_it(fab):
-    server = Server(fab.SITE, "abc1234")
-    fab.release.body(server)
-    order = place(server, "put ", "pip install", "manage.py check", "migrate", "collectstatic", "mv -T", "HUP", "curl")
-    assert order == sorted(order)
-    assert server.app.endswith("-abc1234")
-
-
-def test_a_release_with_bad_pages_is_taken_back_although_its_health_is_good(fab):
-    server = Server(fab.SITE, "bad0000", {"bad0000": 500})
-    with pytest.raises(Exit, match=r"NOT RELEASED: / gave 500. Back at .*/0-first, which is good"):
-        fab.release.body(server)
-    assert server.app == "0-first" and server.releases == ["0-first"]
-
-
-def test_rollback_goes_to_the_release_before_and_no_further_than_the_first(fab, capsys):
-    server = Server(fab.SITE, "abc1234")
-    fab.release.body(server)
-    fab.rollback.body(server)
-    assert server.app == "0-first" and "Back at 0-first: good" in capsys.readouterr().out
-    with pytest.raises(Exit, match="no release before"):
-        fab.rollback.body(server)
-
-
-def test_gunicorn_looks_the_link_up_again_at_each_reload(fab):
-    """A process that starts in a link's folder stays where it led: gunicorn would load the old release again."""
-    for name in ("nginx", "nginx-sync", "nginx-bare"):
-        settings = runpy.run_path(str(paths.ROOT / f"provisioning/files/etc/deploylab/gunicorn-{name}.py"))
-        assert settings["chdir"] == f"{fab.SITE}/app"
-
-
-def test_fab_itself_reads_the_fabfile_and_tries_to_reach_the_server(tmp_path):
-    """Fabric and Invoke need matching versions: Fabric 3.2 does not work with Invoke 3."""
-    (tmp_path / "config").write_text("Host web\n  HostName 127.0.0.1\n  Port 9\n")
-    done = host_shell.run('cd release && fab -S "$SSH_CONFIG" rollback', tmp_path / "config")
-    assert done.status == 1 and "Unable to connect to port 9 on 127.0.0.1" in done.out
+def test_a_rename_in_one_step_leaves_the_old_code_without_its_column(changed, site):
+    assert site(changed["deck_renamed"], "migrate").returncode == 0
+    assert site(changed["deck_renamed"], "shell", "-c", USE_ROOMS).returncode == 0
+    assert "no column named floor" in site(changed["doors"], "shell", "-c", USE_ROOMS).stderr
 
 
 def test_what_mends_the_stampede_in_lesson_07_fits_the_site_of_today():

@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
 
 import pytest
 from lab_helpers import make_wheel, serving
@@ -190,6 +191,16 @@ def test_what_is_sent_on_names_no_person_no_host_and_no_folder(monkeypatch):
         assert word not in text
     assert str(paths.ROOT) not in text
     assert "join another network" in text and share.without_names("3.11 of 4") == "3.11 of 4"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become an account that is not there")
+def test_an_account_without_a_name_and_a_home_can_send_its_findings():
+    """As in a container that runs under a bare number (`docker run --user 54321`)."""
+    script = ("import os; from deploylab.machine import doctor; os.environ.clear(); os.setuid(54321); "
+              "print(doctor.text([doctor.Finding('disk', doctor.OK, 'somewhere')]))")
+    done = subprocess.run([sys.executable, "-B", "-c", script], capture_output=True, text=True,
+                          env={"PYTHONPATH": str(paths.ROOT)})
+    assert (done.returncode, done.stderr) == (0, "") and "disk: somewhere" in done.stdout
 
 
 def test_this_computer_is_looked_at_and_the_status_says_what_came_out(lab, tmp_path):

@@ -15,9 +15,11 @@ import pytest
 from pyinfra.facts.systemd import SystemdEnabled, SystemdStatus
 
 from deploylab import course as courses
+from deploylab.cli import options
 from deploylab.core import paths
 from deploylab.core.errors import HostError
-from deploylab.machine import LocalMachine, VagrantMachine, box, choose, local, with_address
+from deploylab.core.progress import Progress
+from deploylab.machine import LocalMachine, VagrantMachine, box, choose, local, owned, with_address
 from deploylab.publish.bundle import making
 
 TESTS = paths.ROOT / "tests"
@@ -148,7 +150,8 @@ def test_our_systemctl_leaves_a_daemon_its_process_id_and_its_user(systemctl):
     assert not {"--background", "--make-pidfile"} & set(words)
     assert words[words.index("--pidfile") + 1] == "/run/varnishncsa/varnishncsa.pid" == words[words.index("-P") + 1]
     assert words[words.index("--chuid") + 1] == "varnishlog:varnish"
-    assert words[-2:] == ["-F", '%h %l %u %t "%m %U%q %H" %s %b "%{Referer}i" "%{User-Agent}i"']
+    assert words[-2:] == ["-F", '%h %l %u %t "%m %U%q %H" %s %b "%{Referer}i" "%{User-Agent}i" '
+                           "took_us=%D behind_us=%{VCL_Log:behind_us}x cache=%{X-Cache}o id=%{X-Request-ID}i"]
     assert systemctl.daemon("reload", "varnishncsa")[-3:] == ["--stop", "--signal", "HUP"]
 
 
@@ -160,6 +163,33 @@ def test_the_saved_kind_wins_and_another_one_is_refused(monkeypatch, tmp_path):
         choose.choose()
     monkeypatch.setenv("DEPLOYLAB_MACHINE", "auto")
     assert choose.choose().kind == "local"
+
+
+def refuse(*_):
+    raise HostError("a test says no", "")
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_machine_that_was_refused_is_not_this_clone_s_machine(monkeypatch, tmp_path, made):
+    """Otherwise `up --machine vagrant` would be refused too, and ask for the machine to be destroyed."""
+    monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path))
+    monkeypatch.setattr(choose, "choose", lambda: choose.Choice("local", "", "a test says so"))
+    monkeypatch.setattr(LocalMachine, "up", refuse)  # never the real one: it changes this computer
+    if made:
+        owned.add("local", "half of it")
+    with pytest.raises(HostError, match="a test says no"):
+        options.ensure_machine(yes=True, progress=Progress("test"))
+    assert (choose.saved() is not None) == made  # what was half made, `destroy` has to find
+
+
+def test_a_machine_that_could_not_start_again_stays_this_clone_s(monkeypatch, tmp_path):
+    monkeypatch.setenv("DEPLOYLAB_STATE", str(tmp_path))
+    choose.save(choose.Choice("local", "", ""))
+    monkeypatch.setattr(choose, "choose", lambda: choose.Choice("local", "", "used before"))
+    monkeypatch.setattr(LocalMachine, "up", refuse)
+    with pytest.raises(HostError):
+        options.ensure_machine(yes=True, progress=Progress("test"))
+    assert choose.saved().kind == "local"
 
 
 @pytest.mark.parametrize(("marks", "word"), [

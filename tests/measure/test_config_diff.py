@@ -222,9 +222,10 @@ def differences_on(machine, a, b):
 
 @pytest.mark.machine
 def test_only_the_worker_class_of_gunicorn_differs(set_up):
+    """And what only threads need: the other class bounds a request by itself, threads are watched by an import."""
     rows = differences_on(set_up, "nginx:sync", "nginx")
     assert set(rows) == {"gunicorn worker_class", "gunicorn threads", "gunicorn worker_connections",
-                          "gunicorn keepalive"}
+                          "gunicorn keepalive", "gunicorn import", "gunicorn importfrom", "gunicorn expr"}
     assert (rows["gunicorn worker_class"].a, rows["gunicorn worker_class"].b) == ("'sync'", "'gthread'")
 
 

@@ -114,7 +114,9 @@ def test_every_file_that_a_guide_includes_exists(name):
 def test_the_release_begins_at_a_stage_and_ends_with_a_new_machine():
     on_host = [body for kind, body in blocks(guide(RELEASE)) if kind == "console"]
     assert on_host[0] == "./lab goto nginx --yes"
-    assert on_host[-3:] == [REBUILD, "./lab goto nginx", "./lab check nginx"]
+    assert on_host[-4:-1] == [REBUILD, "./lab goto nginx", "./lab check nginx"]
+    file = next(line for line in on_host if line.startswith("./lab backup nginx ")).split()[-1]
+    assert on_host[-1] == f"./lab restore {file} --yes"
 
 
 # ------------------------------------------------------------------------------- the real machine
@@ -211,8 +213,8 @@ def test_guides_in_a_row_end_up_where_goto_does(machine, lab):
 def one_folder(machine):
     """Afterwards the stage's code is in one folder again, as the next test expects."""
     yield
-    machine.run("cd /srv/deploylab/nginx && test -L app && sudo rm app && sudo mv releases/0-first app"
-                " && sudo rm -r releases")
+    machine.run("cd /srv/deploylab/nginx && test -L app && sudo rm app static && sudo mv releases/0-first app"
+                " && sudo mv app/static . && sudo rm -r releases good")
 
 
 @pytest.mark.thorough
@@ -220,8 +222,12 @@ def one_folder(machine):
 def test_a_release_by_hand_and_by_program(machine, one_folder):
     commands = blocks(guide(RELEASE))
     output = by_hand(machine, commands[:commands.index(("console", REBUILD))])
-    restart, reload, _ = map(int, re.findall(r"^Failed requests: +(\d+)$", output, re.MULTILINE))
+    restart, reload, broken, expand, *_ = map(int, re.findall(r"^Failed requests: +(\d+)$", output, re.MULTILINE))
     assert restart > reload
+    assert (broken, expand) == (0, 0)
     assert "NOT RELEASED: / gave 500" in output
-    assert "Back at 0-first: good" in output
-    assert machine.check_output("readlink /srv/deploylab/nginx/app").strip().endswith("/releases/0-first")
+    assert "/0-first: good" in output
+    patient, impatient = map(float, re.findall(r"(\d+) +\(longest request\)", output)[-2:])
+    assert patient > 2 * 1000 + impatient > impatient > 1000
+    good = machine.check_output("cat /srv/deploylab/nginx/good").split()
+    assert good[-1] == machine.check_output("readlink -f /srv/deploylab/nginx/app").strip()

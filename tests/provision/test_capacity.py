@@ -1,15 +1,21 @@
 """What processes requests, and how many at a time: the checks without a machine, and the budget of connections."""
 
 import dataclasses
+import json
 import re
+import socketserver
+import threading
+import time
+from contextlib import suppress
 
 import pytest
 
 from deploylab import course as courses
 from deploylab.core import paths
 from deploylab.machine import Completed
-from deploylab.provision.checks import capacity
-from deploylab.provision.checks.base import Look
+from deploylab.machine.guest import many_visitors
+from deploylab.provision.checks import capacity, trouble
+from deploylab.provision.checks.base import Look, Response
 
 COURSE = courses.load()
 APACHE = COURSE.stage("apache")
@@ -114,3 +120,77 @@ def test_a_number_of_processes_may_depend_on_the_processors_of_the_machine(n_cpu
 def test_a_target_may_hold_as_many_connections_as_it_has_slots(target):
     if "database_connections" in target.expect:
         assert target.expect["database_connections"] == target.slots
+
+
+@pytest.mark.parametrize(("n_held", "there", "named"), [
+    (16, "127.0.0.1:8799", True), (15, "127.0.0.1:8799", False), (16, "127.0.0.1:8002", False)])
+def test_the_service_that_all_slots_wait_for_is_named(n_held, there, named):
+    """Fewer than all, or visitors of the server itself, are no reason."""
+    here = f"127.0.0.1:{8002 if there.endswith('8002') else 40000}"
+    rows = "".join(f'0 0 {here} {there} users:(("apache2",pid=12,fd={n}))\n' for n in range(n_held))
+    others = '0 0 127.0.0.1:40001 127.0.0.1:8799 users:(("curl",pid=99,fd=3))\n'
+    found = trouble._hanging(look({"pgrep": "12\n", "ss -Htnp": others + rows, "nproc": "1\n"}))
+    assert bool(found) is named
+    assert not named or ("16 requests wait for 127.0.0.1:8799" in found[0]
+                         and "sudo systemctl restart apache2" in found[1])
+
+
+# ------------------------------------------------------------------------------- many visitors
+
+def held(**seen):
+    """What the check says where the guest program saw this, and the server answers."""
+    result = {"connected": 190, "kept": 190, "status": "200", "took_s": 0.2, **seen}
+    answers = {"python3 -": json.dumps(result), "open files": "1024\n",
+               "grep -HnE": "/etc/apache2/x.conf:3:ThreadsPerChild 8"}
+    crowded = look(answers)
+    crowded.get = lambda path: Response(200, {}, "")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(capacity, "IDLE_S", 0)
+        return capacity.connections(crowded)
+
+
+def test_as_many_visitors_as_promised_are_kept_and_the_last_one_gets_an_answer():
+    assert held().ok and "190 connected, 190 of them kept; the last one got 200" in held().seen
+
+
+@pytest.mark.parametrize("seen", [{"status": ""}, {"status": "503"}, {"kept": 150}, {"connected": 150, "kept": 150}])
+def test_a_visitor_too_many_is_seen(seen):
+    check = held(**seen)
+    assert not check.ok and "1024 open files" in check.cause and "ThreadsPerChild 8" in check.cause
+
+
+class Crowded(socketserver.ThreadingTCPServer):
+    """A server on loopback that answers HEAD, keeps so many connections, and then closes or ignores the others."""
+
+    daemon_threads, request_queue_size = True, 64
+
+    def __init__(self, keeps: int, then: str):
+        self.n_seen, self.keeps, self.then = 0, keeps, then
+        super().__init__(("127.0.0.1", 0), Keeping)
+
+
+class Keeping(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.server.n_seen += 1
+        if self.server.n_seen > self.server.keeps:
+            if self.server.then == "ignores":
+                time.sleep(2)
+            return
+        with suppress(ConnectionResetError):  # so visitors leave
+            self.answer()
+
+    def answer(self):
+        while self.request.recv(1000):
+            self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+
+
+@pytest.mark.parametrize(("keeps", "then", "status", "kept"), [
+    (20, "closes", "200", 20), (19, "ignores", "", 20), (15, "closes", "", 15)])
+@pytest.mark.parametrize("each_asks", [True, False])
+def test_visitors_who_stay_are_counted(monkeypatch, keeps, then, status, kept, each_asks):
+    monkeypatch.setattr(many_visitors, "TIMEOUT_S", 0.5)
+    with Crowded(keeps, then) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        seen = many_visitors.connect(server.server_address[1], 20, "/x.css", each_asks)
+        server.shutdown()
+    assert (seen["status"], seen["kept"]) == (status, min(kept, seen["connected"]))

@@ -1,5 +1,7 @@
 """Breaks on purpose: what the course lists, what an attendee sees, and that each one is found and repaired."""
 
+import dataclasses
+
 import pytest
 from check_helpers import COURSE, no_of, shown
 
@@ -67,8 +69,10 @@ def test_an_unknown_break_lists_the_known_ones(lab):
 
 
 def test_a_lesson_draws_from_the_breaks_of_its_stages():
-    known = [fault for fault in COURSE.breaks if fault.target.partition(":")[0] == "nginx"]
+    known = [fault for fault in COURSE.breaks if fault.target == "nginx" and fault.drawn]
     assert faults.of(COURSE, "05_nginx_gunicorn") == known != []
+    assert all(COURSE.breaking("sandbox") not in faults.of(COURSE, lesson.name) for lesson in COURSE.lessons
+               if "nginx:systemd" not in lesson.needs)  # a variant that the lesson has not set up
     assert {faults.drawn(COURSE, "05_nginx_gunicorn").name for _ in range(200)} == {fault.name for fault in known}
     with pytest.raises(CourseError, match="01_servers"):
         faults.drawn(COURSE, "01_servers")
@@ -79,7 +83,8 @@ def test_a_lesson_draws_from_the_breaks_of_its_stages():
 
 # A word of the cause that the check finds, by break.
 WORD = {"worker": "SIGKILL", "socket": "may not write", "backlog": "python3", "debug": "DJANGO_DEBUG=1",
-        "stale": "ignore_headers", "forgetful": "may not write"}
+        "stale": "ignore_headers", "forgetful": "may not write", "stuck": ":8799", "stuck-apache": ":8799",
+        "crowd": "1024 open files", "wordy": "insecure permissions", "dead": "no Restart=", "sandbox": "no file beside"}
 
 
 @pytest.mark.thorough
@@ -90,7 +95,8 @@ def test_a_break_is_found_by_its_check_and_repaired(machine, fault):
     faults.mend(machine, COURSE, Progress("test"), [])  # what a failed test left
     converge.to_stage(machine, COURSE, target.stage, variants=[target.variant] if target.variant else [])
     assert no_of(machine, fault.target) == {}
-    lesson = next(lesson.name for lesson in COURSE.lessons if fault in faults.of(COURSE, lesson.name))
+    # That of a variant may be drawn by no lesson: it is made by its name, in any.
+    lesson = next((lesson.name for lesson in COURSE.lessons if fault in faults.of(COURSE, lesson.name)), "09_release")
     live = Live(machine, COURSE, lesson)
     assert live.break_it(Progress("test"), name=fault.name).name == fault.name
     failed = shown(machine, fault.target, fault.check, WORD[fault.name])
@@ -100,6 +106,31 @@ def test_a_break_is_found_by_its_check_and_repaired(machine, fault):
     assert faults.present(COURSE) is None and not machine.run(f"[ -e {faults.PID} ]").ok
     assert converge.to_stage(machine, COURSE, target.stage).changed == 0
     assert no_of(machine, fault.target) == {}
+
+
+@pytest.mark.thorough
+@pytest.mark.machine
+@pytest.mark.parametrize("name", ["stuck", "stuck-apache"])
+def test_requests_that_hang_lose_their_slots_while_what_they_wait_for_still_says_nothing(machine, name):
+    fault = COURSE.breaking(name)
+    target = COURSE.target(fault.target)
+    converge.to_stage(machine, COURSE, target.stage)
+    # As many visitors as there are slots, and no more after them.
+    once = fault.goes_on.replace("n >= 40", f"n >= {target.slots - 1}")
+    once = once.replace("visitors.pop(0).close()", "time.sleep(600)")
+    hung = dataclasses.replace(COURSE, breaks=(dataclasses.replace(fault, goes_on=once),))
+    page = f"curl -s -o /dev/null -m 3 http://127.0.0.1:{target.port}/healthz/"
+    asked = "ss -Htn state established dport = :8799 | wc -l"
+    faults.harm(machine, hung, hung.breaks[0])
+    try:
+        assert machine.check_output(asked).strip() == str(target.slots) and not machine.run(page).ok
+        # 30 seconds on average, some more until the processes are there again.
+        assert machine.run(f"for _ in $(seq 30); do {page} && exit 0; sleep 1; done; exit 1").ok
+        assert machine.run("ss -Hltn sport = :8799 | grep -q .").ok  # nobody answered them
+        assert machine.check_output(asked).strip() == "0"
+    finally:
+        faults.mend(machine, COURSE, Progress("test"), [])
+    assert no_of(machine, target.name) == {}
 
 
 @pytest.mark.thorough

@@ -40,7 +40,7 @@ def installations(name: str, lab, monkeypatch) -> tuple[list[list[str]], list[st
 
 
 def test_a_stage_alone_installs_only_what_it_needs():
-    assert lab_of("runserver").packages == ["git", "python3-venv"]
+    assert lab_of("runserver").packages == ["logrotate", "git", "python3-venv"]
     assert lab_of("runserver").requirements == ["requirements.txt"]
     alone = set(lab_of("nginx").packages)
     assert {"nginx-light", "mariadb-server", "supervisor", "gcc"} <= alone
@@ -102,14 +102,14 @@ def test_what_is_noted_is_not_done_and_afterwards_pyinfra_is_as_before(monkeypat
 
 def test_a_deploy_that_is_given_no_list_installs_its_own(monkeypatch):
     lab = dataclasses.replace(lab_of("runserver"), packages=[], requirements=[])
-    assert installations("runserver", lab, monkeypatch)[0] == [["git", "python3-venv"]]
+    assert installations("runserver", lab, monkeypatch)[0] == [["logrotate"], ["git", "python3-venv"]]
 
 
 def test_the_program_lists_the_packages_of_all_specs():
     specs = [converge.specification(NOBODY, COURSE, name, pip={}) for name in ("runserver", converge.CALIBRATION)]
     done = subprocess.run([sys.executable, "-m", "deploylab.provision.needs"], input=json.dumps(specs), text=True,
                           capture_output=True, cwd=paths.ROOT)
-    assert json.loads(done.stdout) == ["git", "nginx-light", "python3-venv"], done.stderr
+    assert json.loads(done.stdout) == ["git", "logrotate", "nginx-light", "python3-venv"], done.stderr
 
 
 def test_a_run_tells_each_stage_which_targets_come_after_it(monkeypatch):

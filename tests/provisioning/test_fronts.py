@@ -149,25 +149,63 @@ def test_a_stranger_drops_nothing(ask):
     assert x_cache(ask("edge", "/talks/6/", X_Refresh="1")) in ("HIT", "STALE", "UPDATING")
 
 
-LINE = r'[\d.]+ - - \[\d\d/\w+/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET (/\S+) HTTP/1\.1" 404 \d+ "-" "[^"]+"'
+LINE = (r'[\d.]+ - - \[\d\d/\w+/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET (?P<path>/\S+) HTTP/1\.1" 404 \d+ "-" "[^"]+" '
+        r'took_us=(?P<took_us>\d+) behind_us=(?P<behind_us>\d+|-) cache=(?P<cache>[A-Z]+|-) '
+        r'id=(?P<id>[\w.@+/-]{11,64})')
 LOGS = {"nginx": "/var/log/nginx/access.log", "nginx:lighttpd": "/var/log/lighttpd/access.log",
-        "apache:proxy": "/var/log/apache2-proxy/access.log", "edge:varnish": "/var/log/varnish/varnishncsa.log"}
+        "nginx:uwsgi": "/var/log/nginx/access.log", "apache": "/var/log/apache2/access.log",
+        "apache:proxy": "/var/log/apache2-proxy/access.log", "edge": "/var/log/nginx/access.log",
+        "edge:varnish": "/var/log/varnish/varnishncsa.log"}
+# Where the application's own lines go.
+APPLICATION = {"nginx:lighttpd": "/var/log/deploylab/nginx.log", "nginx:uwsgi": "/var/log/deploylab/nginx-uwsgi.log",
+               "apache": "/var/log/apache2/error.log", "apache:proxy": "/var/log/deploylab/nginx.log",
+               "edge": "/var/log/deploylab/static.log", "edge:varnish": "/var/log/deploylab/static.log"}
 
 
 @pytest.mark.parametrize("name", LOGS)
-def test_every_server_in_front_writes_the_same_line_for_a_request(ask, machine, name):
+def test_every_server_in_front_writes_the_same_line_and_the_application_logs_its_number(ask, machine, name):
     target, path = COURSE.target(name), f"/nowhere/?of={name.replace(':', '-')}"
     converge.to_stage(machine, COURSE, target.stage, variants=[target.variant] if target.variant else [])
 
-    def line():
-        return machine.run(f"grep -F '{path} ' {LOGS[name]} | tail -n 1", sudo=True).out.strip()
+    def lines(text, log):
+        return machine.run(f"grep -F '{text}' {log}", sudo=True).out.splitlines()
 
+    log = LOGS[name]
     with awake(machine, [target]):
-        assert ask(name, path).status_code == 404
-        if name == "apache:proxy":  # it writes when its buffer is full, or at a reload
-            machine.check_output("systemctl reload apache2@proxy", sudo=True)
-        until(line, f"{name} has not logged {path}")
-    assert re.fullmatch(LINE, line())[1] == path
+        before = len(lines(f"{path} ", log))
+        answer = ask(name, path, X_Request_ID="a-stranger-chose-this")
+        assert answer.status_code == 404
+        if name.startswith("apache"):  # it writes when its buffer is full, or at a reload
+            unit = f"apache2@{target.variant}" if target.variant else "apache2"
+            machine.check_output(f"systemctl reload {unit}", sudo=True)
+        # The edge asks the stage `static`, whose nginx writes into the same file.
+        n_lines = 2 if name == "edge" else 1
+        until(lambda: len(lines(f"{path} ", log)) >= before + n_lines, f"{name} has not logged {path}")
+    seen = [re.fullmatch(LINE, line) for line in lines(f"{path} ", log)[-n_lines:]]
+    assert all(seen) and {line["path"] for line in seen} == {path}
+    assert len({line["id"] for line in seen}) == 1 and seen[0]["id"] != "a-stranger-chose-this"
+    assert all(int(line["took_us"]) > 0 for line in seen)
+    # The answer began before it ended; nginx rounds both to a millisecond. lighttpd does not measure it.
+    assert all(line["behind_us"] == "-" if "lighttpd" in name
+               else 0 < int(line["behind_us"]) <= int(line["took_us"]) + 1000 for line in seen)
+    # The page is not on the list of those that are kept.
+    cache = {"edge": {"BYPASS", "-"}, "edge:varnish": {"BYPASS"}}.get(name, {"-"})
+    assert {line["cache"] for line in seen} == cache
+    said = lines(f"id={seen[0]['id']}:", APPLICATION.get(name, f"/var/log/deploylab/{target.slug}.log"))
+    assert len(said) == 1 and "Not Found: /nowhere/" in said[0]
+
+
+@pytest.mark.parametrize("name", ["edge", "edge:varnish"])
+def test_a_kept_page_took_the_server_behind_no_time(ask, machine, name):
+    path = f"/talks/9/?kept={name.replace(':', '-')}"
+    until_hit(ask, name, path)
+
+    def hits():
+        rows = machine.run(f"grep -F '{path} ' {LOGS[name]}", sudo=True).out.splitlines()
+        return [row for row in rows if "cache=HIT" in row]
+
+    until(hits, f"{name} has not logged a hit of {path}")
+    assert all(" behind_us=- " in row for row in hits())
 
 
 def test_varnish_s_log_goes_on_in_a_new_file_after_it_was_rotated(ask, machine):

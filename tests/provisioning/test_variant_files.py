@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import runpy
 from functools import cache
 
 import pytest
@@ -23,9 +24,7 @@ def lab_of(stage: str) -> Lab:
 
 def settings_of(path) -> dict:
     """What gunicorn takes from its file."""
-    namespace: dict = {}
-    exec(path.read_text(), namespace)
-    return {key: value for key, value in namespace.items() if not key.startswith("__")}
+    return {key: value for key, value in runpy.run_path(str(path)).items() if not key.startswith("__")}
 
 
 SITE, GUNICORN, TABLE = (f"/etc/{path}" for path in (
@@ -71,9 +70,9 @@ def test_a_sleeper_is_not_started_at_boot(target):
 
 @pytest.mark.parametrize("target", [t for t in SLEEPERS if "systemctl" in t.start], ids=lambda t: t.name)
 def test_a_service_that_sleeps_is_woken_and_put_to_sleep_by_its_name(target):
-    unit = target.start.split()[-1]
-    assert (target.start, target.stop) == (f"systemctl start {unit}", f"systemctl stop {unit}")
-    assert unit in target.expect["services"]
+    units = target.start.split()[2:]
+    assert (target.start, target.stop) == tuple(f"systemctl {verb} {' '.join(units)}" for verb in ("start", "stop"))
+    assert units and set(units) <= set(target.expect["services"])
 
 
 def test_the_sites_of_apache_differ_in_names_and_ports_alone():
@@ -107,6 +106,18 @@ def test_gunicorn_differs_in_its_address_and_its_folder_alone(slug):
     assert stage.pop("bind") != other.pop("bind")
     assert (stage.pop("chdir") == other.pop("chdir")) == slug.startswith("nginx")
     assert stage == other
+
+
+@pytest.mark.parametrize("slug", sorted(
+    path.stem.removeprefix("gunicorn-") for path in (paths.PROVISIONING / "files/etc/deploylab").glob("gunicorn-*.py")))
+def test_gunicorn_believes_only_what_the_server_in_front_says_itself(slug):
+    """Which headers it may believe: those that a server in front puts in place of a visitor's."""
+    settings = settings_of(paths.PROVISIONING / f"files/etc/deploylab/gunicorn-{slug}.py")
+    said = {} if slug.startswith("wsgi") else {"X-FORWARDED-PROTO": "https"}
+    assert settings["secure_scheme_headers"] == said and settings["forwarder_headers"] == ""
+    for path in (paths.PROVISIONING / "files/etc/nginx/sites-available").glob("deploylab-*"):
+        if "proxy_pass" in (text := path.read_text(encoding="utf-8")):
+            assert "proxy_set_header X-Forwarded-Proto $scheme;" in text, path
 
 
 def test_gunicorn_with_16_processes_differs_from_the_one_with_two_in_their_number_alone():

@@ -7,7 +7,8 @@ import pytest
 import synthetic
 from report_helpers import PART, RUNS, TWO, Page, with_contrasts, written
 
-from deploylab import report
+from deploylab import course as courses
+from deploylab import report, results
 from deploylab.results import Session, stats
 
 pytestmark = pytest.mark.usefixtures("own_results", "undrawn")
@@ -178,6 +179,16 @@ def test_runs_of_another_machine_are_left_out_aloud():
 def test_what_was_measured_is_escaped():
     text = written(TWO, [replace(r, machine={**r.machine, "cpu": "<b>&cpu"}) for r in RUNS])
     assert "<b>&cpu" not in text and "&lt;b&gt;&amp;cpu" in text
+
+
+def test_the_report_of_a_recorded_session_is_written_among_ones_own_results(tmp_path):
+    """Its clone may be read-only: then DEPLOYLAB_RESULTS, which the error message names, is what helps."""
+    shipped = results.recorded()[-1]
+    before = {path.name: path.stat().st_mtime_ns for path in shipped.folder.iterdir()}
+    path = report.write(shipped, courses.load())
+    assert path == tmp_path / "results" / "recorded" / shipped.id / "report.html" and "RECORDED" in path.read_text()
+    assert {path.name: path.stat().st_mtime_ns for path in shipped.folder.iterdir()} == before
+    assert results.Session.open(shipped.id).folder == shipped.folder  # the page alone does not hide the session
 
 
 def test_a_recorded_session_is_marked(tmp_path):

@@ -67,10 +67,13 @@ def certificates() -> Finding:
 
 def proxy() -> Finding:
     """The web proxy. The machine uses it too, unless only this computer can reach it."""
-    proxies = {scheme: redact(url) for scheme, url in urllib.request.getproxies().items() if scheme != "no"}
+    proxies = network.named_proxies()
     if not proxies:
         return Finding("proxy", OK, "none")
-    text = ", ".join(f"{scheme}: {url}" for scheme, url in sorted(proxies.items()))
+    text = ", ".join(f"{scheme}: {redact(url)}" for scheme, url in sorted(proxies.items()))
+    if others := sorted({url.partition("://")[0] for url in proxies.values()} - {"http", "https"}):
+        return Finding("proxy", NOTE, text, f"the machine's apt and pip are not told of a {others[0]} proxy: "
+                                            "name one that begins with http://")
     if any(not network.elsewhere(url) for url in proxies.values()):
         return Finding("proxy", NOTE, text, "the machine cannot reach a proxy on this computer itself: "
                                             "let it listen on the bridge too, or use another")

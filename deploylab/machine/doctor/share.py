@@ -4,6 +4,7 @@ import getpass
 import re
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from deploylab.core import paths
@@ -26,10 +27,20 @@ def text(findings: Iterable[Finding]) -> str:
 
 def without_names(text: str) -> str:
     """The text without the names of this person, computer and folder, without addresses and network hosts."""
-    text = text.replace(str(paths.ROOT), "<this folder>").replace(str(Path.home()), "~")
+    text = text.replace(str(paths.ROOT), "<this folder>")
+    with suppress(RuntimeError):  # an account without a home: a container that runs under a bare number
+        text = text.replace(str(Path.home()), "~")
     text = ADDRESS.sub("<address>", text)
     text = re.sub(r"(://)[^\s,/]+", r"\1<host>", text)
     text = re.sub(r"(?m)^(. (?:Python index|packages): )[\w.-]+(?=: | answers)", r"\1<host>", text)
-    for name in {socket.gethostname(), getpass.getuser()} - {"root", "localhost", ""}:
+    for name in {socket.gethostname(), _person()} - {"root", "localhost", ""}:
         text = re.sub(rf"\b{re.escape(name)}\b", "<name>", text)
     return text
+
+
+def _person() -> str:
+    """The name of this account; "" if it has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError since Python 3.13
+        return ""

@@ -1,7 +1,7 @@
 """Verifies that a stage is set up as it should be, by its behaviour, not by its files.
 
-Each key of `[stage.expect]` in course.toml is one check: one function in `web`, `capacity`, `delivery` or `system`.
-A 'no' comes with its cause and the command that repairs it.
+Each key of `[stage.expect]` in course.toml is one check: one function in `web`, `capacity`, `delivery`, `logs`,
+`system` or `supervision`. A 'no' comes with its cause and the command that repairs it.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from deploylab.core.errors import CheckError, CourseError
 from deploylab.course import Course, Target
 from deploylab.machine import Completed, Machine
-from deploylab.provision.checks import capacity, delivery, system, web
+from deploylab.provision.checks import capacity, delivery, logs, supervision, system, web
 from deploylab.provision.checks.base import Check, Look
 
 __all__ = ["CHECKS", "Check", "line", "require", "verify"]
@@ -22,6 +22,7 @@ CHECKS: dict[str, Callable[[Look], Check]] = {
     "threads": web.threads,
     "process_is": capacity.process_is,
     "max_request_workers": capacity.max_request_workers,
+    "connections": capacity.connections,
     "database_connections": capacity.database_connections,
     "static_by": web.static_by,
     "hashed": delivery.hashed,
@@ -32,6 +33,9 @@ CHECKS: dict[str, Callable[[Look], Check]] = {
     "remembers": system.remembers,
     "app_socket": web.app_socket,
     "services": system.services,
+    "logs": logs.logs,
+    "restarts": supervision.restarts,
+    "sandbox": supervision.sandbox,
     "config_test": system.config_test,
     "listens": system.listens,
     "migrated": system.migrated,

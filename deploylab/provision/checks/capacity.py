@@ -1,12 +1,17 @@
 """Checks of capacity: which processes answer requests, and how many requests and connections they can handle."""
 
 import re
+from typing import Any
 
+from deploylab.core import cancel
+from deploylab.machine import guest
+from deploylab.machine.guest import many_visitors
 from deploylab.provision.checks import trouble
 from deploylab.provision.checks.base import Check, Look
 
 DATABASE_SOCKET = "mysqld.sock"
 AWAKE = 2     # targets that run on demand and that a comparison needs at one time, at most
+IDLE_S = 6.0  # the servers of the course close a connection that has been idle for 5 seconds
 RESERVE = 16  # connections for manage.py, checks, a person looking
 
 
@@ -38,6 +43,36 @@ def max_request_workers(look: Look) -> Check:
     cause = f"{look.configured('MaxRequestWorkers|ThreadsPerChild|StartServers|ServerLimit')}; a reload does not " \
             "apply all of it"
     return Check(name, False, text, cause, look.cure(f"sudo systemctl restart {look.expect['services'][-1]}"))
+
+
+def connections(look: Look) -> Check:
+    """As many visitors as the configuration promises can be connected, and the last of them gets an answer."""
+    expected = look.expect["connections"]
+    name = f"{expected:,} visitors can be connected at one time"
+    # Linux gives Apache a connection only once there is something to read from it (AcceptFilter), so each visitor asks.
+    asks = look.expect["server"] == "Apache"
+    path = look.view("file").path
+    if not look.get(path).status:
+        return Check(name, False, "not even one gets an answer", *trouble.explain(look))
+    call = f"connect({look.target.port}, {expected}, {path!r}, {asks})"
+    result = guest.ask(look.machine, many_visitors, call)
+    if not _all_served(result, expected):
+        # Somebody else may have been connected, or the first ones were sent away as idle before the last one came.
+        cancel.sleep(IDLE_S)
+        result = guest.ask(look.machine, many_visitors, call)
+    observed = f"{result['connected']:,} connected, {result['kept']:,} of them kept; " \
+               f"the last one got {result['status'] or 'no answer'}"
+    if _all_served(result, expected):
+        return Check(name, True, observed)
+    port = f"ss -Hltnp 'sport = :{look.target.port}' | grep -o 'pid=[0-9]*' | sort -t = -k 2n | tail -n 1"
+    files = look.last(f"awk '/open files/ {{print $4}}' /proc/$({port} | cut -d= -f2)/limits")
+    numbers = "worker_connections|rlimit_nofile|ThreadsPerChild|MaxRequestWorkers|max-(fds|connections)"
+    cause = f"a process of the server may have {files} open files, and a connection is one; {look.configured(numbers)}"
+    return Check(name, False, observed, cause, look.cure())
+
+
+def _all_served(result: dict[str, Any], expected: int) -> bool:
+    return result["status"] == "200" and result["kept"] == expected
 
 
 def database_connections(look: Look) -> Check:

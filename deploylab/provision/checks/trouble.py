@@ -20,7 +20,7 @@ def explain(look: Look) -> Found:
 
 def look_for(look: Look) -> Found:
     """The cause that was found on the machine, and the command that repairs it."""
-    for question in (_services, _port, _program, _socket, _queue, _database):
+    for question in (_services, _port, _program, _socket, _hanging, _queue, _database):
         if reason := question(look):
             return reason
     return _log(look)
@@ -52,20 +52,22 @@ def _port(look: Look) -> Found | None:
 
 def ended(look: Look) -> str:
     """What the application server logged in the last minute about workers that were killed or crashed, or ""."""
-    logs = " ".join(f"/var/log/deploylab/{name}.log" for name in _programs(look))
+    logs = " ".join(f"/var/log/deploylab/{name}.log" for name in programs(look))
+    units = " ".join(f"-u deploylab-{name}" for name in programs(look))  # what systemd keeps writes into the journal
     lately = "awk -v since=\"[$(date -d '-1 minute' '+%F %T')\" '$0 >= since'"  # each line begins with its time
     ill = "WORKER TIMEOUT|was sent SIG|exited with code"
-    return look.last(f"tail -q -n 50 {logs} 2>/dev/null | {lately} | grep -E '{ill}'")
+    recent = f"tail -q -n 50 {logs} 2>/dev/null; journalctl -q --no-pager -o cat -n 50 {units}"
+    return look.last(f"{{ {recent}; }} | {lately} | grep -E '{ill}'")
 
 
-def _programs(look: Look) -> list[str]:
+def programs(look: Look) -> list[str]:
     """The names of supervisord's programs that serve this target, without `deploylab-`."""
     return re.findall(r"deploylab-([\w-]+)", " ".join(look.target.processes)) or [look.slug]
 
 
 def _program(look: Look) -> Found | None:
     """A program of supervisord that serves this target is not running."""
-    names = "|".join(_programs(look))
+    names = "|".join(programs(look))
     state = look.last(f"supervisorctl status 2>/dev/null | grep -E '^deploylab-({names}) ' | grep -v RUNNING")
     if not state:
         return None
@@ -86,6 +88,24 @@ def _socket(look: Look) -> Found | None:
         return f"the server in front runs as www-data and may not write to {path} ({rights})", \
             look.cure(f"sudo chmod 777 {path}")
     return None
+
+
+def _hanging(look: Look) -> Found | None:
+    """Every slot is held by a request that waits for another service, and for which one."""
+    slots = look.target.slots_on(look.n_cpu)
+    patterns = [*look.target.processes, look.expect.get("process_is", look.target.processes[0])]
+    pids = look.sh("; ".join(f"pgrep -u deploylab -f {shlex.quote(pattern)}" for pattern in patterns)).out.split()
+    # A row: two queues, here, there, who.
+    rows = [line.split(None, 4) for line in look.sh("ss -Htnp state established").out.splitlines()]
+    asked = Counter(row[3] for row in rows if len(row) > 4 and set(re.findall(r"pid=(\d+)", row[4])) & set(pids)
+                    and not row[2].endswith(f":{look.target.port}"))
+    where, n_held = asked.most_common(1)[0] if asked else ("", 0)
+    if not slots or n_held < slots:
+        return None
+    program = re.search(r"deploylab-[\w-]+", " ".join(look.target.processes))
+    again = f"supervisorctl restart {program[0]}" if program else f"systemctl restart {look.expect['services'][-1]}"
+    return (f"{n_held} requests wait for {where}, which does not answer, and hold every slot: "
+            "that call needs a timeout", look.cure(f"sudo {again}"))
 
 
 def _queue(look: Look) -> Found | None:

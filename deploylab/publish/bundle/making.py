@@ -118,7 +118,8 @@ def _collect(course: Course, work: Path, progress: Progress) -> None:
     with progress.phase("host wheels", "Python packages for hosts"):
         wheels.for_host(work / bundle.HOST_WHEELS, progress)
     with progress.phase("guest wheels", "Python packages for guests"):
-        requirements = sorted((paths.ROOT / course.app.source).glob("requirements*.txt"))
+        requirements = [file for folder in (course.app.source, "notebooks/release")  # and what lesson 09 releases
+                        for file in sorted((paths.ROOT / folder).glob("requirements*.txt"))]
         wheels.for_guest(work / bundle.GUEST_WHEELS, work / bundle.GUEST_PACKAGES, packages, requirements, progress)
 
 

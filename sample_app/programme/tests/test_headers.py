@@ -1,12 +1,47 @@
 """What a cache, a frame and the course read in the answers."""
 
 import os
+import re
 import threading
 
 from django.test import override_settings
+from django.urls import include, path
 
+from programme import urls
+from programme.caching import public
+from programme.management.commands.cacheable import patterns
 from programme.models import Talk
 from programme.tests.base import SeededTestCase
+
+
+class Addresses(SeededTestCase):
+    """What `manage.py cacheable` tells a cache in front."""
+
+    def listed(self, address: str) -> bool:
+        return any(re.search(pattern, address) for pattern in patterns(urls.urlpatterns))
+
+    def test_a_listed_address_is_of_a_page_that_anybody_may_keep(self):
+        for address in ["/", "/?a=b", "/days/2026-09-10/", "/editions/", "/talks/1/", "/talks/1/?posted=3",
+                        "/speakers/1/", "/tracks/web/", "/search/?q=a"]:
+            with self.subTest(address):
+                self.assertTrue(self.listed(address))
+                self.assertIn("public", self.client.get(address)["Cache-Control"])
+
+    def test_all_others_are_not_listed(self):
+        for address in ["/talks/1/comment/", "/admin/", "/admin/login/", "/test/", "/wait/", "/cpu/", "/whoami/",
+                        "/healthz/", "/nothing/", "/talks/one/", "/talks/1", "/talks/1/extra", "//talks/1/",
+                        "/a/talks/1/"]:
+            with self.subTest(address):
+                self.assertFalse(self.listed(address))
+
+    def test_no_pattern_has_what_nginx_or_varnish_would_read_as_their_own(self):
+        for pattern in patterns(urls.urlpatterns):
+            self.assertRegex(pattern, r"^\^/")
+            self.assertNotRegex(pattern, r"\?P<|[\"'\s]|\\[Zzn]")
+
+    def test_included_addresses_begin_with_those_that_include_them(self):
+        included = [path("old/<int:year>/", include([path("talks/", public(lambda request, year: None))]))]
+        self.assertEqual(list(patterns(included)), [r"^/old/(?:[0-9]+)/talks/(?:\?|$)"])
 
 
 class Caching(SeededTestCase):
@@ -19,7 +54,25 @@ class Caching(SeededTestCase):
         talk = Talk.objects.first().get_absolute_url()
         for address in ["/", talk, "/editions/", "/tracks/web/", "/speakers/1/", "/search/?q=a"]:
             with self.subTest(address):
-                self.assertEqual(self.client.get(address)["Cache-Control"], "public, max-age=30")
+                self.assertEqual(self.client.get(address)["Cache-Control"],
+                                 "public, max-age=30, stale-while-revalidate=60")
+
+    def test_that_there_is_no_such_page_may_be_kept_for_less_long(self):
+        for address in ["/talks/999999/", "/speakers/999999/", "/tracks/nothing/", "/days/1999-01-01/"]:
+            with self.subTest(address), self.assertLogs("django.request", "WARNING"):
+                response = self.client.get(address)
+                self.assertEqual((response.status_code, response["Cache-Control"]), (404, "public, max-age=5"))
+                self.assertTemplateUsed(response, "404.html")
+
+    @override_settings(DEBUG=True)
+    def test_whoever_debugs_sees_why_there_is_no_such_page(self):
+        with self.assertLogs("django.request", "WARNING"):
+            self.assertContains(self.client.get("/talks/999999/"), "No Talk matches", status_code=404)
+
+    def test_what_no_view_answers_says_nothing_about_caches(self):
+        for address in ["/nothing/", "/talks/999999/comment/"]:
+            with self.subTest(address), self.assertLogs("django.request", "WARNING"):
+                self.assertNotIn("public", self.client.get(address).get("Cache-Control", ""))
 
     def test_a_public_page_is_nobodys_own(self):
         for address in ["/", Talk.objects.first().get_absolute_url()]:

@@ -88,6 +88,11 @@ class Values(SimpleTestCase):
         self.assertEqual([database[key] for key in keys], ["n", "u", "p", "h", 60, True])
         self.assertEqual(database["OPTIONS"]["charset"], "utf8mb4")
 
+    def test_a_query_may_be_bounded(self):
+        for given, expected in ({}, 0), ({"DJANGO_MYSQL_TIMEOUT": "20"}, 20):
+            options = plainly("settings.DATABASES['default']['OPTIONS']", DJANGO_DATABASE="mysql", **given)
+            self.assertEqual([options["read_timeout"], options["write_timeout"]], [expected, expected])
+
     def test_a_socket_goes_before_a_host(self):
         given = {"DJANGO_DATABASE": "mysql", "DJANGO_MYSQL_SOCKET": "/run/db.sock", "DJANGO_MYSQL_HOST": "h"}
         self.assertEqual(plainly("settings.DATABASES['default']['HOST']", **given), "/run/db.sock")

@@ -73,7 +73,7 @@ class Form:
             "name": self.name, "slug": self.slug, "stage": self.lab.stage, "port": self.port,
             "app_port": self.app_port, "base": self.base,
             "static_by_nginx": not self.whitenoise, "published": self.slug != self.lab.stage,
-            "own": {key: shlex.quote(value) for key, value in self.own.items()},
+            "wsgi": self.lab.app["wsgi"], "own": {key: shlex.quote(value) for key, value in self.own.items()},
         }
         return {path: (rendered(source or path.replace(self.slug, self.lab.stage), FILES, **values), mode, group)}
 
@@ -137,7 +137,7 @@ def with_apache(form: Form) -> None:
     operations.placed(name=f"Apache of {form.name}", files=own)
     httpd.linked(instance)
     httpd.logs(instance)
-    httpd.running(instance, [*own, *read_at_start(form)], sleeps=True)
+    httpd.running(instance, list(own), read_at_start(form), sleeps=True)
 
 
 def behind_nginx(form: Form) -> None:

@@ -22,7 +22,8 @@ worker_class = "sync"
 # Not set: threads and keepalive. With more than one thread gunicorn takes "gthread" by itself, and a
 # sync worker closes every connection after its answer, so nginx's upstream keep-alive does nothing.
 
-# Seconds without a sign of life after which a worker is killed and replaced.
+# Seconds without a sign of life after which a worker is killed and replaced. A sync worker works on its request in the
+# only thread that it has, so this is the limit for a request too.
 timeout = 30
 
 # Seconds that running requests get to finish when the server is restarted.
@@ -41,6 +42,15 @@ worker_tmp_dir = "/dev/shm"
 # nginx writes the access log. Errors go to standard error; supervisord keeps them in a file.
 accesslog = None
 errorlog = "-"
+
+# By which scheme a visitor came, only the server in front says: it puts its own X-Forwarded-Proto in place of a
+# visitor's. By default gunicorn believes X-Forwarded-Ssl and X-Forwarded-Protocol too, which a visitor may send along:
+# where they contradict, that visitor gets 400.
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
+
+# Nor does a header say where the site begins. By default gunicorn takes one called SCRIPT_NAME for the server's own
+# word: nginx drops names with an underscore, but Apache and lighttpd pass them on, and the visitor gets 500.
+forwarder_headers = ""
 
 # gunicorn 27 can be controlled through a socket of its own, in its user's home, where ours may not write. Nobody
 # uses it here, and each start would log an error.

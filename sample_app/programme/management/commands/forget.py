@@ -15,5 +15,5 @@ class Command(BaseCommand):
     def handle(self, *args, name: str, **options) -> None:
         if name in NICKNAMES:
             raise CommandError(f"{name} is one of the seed's people. manage.py seed puts the seed's comments back.")
-        deleted, _ = Comment.objects.filter(name=name).delete()
+        deleted, _ = Comment.objects.filter(name__exactly=name).delete()
         self.stdout.write(f"Deleted {deleted:,} comments by {name}.")
