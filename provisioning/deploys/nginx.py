@@ -8,6 +8,7 @@ from provisioning.lab import Lab
 
 BARE = "nginx-bare"  # the variant without nginx in front
 LIGHTTPD, CONF = "nginx-lighttpd", "/etc/lighttpd/lighttpd.conf"  # lighttpd in front of the same gunicorn
+LIGHTTPD_UNIT = "/etc/systemd/system/lighttpd.service.d/deploylab.conf"
 SYSTEMD = "nginx-systemd"  # gunicorn without supervisord
 SERVERS = {  # the variants with another application server
     "nginx-granian": gunicorn.Server(
@@ -41,6 +42,7 @@ def deploy(lab: Lab) -> None:
         apt.packages(name="Packages: lighttpd", packages=["lighttpd"], update=True,
                      _if=operations.missing(["lighttpd"]))
         common.place(CONF)
+        common.place(LIGHTTPD_UNIT)
         operations.port_for("lighttpd", lab.port_of("lighttpd"))
         operations.dormant("lighttpd", [CONF], pids="pgrep -d, -x lighttpd", test=f"lighttpd -tt -f {CONF}")
 

@@ -151,7 +151,7 @@ def test_our_systemctl_leaves_a_daemon_its_process_id_and_its_user(systemctl):
     assert words[words.index("--pidfile") + 1] == "/run/varnishncsa/varnishncsa.pid" == words[words.index("-P") + 1]
     assert words[words.index("--chuid") + 1] == "varnishlog:varnish"
     assert words[-2:] == ["-F", '%h %l %u %t "%m %U%q %H" %s %b "%{Referer}i" "%{User-Agent}i" '
-                           "took_us=%D behind_us=%{VCL_Log:behind_us}x cache=%{X-Cache}o id=%{X-Request-ID}i"]
+                           "took_us=%D behind_us=%{VCL_Log:behind_us}x cache=%{X-Cache}o id=%{VCL_Log:id}x"]
     assert systemctl.daemon("reload", "varnishncsa")[-3:] == ["--stop", "--signal", "HUP"]
 
 

@@ -285,4 +285,5 @@ def test_a_second_up_leaves_the_machine_as_it_is(machine, lab):
 def test_status_sees_the_machine(machine, lab):
     status = json.loads(lab("status", "--json", "--deep").stdout)["machine"]
     assert (status["running"], status["host"], status["vagrant"]) == (True, machine.host, "running")
-    assert status["boot"] == "running", machine.run("systemctl --failed --no-legend").out
+    assert status["boot"] == "running", machine.run(
+        "systemctl --failed --no-legend; journalctl -q --no-pager -b -p warning -n 20", sudo=True).out

@@ -4,8 +4,10 @@ import dataclasses
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from plan_helpers import plans
@@ -15,7 +17,7 @@ from deploylab.core import paths
 from deploylab.core.errors import ConvergeError, CourseError, HostError
 from deploylab.machine import network
 from deploylab.machine.ssh import Ssh
-from deploylab.provision import app_code, converge
+from deploylab.provision import app_code, converge, worker
 from provisioning import operations
 
 COURSE = courses.load()
@@ -220,3 +222,11 @@ def test_a_machine_that_does_not_answer_gives_an_error_with_the_next_command():
     with pytest.raises(ConvergeError, match="does not answer") as raised:
         converge.to_stage(Ssh("127.0.0.1", 1, "nobody", "none"), COURSE, STAGES[0])
     assert raised.value.next_step == f"./lab goto {STAGES[0]}"
+
+
+def test_small_packets_are_sent_at_once():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as connection:
+        client = SimpleNamespace(get_transport=lambda: SimpleNamespace(sock=connection))
+        worker._without_delay(SimpleNamespace(connector=SimpleNamespace(client=client)))
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    worker._without_delay(SimpleNamespace(connector=object()))  # this computer, without ssh

@@ -36,7 +36,7 @@ CHARTS = """[...document.querySelectorAll('.cell_output figure img')].map(
     one => [one.offsetWidth, one.closest('.cell_output').clientWidth])"""
 LOOKED_AT = ["index", "guides/guide_II", "notebooks/05_nginx_gunicorn"]
 
-slow = pytest.mark.slow
+thorough = pytest.mark.thorough  # it executes every lesson, and builds every page in two languages
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def lessons_of(soups):
     return {file: soup for file, soup in soups.items() if file.parent.name == "notebooks"}
 
 
-@slow
+@thorough
 def test_every_guide_and_lesson_is_there_in_both_languages(built, soups):
     for language, folder in site.LANGUAGES.items():
         for page in PAGES:
@@ -75,7 +75,7 @@ def test_every_guide_and_lesson_is_there_in_both_languages(built, soups):
         assert all(f'"{page}"' in index for page in PAGES)
 
 
-@slow
+@thorough
 def test_nothing_is_asked_from_elsewhere_and_all_that_is_asked_is_there(built, soups):
     addresses = [(file, element[ASKED_FOR[element.name]]) for file, soup in soups.items()
                  for element in soup.find_all(list(ASKED_FOR)) if element.has_attr(ASKED_FOR[element.name])
@@ -95,7 +95,7 @@ def test_nothing_is_asked_from_elsewhere_and_all_that_is_asked_is_there(built, s
         assert (file.parent / unquote(parts.path)).is_file(), f"{file} asks for {address}, which is not there"
 
 
-@slow
+@thorough
 def test_every_link_within_the_site_leads_somewhere(soups):
     for file, soup in soups.items():
         for link in soup.find_all("a", href=True):
@@ -108,7 +108,7 @@ def test_every_link_within_the_site_leads_somewhere(soups):
                 assert soups[there].find(id=unquote(parts.fragment)), f"{file} links to {link['href']}"
 
 
-@slow
+@thorough
 @pytest.mark.parametrize("lesson", [page.removeprefix("notebooks/") for page in PAGES if page.startswith("notebooks/")])
 def test_a_lesson_runs_from_its_recording(built, lesson):
     """The recording has an answer to all that it asks, and an exercise is not solved as it begins."""
@@ -119,7 +119,7 @@ def test_a_lesson_runs_from_its_recording(built, lesson):
     assert text_of(began).startswith(recording.read(lesson).label)
 
 
-@slow
+@thorough
 def test_what_a_lesson_shows_is_recorded_and_says_so(soups):
     for file, soup in lessons_of(soups).items():
         assert "RECORDED on " in soup.select_one(".cell_output").text, file
@@ -127,7 +127,7 @@ def test_what_a_lesson_shows_is_recorded_and_says_so(soups):
         assert captions and all("RECORDED, not measured here." in caption for caption in captions), file
 
 
-@slow
+@thorough
 def test_an_error_is_shown_only_where_an_exercise_begins_with_one(soups):
     for file, soup in lessons_of(soups).items():
         for cell in soup.select(".cell"):
@@ -135,7 +135,7 @@ def test_an_error_is_shown_only_where_an_exercise_begins_with_one(soups):
                 assert "%%exercise" in cell.select_one(".cell_input").text, f"{file}: {output.text[:300]}"
 
 
-@slow
+@thorough
 def test_a_race_is_shown_as_it_ended_and_no_widget_is_left(soups):
     n_races = 0
     for file, soup in lessons_of(soups).items():
@@ -147,19 +147,19 @@ def test_a_race_is_shown_as_it_ended_and_no_widget_is_left(soups):
     assert n_races > 5
 
 
-@slow
+@thorough
 def test_every_picture_has_words(soups):
     for file, soup in soups.items():
         assert all(image.get("alt") for image in soup.find_all("img")), file
 
 
-@slow
+@thorough
 def test_no_page_tells_where_it_was_made(built):
     for file in built.rglob("*.html"):
         assert str(paths.ROOT) not in file.read_text(encoding="utf-8"), file
 
 
-@slow
+@thorough
 def test_a_site_takes_the_place_of_a_site_and_of_nothing_else(built, tmp_path):
     (tmp_path / "mine.txt").write_text("not a site")
     with pytest.raises(SiteError, match="contains something that is not a site"):
@@ -181,7 +181,7 @@ def served(built):
         server.shutdown()
 
 
-@slow
+@thorough
 def test_a_browser_shows_it_and_asks_nobody_else(built, served):
     with jupyter.browser() as page:
         requests = []
