@@ -31,6 +31,15 @@ def test_a_page_is_translated_as_it_is_now(page, templates):
     assert not faults, "\n".join([f"{translations.file_of(page)}:", *faults, f"Next: {translations.REFRESH}"])
 
 
+@pytest.mark.parametrize("word", ["archivo", "registro", "huésped", "semiancho"])
+def test_one_word_for_a_thing(word):
+    """In Spanish: fichero, log, invitado, semianchura."""
+    texts = {path: path.read_text(encoding="utf-8") for path in (
+        *translations.file_of("index").parent.rglob("*.po"), *(paths.ROOT / "slides").glob("*es.*"))}
+    assert len(texts) > len(PAGES)
+    assert [path.name for path, text in texts.items() if re.search(rf"\b{word}s?\b", text, re.IGNORECASE)] == []
+
+
 @pytest.mark.slow
 def test_every_page_is_asked_for_its_translation(templates):
     assert set(templates) == set(PAGES)
