@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -193,3 +194,13 @@ def test_a_cancelled_converge_leaves_nothing_running_and_can_be_repeated(machine
     until(lambda: not machine.run("pgrep -x 'apt-get|dpkg'").ok, "the installation on the machine goes on", seconds=60)
     assert converge.to_stage(machine, COURSE, "nginx").changed
     assert converge.to_stage(machine, COURSE, "nginx").changed == 0
+
+
+@pytest.mark.machine
+def test_lighttpd_ends_in_good_order_while_somebody_is_connected(machine):
+    target = COURSE.target("nginx:lighttpd")
+    converge.to_stage(machine, COURSE, target.stage, variants=[target.variant])
+    with awake(machine, [target]), socket.create_connection((machine.host, target.port)) as connection:
+        connection.sendall(b"GET /test/ HTTP/1.1\r\n")  # and not the rest
+        machine.check_output(target.stop, sudo=True)
+        assert machine.run("systemctl is-failed lighttpd").out.strip() == "inactive"

@@ -1,7 +1,6 @@
 """What the stages with tuned static files and caches promise, asked as visitors ask."""
 
 import re
-import socket
 import statistics
 
 import pytest
@@ -195,15 +194,6 @@ def test_every_server_in_front_writes_the_same_line_and_the_application_logs_its
     assert {line["cache"] for line in seen} == cache
     said = lines(f"id={seen[0]['id']}:", APPLICATION.get(name, f"/var/log/deploylab/{target.slug}.log"))
     assert len(said) == 1 and "Not Found: /nowhere/" in said[0]
-
-
-def test_lighttpd_ends_in_good_order_while_somebody_is_connected(machine):
-    target = COURSE.target("nginx:lighttpd")
-    converge.to_stage(machine, COURSE, target.stage, variants=[target.variant])
-    with awake(machine, [target]), socket.create_connection((machine.host, target.port)) as connection:
-        connection.sendall(b"GET /test/ HTTP/1.1\r\n")  # and not the rest
-        machine.check_output(target.stop, sudo=True)
-        assert machine.run("systemctl is-failed lighttpd").out.strip() == "inactive"
 
 
 @pytest.mark.parametrize("name", ["edge", "edge:varnish"])
