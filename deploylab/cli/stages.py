@@ -25,8 +25,8 @@ def run(
     stages: Annotated[list[str] | None, typer.Argument(metavar="STAGE", autocompletion=values.stages,
                                                        help="Only these stages; all if none is named.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A first impression: fewer rounds and pairs.")] = False,
-    thorough: Annotated[bool, typer.Option("--thorough", help="Five rounds of everything, in longer runs: about 40 "
-                                                              "minutes in all.")] = False,
+    thorough: Annotated[bool, typer.Option("--thorough", help="Five rounds of everything, and every contrast: about "
+                                                              "40 minutes in all.")] = False,
     yes: Yes = False,
     machine: Kind = None,
     bundle: Bundle = None,
@@ -44,7 +44,7 @@ def run(
     from deploylab.core.errors import CourseError, Stopped
     from deploylab.core.progress import Progress
     from deploylab.machine import lock
-    from deploylab.measure import full_run
+    from deploylab.measure import full_run, schedule
 
     course, progress = courses.load(), Progress("run")
     if quick and thorough:
@@ -58,7 +58,7 @@ def run(
     progress.seconds["environment"] = float(os.environ.get("DEPLOYLAB_ENVIRONMENT_S", 0))
     with lock.held("run"):
         running = ensure_machine(yes, progress)
-        effort = full_run.effort_of(course, chosen, quick=quick, thorough=thorough)
+        effort = schedule.THOROUGH if thorough else schedule.QUICK if quick else schedule.USUAL
         session, ready = full_run.run(running, course, chosen, effort=effort, progress=progress,
                                       on_news=report.Growing(course, progress))
         try:

@@ -17,7 +17,7 @@ from deploylab.course import Contrast, Course, Stage, Target
 from deploylab.machine import Machine
 from deploylab.measure import compare, load_test, rounds, schedule
 from deploylab.measure.bench import WARMUP_S, Bench, LoadSettings, machine_fields
-from deploylab.measure.schedule import QUICK, USUAL, Effort
+from deploylab.measure.schedule import QUICK, Effort
 from deploylab.provision import prepare
 from deploylab.results import Session
 
@@ -34,7 +34,7 @@ def run(machine: Machine, course: Course, stages: Sequence[Stage], *, effort: Ef
 
     Args:
         stages: the stages to measure, in the order of the course; contrasts between them are measured too.
-        effort: how long is measured, and how often: see `effort_of`.
+        effort: how long is measured, and how often: USUAL, QUICK or THOROUGH.
         on_news: called from the second stage on, after each stage, each round and each contrast: never while
             anything is under load.
 
@@ -69,13 +69,6 @@ def run(machine: Machine, course: Course, stages: Sequence[Stage], *, effort: Ef
     session.update(phase_seconds=dict(progress.seconds))
     session.finish()
     return session, ready
-
-
-def effort_of(course: Course, stages: Sequence[Stage], *, quick: bool = False, thorough: bool = False) -> Effort:
-    """How much is measured: about 15 minutes with the set-up; less for a first impression, or more."""
-    if thorough:
-        return schedule.thorough(len(rounds.cells(course, stages)), len(contrasts_among(course, stages, thorough=True)))
-    return QUICK if quick else USUAL
 
 
 def contrasts_among(course: Course, stages: Sequence[Stage], *, thorough: bool) -> list[Contrast]:

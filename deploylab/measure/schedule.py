@@ -22,16 +22,6 @@ from deploylab.results.stats.basics import student_t
 
 Load = tuple[str, str, int]  # stage, view, number of clients
 
-N_ROUNDS = 5           # of a thorough run; with fewer, the t interval is too wide to be useful
-N_PAIRS = 5            # of each contrast of a thorough run
-ROUND_S = 3.0          # the longest window of a thorough run
-PAIR_S = 2.0
-ROUNDS_S = 15 * 60     # for its rounds, however many loads the course has
-CONTRASTS_S = 20 * 60
-MIN_WINDOW_S = 0.5     # a shorter run says nothing
-ROUND_EXTRA_S = 1.5    # what one of its runs takes in addition to its window, on average over the course: some wait for
-PAIR_EXTRA_S = 1.8     # a line or fill a cache, and some wake a variant
-
 LONG_ROUNDS = 3        # of a load whose windows are long; it waits for the line most of the time, and varies little
 MOST_PAIRS = 12        # more of them for one contrast take the time from all the others
 NARROW = 0.10          # a half-width that needs no more pairs
@@ -71,14 +61,9 @@ USUAL = Effort(seconds=0.8, n_rounds=4, n_rounds_others=1, pair_seconds=0.5, n_p
                budget_s=8.75 * 60)
 QUICK = Effort(seconds=0.8, n_rounds=3, n_rounds_others=1, pair_seconds=0.5, n_pairs=3, warmup_again_s=0.2,
                budget_s=0)
-
-
-def thorough(n_cells: int, n_contrasts: int) -> Effort:
-    """As many rounds and pairs of everything, in longer windows: about 40 minutes for the whole course."""
-    return Effort(seconds=_window_s(ROUND_S, ROUNDS_S, N_ROUNDS * n_cells, ROUND_EXTRA_S), n_rounds=N_ROUNDS,
-                  n_rounds_others=N_ROUNDS, n_pairs=N_PAIRS,
-                  pair_seconds=_window_s(PAIR_S, CONTRASTS_S, 2 * N_PAIRS * n_contrasts, PAIR_EXTRA_S),
-                  warmup_again_s=USUAL.warmup_again_s, budget_s=0, all_contrasts=True)
+# Five rounds of everything: with fewer, the t interval is too wide to be useful.
+THOROUGH = Effort(seconds=0.8, n_rounds=5, n_rounds_others=5, pair_seconds=0.5, n_pairs=3, warmup_again_s=0.2,
+                  budget_s=29 * 60, all_contrasts=True)
 
 
 def judged(stages: Sequence[Stage]) -> list[Load]:
@@ -206,8 +191,3 @@ def _number(run: Run) -> int:
 
 def _began_s(run: Run) -> float:
     return datetime.fromisoformat(run.started_utc).timestamp()
-
-
-def _window_s(wanted_s: float, most_s: float, n_runs: int, extra_s: float) -> float:
-    """The length of a window: `wanted_s`, or less if so many runs would take longer than `most_s` together."""
-    return round(min(wanted_s, max(MIN_WINDOW_S, most_s / max(1, n_runs) - extra_s)), 1)

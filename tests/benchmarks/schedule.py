@@ -20,7 +20,7 @@ from deploylab import results
 from deploylab.core import units
 from deploylab.measure import order, schedule
 from deploylab.measure.bench import WARMUP_S
-from deploylab.measure.schedule import QUICK, USUAL, Effort
+from deploylab.measure.schedule import QUICK, THOROUGH, USUAL, Effort
 from deploylab.results import stats
 from deploylab.results.record import Run
 from tests.benchmarks import marks
@@ -221,9 +221,9 @@ def designs(times: int, runs: Sequence[Run]) -> str:
     """What each way to measure the course's contrasts gives."""
     everything, n_cells = contrasts_of(runs), len(results.recorded()[-1].plan["cells"])
     left_out = {contrast.name for contrast in courses.load().contrasts if contrast.thorough}
-    rounds_s = _rounds_s(n_cells)
-    thorough = schedule.thorough(n_cells, len(everything))
-    rows = [("`--thorough`", thorough, 0.0, by_width), ("`--quick`", QUICK, 0.0, by_width)]
+    rounds_s = _rounds_s(n_cells, USUAL)
+    thorough_s = THOROUGH.budget_s - _rounds_s(n_cells, THOROUGH)
+    rows = [("`--thorough`", THOROUGH, thorough_s, by_width), ("`--quick`", QUICK, 0.0, by_width)]
     rows += [(f"{minutes:g} minutes of measuring", USUAL, 60 * minutes - rounds_s, by_width) for minutes in BUDGETS_MIN]
     usual_s = USUAL.budget_s - rounds_s
     rows += [("decided again after each pair", USUAL, usual_s, by_width_again),
@@ -238,11 +238,11 @@ def designs(times: int, runs: Sequence[Run]) -> str:
     return "\n".join(lines)
 
 
-def _rounds_s(n_cells: int) -> float:
-    """What the rounds of an ordinary run take."""
+def _rounds_s(n_cells: int, effort: Effort) -> float:
+    """What the rounds of a run over the whole course take."""
     n_judged = len(schedule.judged(courses.load().stages))
-    n_runs = n_judged * USUAL.n_rounds + (n_cells - n_judged) * USUAL.n_rounds_others
-    return n_runs * (USUAL.seconds + BESIDE_S)
+    n_runs = n_judged * effort.n_rounds + (n_cells - n_judged) * effort.n_rounds_others
+    return n_runs * (effort.seconds + BESIDE_S)
 
 
 def _width(share: float) -> str:
