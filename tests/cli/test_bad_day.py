@@ -4,16 +4,15 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import packages
 import pytest
 from check_helpers import comes_back
+from interrupted import interrupted
 from load_helpers import FaultyServer
 from typer.testing import CliRunner
 from waiting import once, until
@@ -265,19 +264,9 @@ def test_a_disk_that_is_full_of_results(stands, tmp_path, size):
 @pytest.mark.parametrize("word", ["runserver: check", "rounds over all stages"])
 def test_ctrl_c_in_every_phase_leaves_nothing_and_what_was_measured(stands, tmp_path, word):
     """See also tests/provision/test_reset.py, for the phases in which the machine is made."""
-    command = [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-               "from deploylab.cli import main; raise SystemExit(main())", "run", "runserver", "--quick", "--yes"]
-    own = {**os.environ, "PYTHONPATH": str(paths.ROOT), "DEPLOYLAB_RESULTS": str(tmp_path)}
-    with subprocess.Popen(command, cwd=paths.ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=own) as process:
-        for line in process.stderr:
-            if word in line:
-                time.sleep(0.3)
-                os.killpg(process.pid, signal.SIGINT)  # as at a terminal: to all of them
-                break
-        errors = process.stderr.read()
-    assert process.returncode == 130 and "Traceback" not in errors
-    assert errors.endswith("\nlab: Stopped. What was done is kept.\nNext: ./lab run runserver --quick --yes\n")
+    done = interrupted(word, "run", "runserver", "--quick", "--yes", after_s=0.3, DEPLOYLAB_RESULTS=str(tmp_path))
+    assert done.returncode == 130 and "Traceback" not in done.stderr
+    assert done.stderr.endswith("\nlab: Stopped. What was done is kept.\nNext: ./lab run runserver --quick --yes\n")
     until(lambda: not _of_this_machine())
     with lock.held("test"):
         pass

@@ -2,11 +2,11 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 
 import pytest
+from interrupted import interrupted
 
 from deploylab import course as courses
 from deploylab import load
@@ -95,16 +95,8 @@ def test_visitors_never_meet_half_of_it(machine, lab, stage, tmp_path):
 def test_ctrl_c_leaves_all_of_the_old_or_all_of_the_new(machine, lab, stage, tmp_path, word):
     document(lab("backup", stage.name, str(tmp_path / "file"), "--json"))
     manage(machine, stage, POST.format("later"))
-    command = [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-               "from deploylab.cli import main; raise SystemExit(main())", "restore", str(tmp_path / "file"), "--yes"]
-    with subprocess.Popen(command, cwd=paths.ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True,
-                          env={**os.environ, "PYTHONPATH": str(paths.ROOT)}, stdin=subprocess.DEVNULL) as process:
-        for line in process.stderr:
-            if word in line:
-                os.killpg(process.pid, signal.SIGINT)  # like Ctrl-C in a terminal: to the whole group
-                break
-        rest = process.stderr.read()
-    assert process.returncode == 130, rest
+    done = interrupted(word, "restore", str(tmp_path / "file"), "--yes")
+    assert done.returncode == 130, done.stderr
     assert comments(machine, stage) == ([AWKWARD] if word == "take the place" else [AWKWARD, "later"])
     assert left_over(machine) == "" and on_demand.answers(machine, stage)
     assert converge.to_stage(machine, COURSE, stage.name).changes == ()

@@ -1,13 +1,11 @@
 """`./lab reset`: which stages come before, when a copy of the disk is used, and a machine built from scratch."""
 
-import os
 import shutil
-import signal
 import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
+from interrupted import interrupted
 
 from deploylab import course as courses
 from deploylab.core import paths
@@ -230,16 +228,8 @@ def test_after_an_interruption_anywhere_the_next_command_repairs_it(machine, lab
         reset_machine(lab)
     else:
         copies.remove_all()
-    command = [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-               "from deploylab.cli import main; raise SystemExit(main())", "reset", SECOND.name, "--yes"]
-    with subprocess.Popen(command, cwd=paths.ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True,
-                          env={**os.environ, "PYTHONPATH": str(paths.ROOT)}, stdin=subprocess.DEVNULL) as process:
-        for line in process.stderr:
-            if word in line:
-                os.killpg(process.pid, signal.SIGINT)  # like Ctrl-C in a terminal: to the whole group
-                break
-        rest = process.stderr.read()
-    assert process.returncode == 130, rest
+    done = interrupted(word, "reset", SECOND.name, "--yes")
+    assert done.returncode == 130, done.stderr
     up = lab("up")
     assert up.returncode == 0, up.stderr
     assert machine.run("true").ok
