@@ -25,7 +25,7 @@ def forget_half_installed(venv: Path) -> None:
 
 
 def know_this_package(venv: Path) -> None:
-    """Let `import deploylab` find this clone in every program of the environment, whoever starts it.
+    """Let `import deploylab` find this clone in every program of the environment, an editor's kernel too.
 
     `./lab` says so in PYTHONPATH; the kernel that an editor starts for a notebook has no such variable.
     """

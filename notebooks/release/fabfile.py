@@ -76,8 +76,8 @@ def install(c, new):
     manage(c, new, "check")                    # can all of it be imported?
     manage(c, new, "collectstatic --noinput")
     manage(c, new, "compress")                 # the bundles
-    # While the old code answers: so a migration may only add. It waits for a table for 3 s at most, because whoever
-    # asks for the table after it waits behind it.
+    # While the old code answers: so a migration may only add. It waits for a table for 3 s at most, because
+    # every request that needs the table waits behind it.
     manage(c, new, "migrate --noinput", "DJANGO_MYSQL_LOCK_WAIT_S=3")
 
 

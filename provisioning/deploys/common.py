@@ -35,7 +35,7 @@ def rendered(path: str, root: Path = FILES, **values) -> bytes:
 def of_application(lab: Lab, text: str) -> str:
     """A file with the application of the manifest (`[app].wsgi` and `.settings`) wherever ours names the sample.
 
-    The files are complete as they are, for whoever copies them by hand; so they name an application, and this puts the
+    The files are complete as they are, for copying by hand; so they name an application, and this puts the
     manifest's in its place.
     """
     wsgi, settings = lab.app["wsgi"], lab.app["settings"]
