@@ -22,13 +22,21 @@ def our_options(parser):
     parser.add_argument("--path", default="/", help="the page")
     parser.add_argument("--marker", default="</html>", help="what a good page ends in")
     parser.add_argument("--each", type=int, default=0, help="requests of each user, who then leaves; 0: no end")
+    parser.add_argument("--ca", help="https: trust the certificates in this file, not those of this system")
     parser.set_defaults(master_bind_host=THIS_COMPUTER, web_host=THIS_COMPUTER)
 
 
 class Visitor(FastHttpUser):
     """Asks for one page again and again on a kept connection. `HttpUser` would take several times the processor."""
 
+    insecure = False  # over https the certificate is verified; by default Locust takes any
     n_asked = 0
+
+    def __init__(self, environment):
+        ca = environment.parsed_options.ca
+        # The client would propose a list of its own.
+        self.ssl_context_factory = lambda **_: gevent.ssl.create_default_context(cafile=ca)
+        super().__init__(environment)
 
     @task
     def page(self):

@@ -3,7 +3,9 @@
 Each gets the connection and the query, sends what it likes, and may raise Hangup.
 """
 
+import os
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -87,6 +89,23 @@ def in_chunks(conn, query):
 
 def until_close(conn, query):
     conn.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + BODY)
+    if isinstance(conn, ssl.SSLSocket):
+        conn.unwrap()  # otherwise the end of the connection could be anybody's doing
+    raise Hangup
+
+
+def cut_off(conn, query):
+    """The end of the connection is the end of the body, but over TLS nobody said so."""
+    conn.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + BODY)
+    raise Hangup
+
+
+def damaged(conn, query):
+    """Half an answer, then a TLS record that nobody encrypted."""
+    conn.sendall(answer()[:100])
+    with socket.socket(fileno=os.dup(conn.fileno())) as raw:
+        raw.sendall(b"\x17\x03\x03\x00\x40" + bytes(64))
+    time.sleep(0.02)
     raise Hangup
 
 

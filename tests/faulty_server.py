@@ -4,11 +4,18 @@
     GET /ok?ms=20                every answer takes 20 ms
     GET /counts                  what was done so far, by target, as JSON
 
-One thread a connection, plain blocking sockets. It prints its port, and ends with its standard input.
+One thread a connection, blocking sockets. It prints its port, and ends with its standard input.
+
+    faulty_server.py                            plain HTTP
+    faulty_server.py CERTIFICATE [OPTION …]     over TLS, with the certificate and the key of this file
+
+Options: `curve=NAME` takes no key exchange but this one, `tls1.2` no newer protocol, `silent_handshake` never answers a
+ClientHello, `hangup_handshake` hangs up instead, `plain_handshake` answers in plain HTTP.
 """
 
 import json
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -19,6 +26,7 @@ import faulty_answers
 from faulty_answers import Hangup, answer, frozen
 
 lock = threading.Lock()
+context = None  # of TLS
 counts = defaultdict(lambda: {"requests": 0, "faults": 0, "connections": 0, "service_ns": []})
 
 
@@ -26,6 +34,7 @@ def serve(conn):
     """One connection, from its first request to its end."""
     buffer, first = b"", True
     try:
+        conn = secured(conn)
         while True:
             while b"\r\n\r\n" not in buffer:
                 data = conn.recv(65536)
@@ -82,7 +91,34 @@ def read_body(conn, head, buffer):
     return buffer
 
 
+def secured(conn):
+    """The connection, after the TLS handshake if there is to be one."""
+    if context is None:
+        return conn
+    if "silent_handshake" in sys.argv:
+        faulty_answers.silent(conn, {})
+    if "plain_handshake" in sys.argv or "hangup_handshake" in sys.argv:
+        conn.recv(65536)
+        if "plain_handshake" in sys.argv:
+            conn.sendall(answer(status=400, close=True))
+        raise Hangup
+    return context.wrap_socket(conn, server_side=True)
+
+
+def tls_context(certificate, *options):
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(certificate)
+    for option in options:
+        if option.startswith("curve="):
+            made.set_ecdh_curve(option.removeprefix("curve="))
+    if "tls1.2" in options:
+        made.maximum_version = ssl.TLSVersion.TLSv1_2
+    return made
+
+
 def main():
+    global context
+    context = tls_context(*sys.argv[1:]) if sys.argv[1:] else None
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     print(listener.getsockname()[1], flush=True)
     threading.Thread(target=accept, args=(listener,), daemon=True).start()

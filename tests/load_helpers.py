@@ -3,14 +3,16 @@
 import json
 import subprocess
 import sys
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from itertools import count
 from pathlib import Path
+from ssl import create_default_context
 
 from deploylab.load.allowed import resolve
 from deploylab.load.engine import Engine
 from deploylab.load.spec import LoadSpec
 from deploylab.load.summary import summarise
+from tests.certificates import ca_file
 
 MARKER = "</html>"
 _tags = count()
@@ -21,8 +23,12 @@ class Server:
 
     program = ""  # beside this file
 
+    def __init__(self, *tls: str):
+        """Args: the certificate and the options of a server that speaks TLS; none for plain HTTP."""
+        self.tls = tls
+
     def __enter__(self):
-        self.process = subprocess.Popen([sys.executable, Path(__file__).with_name(self.program)],
+        self.process = subprocess.Popen([sys.executable, Path(__file__).with_name(self.program), *self.tls],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.port = int(self.process.stdout.readline())
         return self
@@ -34,11 +40,13 @@ class Server:
 
     def url(self, path: str) -> str:
         """A URL that no other test uses, so that its counts are this test's alone."""
-        return f"http://127.0.0.1:{self.port}{path}{'&' if '?' in path else '?'}tag={next(_tags)}"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://127.0.0.1:{self.port}{path}{'&' if '?' in path else '?'}tag={next(_tags)}"
 
     def _told(self, path: str, url: str, otherwise):
         """What the server tells under a path of one URL."""
-        connection = HTTPConnection("127.0.0.1", self.port)
+        connection = (HTTPSConnection("127.0.0.1", self.port, context=create_default_context(cafile=ca_file()))
+                      if self.tls else HTTPConnection("127.0.0.1", self.port))
         connection.request("GET", path)
         told = json.loads(connection.getresponse().read())
         connection.close()
@@ -67,7 +75,8 @@ class TimedServer(Server):
 
 def measure(url: str, **fields):
     """The result of a load test in this process, and the engine that made it."""
-    spec = LoadSpec(url=url, **{"marker": MARKER, "timeout_s": 10, **fields})
+    trust = {"ca_file": ca_file()} if url.startswith("https:") else {}
+    spec = LoadSpec(url=url, **{"marker": MARKER, "timeout_s": 10, **trust, **fields})
     engine = Engine(spec, resolve(url))
     result = summarise(spec, engine.run())
     assert result.n_sent == result.n_ok + sum(result.errors.values())

@@ -7,6 +7,9 @@
 A request came when its last byte was there to read; its answer left when the kernel had taken it. Both are of the
 clock that all processes share, so a load generator's times can be held against them. One thread, one loop: a
 request is noticed while others wait. It prints its port, and ends with its standard input.
+
+With a certificate on its command line it speaks TLS. There the first request of a connection came when the connection
+did: for its client the handshake is a part of what it takes.
 """
 
 import heapq
@@ -14,6 +17,7 @@ import json
 import random
 import selectors
 import socket
+import ssl
 import sys
 import time
 from collections import defaultdict
@@ -82,19 +86,30 @@ ANSWER = answer()
 unread = defaultdict(bytes)
 
 
+accepted = {}      # when a connection came that has not asked for anything yet; over TLS
+context = None
+
+
 def accept(listener, now):
     conn, _ = listener.accept()
     conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if context:
+        conn.setblocking(False)
+        conn = context.wrap_socket(conn, server_side=True, do_handshake_on_connect=False)
+        accepted[conn] = now
     poller.register(conn, selectors.EVENT_READ, receive)
 
 
 def receive(conn, now):
     try:
         data = conn.recv(65536)
+    except ssl.SSLWantReadError:
+        return
     except OSError:
         data = b""
     if not data:
         unread.pop(conn, None)
+        accepted.pop(conn, None)
         poller.unregister(conn)
         conn.close()
         return
@@ -109,7 +124,7 @@ def receive(conn, now):
     log = log_of(target, now)
     due_ns = log.due_ns(now)
     heapq.heappush(later, (due_ns, next(ties), conn, log, len(log.rows)))
-    log.rows.append([now, None])
+    log.rows.append([accepted.pop(conn, now), None])
 
 
 def answer_what_is_due():
@@ -123,6 +138,10 @@ def answer_what_is_due():
 
 
 def main():
+    global context
+    if sys.argv[1:]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[1])
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     print(listener.getsockname()[1], flush=True)
     poller.register(listener, selectors.EVENT_READ, accept)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @app.command()
 def ab(
     url: Annotated[str, typer.Argument(
-        metavar="URL", help="http://HOST:PORT/PATH, on this computer or the kit's machine.")],
+        metavar="URL", help="http://HOST:PORT/PATH or https://…, on this computer or the kit's machine.")],
     n: Annotated[int | None, typer.Option("-n", min=1, help="Requests in total; with neither -n nor -t, one.")] = None,
     c: Annotated[int | None, typer.Option(
         "-c", min=1, help="Clients at a time; with --rate, the most connections.")] = None,
@@ -44,6 +44,12 @@ def ab(
     marker: Annotated[str | None, typer.Option("--marker", help="The text that a good page ends with.")] = None,
     fail_if: Annotated[list[str] | None, typer.Option(
         "--fail-if", metavar="LIMIT", help="Exit with 1 if 'p95>500ms' or 'failed>1%'; may be repeated.")] = None,
+    ca: Annotated[Path | None, typer.Option(
+        "--ca", metavar="FILE", help="https: trust the certificates in this file, not those of this system.")] = None,
+    server_name: Annotated[str | None, typer.Option(
+        "--server-name", metavar="NAME", help="https: the name in the server's certificate, if not the URL's.")] = None,
+    resume: Annotated[bool, typer.Option(
+        "--resume", help="https: new connections resume an earlier session, as a browser's do.")] = False,
     own_up: Annotated[bool, typer.Option("--own-up", help="This server is mine: load it although it is not the kit's.")]
         = False,
     as_json: Json = False,
@@ -72,6 +78,7 @@ def ab(
         spec = familiar.spec_from_ab_flags(
             url, n=n, c=c, t=t, k=k, headers=header or (), cookies=cookie or (), user=user, post=post,
             content_type=content_type, method=method, s=s, rate=rate, even=even, expect_status=expect, marker=marker,
+            ca_file=str(ca.absolute()) if ca else None, server_name=server_name, resume=resume,
             own_up=own_up, allowed_addresses=(machine.host,) if machine else (),
             cpus=free_cpus(machine.facts()) if machine else None, attempts_path=str(attempts) if percentages else None,
         )
@@ -100,7 +107,9 @@ def _judge(result: "LoadResult", limits: "list[Limit]") -> None:
               "Next: a longer -t, or a higher --rate", file=sys.stderr)
         raise typer.Exit(1)
     if result.n_sent and not result.n_ok:
-        raise not_one_good_answer(result.url, "./lab check")
+        next_step = ("--ca FILE   with the certificate of whom the server's was signed by"
+                     if "certificate" in result.errors else "./lab check")
+        raise not_one_good_answer(result.url, next_step)
     if 2 * result.n_errors >= result.n_sent > 0:
         print(f"\nlab: {result.n_errors:,} of {result.n_sent:,} requests failed.\nNext: ./lab check", file=sys.stderr)
         raise typer.Exit(1)

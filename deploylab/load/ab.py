@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from deploylab.core.errors import LoadError
 from deploylab.core.units import NS_PER_MS
 from deploylab.load import attempts
+from deploylab.load.allowed import PORTS
 from deploylab.load.flags import explain
 from deploylab.load.spec import CLOSED, OPEN, LoadSpec
 from deploylab.load.summary import percentile
@@ -103,7 +104,8 @@ def printout(result: LoadResult) -> str:
     n_non_2xx = sum(n for name, n in result.errors.items() if name.startswith("http_"))
     rows = [
         ("Server Hostname:", parts.hostname),
-        ("Server Port:", parts.port or 80),
+        ("Server Port:", parts.port or PORTS.get(parts.scheme)),
+        *_tls(result),
         ("", None),
         ("Document Path:", (parts.path or "/") + (f"?{parts.query}" if parts.query else "")),
         ("", None),
@@ -122,6 +124,19 @@ def printout(result: LoadResult) -> str:
     ]
     lines = ["" if value is None else f"{label:<24}{value}" for label, value in rows]
     return "\n".join([*lines, "", *_percentages(result), *_doubts(result)])
+
+
+def _tls(result: LoadResult) -> list[tuple]:
+    """What the handshakes agreed on, how many there were, and how long one took."""
+    if result.tls is None:
+        return []
+    rows = [("SSL/TLS Protocol:", result.tls)]
+    if "n_handshakes" in result.notes:
+        resumed = result.notes["n_resumed"]
+        rows.append(("TLS handshakes:", f"{result.notes['n_handshakes']} ({resumed or 'none'} resumed)"))
+    if (p50 := result.handshake_ns.get("p50")) is not None:
+        rows.append(("Time per handshake:", f"{_ms(p50)} [ms] (median)"))
+    return rows
 
 
 def _arrivals(result: LoadResult) -> list[tuple]:

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 from deploylab.core.errors import LoadError, TargetRefused
 
 RAW = "surrogateescape"  # a byte that is not UTF-8 goes out as that byte
+PORTS = {"http": 80, "https": 443}
 ACCEPT_S = 1.0  # how long one of several addresses has to accept a connection
 
 
@@ -18,7 +19,9 @@ class Endpoint:
     """One resolved URL: every connection of a load test goes to this address."""
 
     url: str
-    host: str       # for the Host header, with the port if it is not 80
+    scheme: str     # "http" or "https"
+    name: str       # the host's name, without the port
+    host: str       # for the Host header, with the port if it is not the scheme's own
     path: str       # with the query
     family: int     # socket.AF_INET or AF_INET6
     address: tuple  # what connect() takes
@@ -32,7 +35,7 @@ def resolve(url: str, allowed_addresses: tuple[str, ...] = (), own_up: bool = Fa
     the very first if none does.
 
     Args:
-        url: begins with http://
+        url: begins with http:// or https://
         allowed_addresses: IP addresses of the kit's own machines.
         own_up: a person said that the server is their own.
 
@@ -44,7 +47,7 @@ def resolve(url: str, allowed_addresses: tuple[str, ...] = (), own_up: bool = Fa
         >>> resolve("http://127.0.0.1:8000/test/").address
         ('127.0.0.1', 8000)
     """
-    name, port, path = split(url)
+    scheme, name, port, path = split(url)
     allowed = {_parse(text) for text in allowed_addresses}
     found = [(family, address, _plain(address[0])) for family, address in _lookup(name, port)]
     ours = [entry for entry in found if own_up or entry[2].is_loopback or entry[2] in allowed]
@@ -55,12 +58,12 @@ def resolve(url: str, allowed_addresses: tuple[str, ...] = (), own_up: bool = Fa
             "./lab status (shows the lab's own addresses); if the server is yours, add --own-up")
     family, address, ip = next(filter(_accepts, ours), ours[0]) if len(ours) > 1 else ours[0]
     shown = f"[{name}]" if ":" in name else name
-    return Endpoint(url=url, host=shown if port == 80 else f"{shown}:{port}", path=path,
-                    family=family, address=address, is_local=ip.is_loopback)
+    return Endpoint(url=url, scheme=scheme, name=name, host=shown if port == PORTS[scheme] else f"{shown}:{port}",
+                    path=path, family=family, address=address, is_local=ip.is_loopback)
 
 
-def split(url: str) -> tuple[str, int, str]:
-    """Host name, port and path (with query) of an http:// URL.
+def split(url: str) -> tuple[str, str, int, str]:
+    """Scheme, host name, port and path (with query) of a URL that begins with http:// or https://.
 
     Raises:
         LoadError: it is not one.
@@ -69,12 +72,10 @@ def split(url: str) -> tuple[str, int, str]:
         raise LoadError(f"The URL {url!r} contains whitespace.", "write %20 for a space")
     try:
         parts = urlsplit(url)
-        name, port = parts.hostname, 80 if parts.port is None else parts.port
+        name, port = parts.hostname, PORTS.get(parts.scheme) if parts.port is None else parts.port
     except ValueError as error:
         raise LoadError(f"{url} is not a URL: {error}", "write http://HOST:PORT/PATH") from error
-    if parts.scheme == "https":
-        raise LoadError(f"{url} uses https; the load engine has no TLS.", f"http{url[5:]}")
-    if parts.scheme != "http" or not name:
+    if parts.scheme not in PORTS or not name:
         raise LoadError(f"{url} is not a URL to load.", "write http://HOST:PORT/PATH")
     if not name.isascii():
         try:
@@ -84,7 +85,8 @@ def split(url: str) -> tuple[str, int, str]:
     if parts.username is not None:
         raise LoadError(f"{url} contains a user name.", "send an Authorization header instead (-H)")
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._", errors=RAW)
-    return name, port, path + (f"?{quote(parts.query, safe='%:@!$&()*+,;=~-._/?', errors=RAW)}" if parts.query else "")
+    query = f"?{quote(parts.query, safe='%:@!$&()*+,;=~-._/?', errors=RAW)}" if parts.query else ""
+    return parts.scheme, name, port, path + query
 
 
 def _lookup(name: str, port: int) -> list[tuple[int, tuple]]:

@@ -26,12 +26,14 @@ COLUMNS = (
     "ready_ns",       # when it could have been sent: it was due, and a connection was free
     "start_ns",       # when the generator began it, by connect or send
     "connected_ns",   # when its new connection was established; NONE if it used a kept one
+    "secured_ns",     # when its new connection had completed the TLS handshake; NONE without TLS or on a kept one
     "first_byte_ns",  # NONE if nothing was received
     "end_ns",         # the last byte of the response, or the failure
     "outcome",        # index into OUTCOMES
     "bytes",          # received, headers included
     "cache",          # 1 where X-Cache says HIT, 0 where it says anything else, NONE without it
     "connection",     # number of the connection that carried it; NONE if none was made, or several (a visit)
+    "resumed",        # 1 where its handshake resumed an earlier session, 0 where it was a full one; NONE without one
 )
 OUTCOMES = (OK, *ERRORS)
 NONE = -1  # this did not happen
@@ -88,7 +90,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, array]]:
 
     Returns:
         The fields of the first line, and a dict from column name to its integers
-        (nanoseconds since the load began, except `outcome`, `bytes`, `cache` and `connection`).
+        (nanoseconds since the load began where the name ends in `_ns`).
 
     Raises:
         ResultsError: the file is missing, truncated, or of another kind.

@@ -1,7 +1,7 @@
 """The closed loop: c clients, each sends its next request as soon as it has its response."""
 
 from deploylab.core.units import NS_PER_MS
-from deploylab.load.connection import CODE, IDLE, OVER, Connection
+from deploylab.load.connection import CODE, IDLE, OVER
 from deploylab.load.connections import ConnectionLike, Wire
 
 # A client that is refused pauses, otherwise a stopped server would get 30,000 requests per second.
@@ -75,4 +75,4 @@ class ClosedLoop:
         self._ask(connection, due_ns, ready_ns)
 
     def _ask(self, connection: ConnectionLike | None, due_ns: int, ready_ns: int) -> None:
-        (connection or Connection(self.wire)).request(due_ns, ready_ns)
+        (connection or self.wire.connect(self.wire)).request(due_ns, ready_ns)

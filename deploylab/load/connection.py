@@ -37,7 +37,8 @@ class Connection:
     """One connection. `request` begins an attempt; the poller calls `ready`."""
 
     __slots__ = ("wire", "sock", "state", "reused", "parser", "unsent", "broken", "due_ns", "ready_ns",
-                 "start_ns", "connected_ns", "first_byte_ns", "fd", "watched", "hung_up", "number", "_add")
+                 "start_ns", "connected_ns", "secured_ns", "first_byte_ns", "resumed", "fd", "watched", "hung_up",
+                 "number", "_add")
 
     def __init__(self, wire: Wire):
         self.wire = wire
@@ -48,6 +49,7 @@ class Connection:
         self.watched = 0      # the events that the poller watches the socket for
         self.hung_up = False  # the server has closed its side
         self.number = NONE    # of the TCP connection, in the order in which they were opened
+        self.secured_ns = self.resumed = NONE  # only TLS sets them
         self._add = wire.attempts.add
 
     def request(self, due_ns: int, ready_ns: int) -> None:
@@ -76,7 +78,7 @@ class Connection:
         else:
             self.state = SENDING
             self.parser.reset()
-            self._send()
+            self._send_on_kept()
 
     def ready(self, events: int) -> None:
         """The poller reports events of the socket."""
@@ -167,6 +169,8 @@ class Connection:
             self.state = WAITING
             self._watch(READ)
 
+    _send_on_kept = _send  # TLS has to encrypt the request first
+
     def _connected(self) -> None:
         if self.state == CONNECTING:
             self.connected_ns = clock()
@@ -188,6 +192,10 @@ class Connection:
         if not data:
             self._ended(self.broken)
             return
+        self._received(data)
+
+    def _parse(self, data: bytes) -> None:
+        """Handle bytes of a response."""
         now = clock()
         if self.state >= IDLE:  # nothing was requested
             self.wire.out_of_step.add(self.number)
@@ -207,6 +215,8 @@ class Connection:
             self._finish("bad_response", now)
         elif complete:
             self._answered(now)
+
+    _received = _parse  # TLS has to decrypt them first
 
     def _has_more(self) -> bool:
         """Whether bytes wait behind a read that filled its buffer."""
@@ -247,8 +257,8 @@ class Connection:
             outcome = CODE["bad_body"]  # a 2xx, but not the expected one
         else:
             outcome = CODE[f"http_{status // 100}xx"]
-        self._add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns, self.first_byte_ns, now, outcome,
-                   parser.n_bytes, parser.cache, self.number))
+        self._add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns, self.secured_ns,
+                   self.first_byte_ns, now, outcome, parser.n_bytes, parser.cache, self.number, self.resumed))
         if parser.keep and self.wire.keepalive and self.state == WAITING and not (self.broken or self.hung_up):
             self.state = IDLE
         elif self.hung_up and self.watched == READ:
@@ -282,7 +292,7 @@ class Connection:
         """The attempt failed; close its connection."""
         code = CODE[outcome]
         parser = self.parser
-        self._add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns, self.first_byte_ns, now, code,
-                   parser.n_bytes, parser.cache, self.number))
+        self._add((self.due_ns, self.ready_ns, self.start_ns, self.connected_ns, self.secured_ns,
+                   self.first_byte_ns, now, code, parser.n_bytes, parser.cache, self.number, self.resumed))
         self.close()
         self.wire.loop.done(self, now, code)

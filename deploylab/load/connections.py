@@ -9,6 +9,7 @@ from deploylab.load.allowed import Endpoint
 from deploylab.load.attempts import Attempts
 from deploylab.load.http_head import Head
 from deploylab.load.poller import Poller
+from deploylab.load.tls import Tls
 
 
 class ConnectionLike(Protocol):
@@ -33,6 +34,8 @@ class Wire:
     """The settings and the state of one load test that its connections need."""
 
     endpoint: Endpoint
+    connect: Callable[["Wire"], ConnectionLike] = None  # a new connection: the class of the connections
+    tls: Tls | None = None             # None for plain HTTP
     poller: Poller
     attempts: Attempts
     next_request: Callable[[], bytes]  # the bytes of the next request

@@ -23,6 +23,8 @@ from deploylab.load.request import requests
 from deploylab.load.slow_clients import SlowClients
 from deploylab.load.spec import CLOSED, OPEN, RETURNING, LoadSpec
 from deploylab.load.summary import RawResult
+from deploylab.load.tls import Tls
+from deploylab.load.tls_connection import TlsConnection
 from deploylab.load.visit import Visit, VisitLoop
 
 TICK_NS = 50 * NS_PER_MS          # how often time-outs are checked
@@ -56,12 +58,14 @@ class Engine:
         self.attempts = Attempts()
         self.poller = Poller()
         # With a visitor, the attempts are visits; those of single requests are not part of the result.
-        self.wire = Wire(endpoint=endpoint, poller=self.poller, attempts=Attempts() if spec.visitor else self.attempts,
+        self.tls = tls = Tls.of(spec, endpoint)
+        self.wire = Wire(endpoint=endpoint, connect=TlsConnection if tls else Connection, tls=tls, poller=self.poller,
+                         attempts=Attempts() if spec.visitor else self.attempts,
                          next_request=requests(spec, endpoint, self.seed), keepalive=spec.keepalive,
                          marker=(spec.marker or "").encode(), no_body=spec.method.upper() == "HEAD",
                          expect_status=spec.expect_status, timeout_ns=int(spec.timeout_s * NS_PER_S))
         self.copies: dict[str, CachedCopy] = {}  # the cache of a returning visitor
-        self.slow = SlowClients(self.poller, endpoint, spec.slow_clients)
+        self.slow = SlowClients(self.poller, endpoint, spec.slow_clients, self.tls)
         self.opened_ns = self.closed_ns = None
         self.next_progress_ns = 0
         self.hard_stop_ns = None
@@ -122,8 +126,8 @@ class Engine:
                          seed=self.seed if self.spec.mode == OPEN or self.spec.paths else None,
                          pinned=pinned, shared_core=self.shared_core,
                          stopped=self.hard_stop_ns is not None, n_unfinished=sum(map(self._belongs, self._busy())),
-                         n_slow_held=self.slow.fewest, visits=self.wire.loop.counts if self.spec.visitor else {},
-                         **extra)
+                         n_slow_held=self.slow.fewest, tls=self.tls.agreed if self.tls else None,
+                         visits=self.wire.loop.counts if self.spec.visitor else {}, **extra)
 
     def _closed(self, concurrency: int, zero_ns: int) -> dict:
         spec = self.spec

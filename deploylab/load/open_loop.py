@@ -8,7 +8,7 @@ import random
 from array import array
 
 from deploylab.core.units import NS_PER_S
-from deploylab.load.connection import IDLE, Connection
+from deploylab.load.connection import IDLE
 from deploylab.load.connections import ConnectionLike, Wire
 
 
@@ -103,4 +103,4 @@ class OpenLoop:
             connection = self._idle.pop()
             if connection.sock is not None:  # else the server closed it while it was idle
                 return connection
-        return Connection(self.wire)
+        return self.wire.connect(self.wire)

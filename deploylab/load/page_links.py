@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from deploylab.core.errors import LoadError
-from deploylab.load.allowed import split
+from deploylab.load.allowed import PORTS, split
 
 FETCHED = {"stylesheet", "icon", "preload", "modulepreload"}  # kinds of <link> that are fetched
 CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -90,9 +90,10 @@ def _path(reference: str, url: str) -> str:
     if not _same_server(there, url):
         raise LoadError(f"{url} refers to {there}, which is another server. A visit loads only the server under test, "
                         "and a page of this course needs no other.", "serve that file from the site itself")
-    return split(there.replace(" ", "%20"))[2]
+    return split(there.replace(" ", "%20"))[-1]
 
 
 def _same_server(url: str, other: str) -> bool:
-    a, b = urlsplit(url), urlsplit(other)
-    return (a.scheme, a.hostname, a.port or 80) == (b.scheme, b.hostname, b.port or 80)
+    a, b = ((parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme))
+            for parts in (urlsplit(url), urlsplit(other)))
+    return a == b

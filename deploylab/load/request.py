@@ -20,7 +20,8 @@ def requests(spec: LoadSpec, endpoint: Endpoint, seed: int) -> Callable[[], byte
     """
     if not spec.paths:
         return repeat(request_bytes(spec, endpoint, endpoint.path)).__next__
-    made = [request_bytes(spec, endpoint, split(f"http://{endpoint.host}{path}")[2]) for path in spec.paths]
+    site = f"{endpoint.scheme}://{endpoint.host}"
+    made = [request_bytes(spec, endpoint, split(site + path)[-1]) for path in spec.paths]
     if spec.in_order:
         return cycle(made).__next__
     weights = [1 / k**spec.zipf for k in range(1, len(made) + 1)]

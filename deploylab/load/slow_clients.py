@@ -6,9 +6,11 @@ not part of the load: they are not counted, and the run says how many were held 
 
 import errno
 import socket
+import ssl
 
 from deploylab.load.allowed import Endpoint
 from deploylab.load.poller import READ, WRITE, Poller
+from deploylab.load.tls import Tls
 
 
 class SlowClients:
@@ -18,11 +20,12 @@ class SlowClients:
         poller: the engine's.
         endpoint: the same server as the load's.
         n: how many.
+        tls: of the load; half a request is then sent over TLS.
     """
 
-    def __init__(self, poller: Poller, endpoint: Endpoint, n: int):
+    def __init__(self, poller: Poller, endpoint: Endpoint, n: int, tls: Tls | None = None):
         self.poller = poller
-        self.endpoint = endpoint
+        self.endpoint, self.tls = endpoint, tls
         self.clients = [_SlowClient(self) for _ in range(n)]
         self.half = f"GET {endpoint.path} HTTP/1.1\r\nHost: {endpoint.host}\r\nX-Slow: ".encode()
         self.fewest = n  # that were held at once, since `watch`
@@ -72,16 +75,30 @@ class _SlowClient:
     def ready(self, events: int) -> None:
         """Connected, or closed by the server."""
         try:
-            if not self.holds:
-                self.sock.send(self.group.half)
-                self.group.poller.watch(self.sock.fileno(), READ, self)
-                self.holds = True
-            elif not self.sock.recv(4096):
-                self.close()
+            if self.holds:
+                if not self.sock.recv(4096):
+                    self.close()
+                return
+            self._secure()
+            self.sock.send(self.group.half)
+            self.group.poller.watch(self.sock.fileno(), READ, self)
+            self.holds = True
         except BlockingIOError:
             pass
+        except ssl.SSLWantReadError:
+            self.group.poller.watch(self.sock.fileno(), READ, self)
         except OSError:
             self.close()
+
+    def _secure(self) -> None:
+        """Go on with the handshake; raises SSLWantReadError while the server has to answer."""
+        tls = self.group.tls
+        if tls is None:
+            return
+        if not isinstance(self.sock, ssl.SSLSocket):
+            self.sock = tls.context.wrap_socket(self.sock, do_handshake_on_connect=False,
+                                                server_hostname=tls.server_name)
+        self.sock.do_handshake()
 
     def close(self) -> None:
         self.holds = False

@@ -47,12 +47,16 @@ class LoadSpec:
     marker: str | None = None         # the end of a good body, apart from whitespace
     expect_status: int | None = None  # the only good status, for example 304; None: any 2xx
     visitor: str | None = None        # FIRST or RETURNING: each attempt is a visit, a page with its files
+    http2: bool = False               # https, with a visitor: all over one connection, as a browser does it
     slow_clients: int = 0             # half-sent requests held open during the load
     attempts_path: str | None = None  # the file for all attempts
     cpus: tuple[int, ...] | None = None  # cores to run on
     ceiling_rps: float | None = None  # what this generator reaches against a static stub
     allowed_addresses: tuple[str, ...] = ()  # IP addresses of the kit's own machines
     own_up: bool = False              # a person said: this server is mine
+    ca_file: str | None = None        # https: the certificates to trust, as PEM; None: those of this system
+    server_name: str | None = None    # https: the name that the certificate must have; None: the url's
+    resume: bool = False              # https: new connections resume an earlier session, as a browser's do
 
     def __post_init__(self):
         for name in ("cpus", "allowed_addresses", "paths"):
@@ -102,9 +106,9 @@ def _check(spec: LoadSpec) -> None:
     _need(_number(spec.warmup_s) and spec.warmup_s >= 0, "warmup_s", "a number from 0", spec.warmup_s)
     _need(_whole(spec.slow_clients) and spec.slow_clients >= 0, "slow_clients", "a whole number from 0",
           spec.slow_clients)
-    for name in ("even", "in_order", "keepalive", "own_up"):
+    for name in ("even", "in_order", "keepalive", "own_up", "resume", "http2"):
         _need(isinstance(getattr(spec, name), bool), name, "true or false", getattr(spec, name))
-    for name in ("body", "marker", "attempts_path"):
+    for name in ("body", "marker", "attempts_path", "ca_file", "server_name"):
         value = getattr(spec, name)
         _need(value is None or isinstance(value, str), name, "a text", value)
     _need(isinstance(spec.paths, tuple) and all(isinstance(p, str) and p.startswith("/") for p in spec.paths),
@@ -140,6 +144,12 @@ def _check_together(spec: LoadSpec) -> None:
     """Check the parts that only make sense together."""
     if spec.n_requests is None and spec.duration_s is None:
         raise LoadError("The load test has no end.", "give n_requests (-n) or duration_s (-t)")
+    if not spec.url.lower().startswith("https:") and (spec.ca_file or spec.server_name or spec.resume):
+        raise LoadError(f"{spec.url} is plain HTTP: there is no certificate and no session.",
+                        "leave out --ca, --server-name and --resume, or write https://")
+    if spec.http2 and not (spec.visitor and spec.url.lower().startswith("https:")):
+        raise LoadError("HTTP/2 is for visits over https: a page and its files over one connection.",
+                        "leave out http2, or give a visitor and write https://")
     if spec.mode == OPEN and spec.rate_per_s is None:
         raise LoadError("An open loop needs a rate.", "give rate_per_s (--rate)")
     if spec.mode == CLOSED and (spec.rate_per_s is not None or spec.even):

@@ -7,7 +7,7 @@ from statistics import mean
 from deploylab.core.errors import LoadError
 from deploylab.core.units import NS_PER_S
 from deploylab.load import flags
-from deploylab.load.attempts import OUTCOMES, Attempts
+from deploylab.load.attempts import NONE, OUTCOMES, Attempts
 from deploylab.load.http_head import HIT, MISS
 from deploylab.load.spec import OPEN, LoadSpec
 from deploylab.results.record import LoadResult
@@ -39,6 +39,7 @@ class RawResult:
     stopped: bool = False
     n_unfinished: int = 0    # attempts given up when the load was stopped; not counted
     n_slow_held: int = 0
+    tls: str | None = None   # what the handshake agreed on
     visits: dict[str, list[int]] = field(default_factory=dict)  # the counts of each visit, in addition to its attempt
 
 
@@ -75,6 +76,7 @@ def summarise(spec: LoadSpec, raw: RawResult) -> LoadResult:
         concurrency=raw.concurrency,
         target_rps=spec.rate_per_s,
         keepalive=spec.keepalive,
+        tls=raw.tls,
         n_due=raw.n_due,
         n_sent=n_sent,
         n_ok=n_ok,
@@ -85,6 +87,7 @@ def summarise(spec: LoadSpec, raw: RawResult) -> LoadResult:
         latency_ns=latencies(good, n_sent - n_ok),
         latency_mean_ns=round(mean(good)) if good else None,
         latency_from="due" if spec.mode == OPEN else "start",
+        handshake_ns=handshakes(rows) if raw.tls else {},
         sender_lag_ns=lag,
         client_cpu_s=raw.client_cpu_s,
         client_wait_s=raw.client_wait_s,
@@ -106,7 +109,19 @@ def notes(spec: LoadSpec, raw: RawResult, rows: dict) -> dict[str, float]:
     n_hits, n_misses = good.count(HIT), good.count(MISS)
     caches = {"n_cache_hits": n_hits, "n_cache_misses": n_misses} if n_hits or n_misses else {}
     slow = {"n_slow_held": raw.n_slow_held} if spec.slow_clients else {}
-    return caches | slow | _per_visit(raw, rows)
+    return caches | slow | _sessions(raw, rows) | _per_visit(raw, rows)
+
+
+def handshakes(rows: dict) -> dict[str, int | None]:
+    """How long the TLS handshakes took that were completed, from the established connection on."""
+    pairs = zip(rows["connected_ns"], rows["secured_ns"], strict=True)
+    return spread([secured - connected for connected, secured in pairs if secured != NONE])
+
+
+def _sessions(raw: RawResult, rows: dict) -> dict[str, float]:
+    if not raw.tls or raw.visits:  # a visit has several handshakes
+        return {}
+    return {"n_handshakes": sum(at != NONE for at in rows["secured_ns"]), "n_resumed": list(rows["resumed"]).count(1)}
 
 
 def _per_visit(raw: RawResult, rows: dict) -> dict[str, float]:
@@ -176,7 +191,8 @@ def _from(spec: LoadSpec) -> str:
 
 def _belonging(raw: RawResult) -> dict:
     """The columns that we need, of the attempts that belong to the window."""
-    names = ("ready_ns", "end_ns", "outcome", "bytes", "cache", "start_ns", "due_ns")
+    names = ("ready_ns", "end_ns", "outcome", "bytes", "cache", "start_ns", "due_ns", "connected_ns", "secured_ns",
+             "resumed")
     end_ns = raw.closed_ns or float("inf")
     inside = [raw.opened_ns <= due < end_ns for due in raw.attempts.column("due_ns")]
     columns = {name: raw.attempts.column(name) for name in names} | raw.visits

@@ -1,6 +1,7 @@
 """Visits: a page and all its files, requested as a browser does it.
 
-The page comes first; when it is complete, its files follow, in the order of the page, over at most six connections.
+The page comes first; when it is complete, its files follow, in the order of the page, over at most six connections, or
+with HTTP/2 all at once over one.
 Every visit begins without a connection. A first visitor has nothing; a returning visitor has the copies of a visit one
 day ago: files that may be kept longer are not requested, the others are requested with their ETag or date. The page
 itself is always requested. A visit fails if one of its requests fails.
@@ -15,13 +16,17 @@ from deploylab.load.attempts import NONE, Attempts
 from deploylab.load.closed_loop import ClosedLoop
 from deploylab.load.connection import CODE, GOOD, IDLE, Connection, clock
 from deploylab.load.connections import ConnectionLike, Wire
+from deploylab.load.http2_connection import AT_ONCE, Http2Connection, Stream
 from deploylab.load.http_cache import CachedCopy, Recorder, Resource, copy_of, read
 from deploylab.load.http_head import NO_CACHE
 from deploylab.load.request import request_bytes
 from deploylab.load.spec import LoadSpec
+from deploylab.load.tls_connection import TlsConnection
 
 CONNECTIONS = 6  # that browsers open to one server over HTTP/1.1
 COUNTS = ("requests", "not_modified", "from_cache")
+TLS_COUNTS = ("handshakes", "resumed")
+BROWSER = {"User-Agent": "deploylab", "Accept": "*/*"}  # as in `request_bytes`
 NO_FAREWELL = struct.pack("ii", 1, 0)
 
 
@@ -41,12 +46,13 @@ class VisitLoop(ClosedLoop):
                  fill: bool = False):
         super().__init__(wire, concurrency)
         self.spec, self.visits, self.copies, self.fill = spec, visits, copies, fill
-        self.counts: dict[str, list[int]] = {name: [] for name in COUNTS}  # of each visit, in addition to its row
+        names = COUNTS + (TLS_COUNTS if wire.tls else ())
+        self.counts: dict[str, list[int]] = {name: [] for name in names}  # of each visit, in addition to its row
         self.on_their_way: set[Visit] = set()
         self.outgoing: deque[bytes] = deque()
         wire.next_request = self.outgoing.popleft
 
-    def done(self, connection: "Fetch", now: int, outcome: int) -> None:
+    def done(self, connection: "Fetch | Stream", now: int, outcome: int) -> None:
         """A request ended; with the last request, its visit ends."""
         visit = connection.visit
         visit.answered(connection, outcome)
@@ -64,10 +70,10 @@ class VisitLoop(ClosedLoop):
         visit.begin()
 
     def _write_down(self, visit: "Visit", now: int) -> None:
-        self.visits.add((visit.due_ns, visit.ready_ns, visit.start_ns, NONE, visit.first_byte_ns, now, visit.outcome,
-                         visit.n_bytes, visit.cache, NONE))
-        for name in COUNTS:
-            self.counts[name].append(visit.counts[name])
+        self.visits.add((visit.due_ns, visit.ready_ns, visit.start_ns, NONE, NONE, visit.first_byte_ns, now,
+                         visit.outcome, visit.n_bytes, visit.cache, NONE, NONE))
+        for name, values in self.counts.items():
+            values.append(visit.counts[name])
 
 
 class Visit:
@@ -79,12 +85,14 @@ class Visit:
         self.start_ns = self.first_byte_ns = NONE
         self.outcome = GOOD
         self.n_bytes, self.cache = 0, NO_CACHE
-        self.counts = dict.fromkeys(COUNTS, 0)
+        self.counts = dict.fromkeys(loop.counts, 0)
         self._page = self.wire.endpoint.path
         self._known: set[str] = set()
         self._waiting: deque[str] = deque()
         self._idle: list[Fetch] = []
         self._n_open = 0
+        self._most_at_once = AT_ONCE if loop.spec.http2 else CONNECTIONS
+        self._shared: Http2Connection | None = None  # with HTTP/2, the one connection
 
     @property
     def over(self) -> bool:
@@ -95,10 +103,13 @@ class Visit:
         self._want((self._page,))
         self._go_on()
 
-    def answered(self, fetch: "Fetch", outcome: int) -> None:
+    def answered(self, fetch: "Fetch | Stream", outcome: int) -> None:
         """A request has ended."""
         self._n_open -= 1
         self.n_bytes += fetch.parser.n_bytes
+        if fetch.secured_ns != NONE:
+            self.counts["handshakes"] += 1
+            self.counts["resumed"] += fetch.resumed
         if fetch.path == self._page:
             self.first_byte_ns, self.cache = fetch.first_byte_ns, fetch.parser.cache
         outcome, references = self._judge(fetch, outcome)
@@ -121,8 +132,10 @@ class Visit:
         """Close the connections that are still open."""
         for fetch in self._idle:
             fetch.leave()
+        if self._shared:
+            self._shared.leave()
 
-    def _judge(self, fetch: "Fetch", outcome: int) -> tuple[int, tuple[str, ...]]:
+    def _judge(self, fetch: "Fetch | Stream", outcome: int) -> tuple[int, tuple[str, ...]]:
         """The outcome of a request for a browser, and the paths that its response refers to."""
         copy = self.loop.copies.get(fetch.path)
         if fetch.parser.status == 304 and copy and copy.conditions:
@@ -135,13 +148,13 @@ class Visit:
         except ValueError:
             return CODE["bad_body"], ()
 
-    def _read(self, fetch: "Fetch") -> tuple[str, ...]:
+    def _read(self, fetch: "Fetch | Stream") -> tuple[str, ...]:
         """The paths that a response refers to. Raises ValueError if the response is wrong."""
         raw, is_page = bytes(fetch.parser.raw), fetch.path == self._page
         if not (is_page or self.loop.fill or b"text/css" in raw[:2048].lower()):
             return ()  # a picture or a script; there is no need to decompress it
-        resource = read(raw)
-        references = self._references(resource, f"http://{self.wire.endpoint.host}{fetch.path}", is_page)
+        resource, endpoint = read(raw), self.wire.endpoint
+        references = self._references(resource, f"{endpoint.scheme}://{endpoint.host}{fetch.path}", is_page)
         if self.loop.fill and (copy := copy_of(resource, references)):
             self.loop.copies[fetch.path] = copy
         return references
@@ -168,14 +181,21 @@ class Visit:
 
     def _go_on(self) -> None:
         """Request what is on the list, as far as there are connections."""
-        while self._waiting and self._n_open < CONNECTIONS and not self.wire.void:
+        while self._waiting and self._n_open < self._most_at_once and not self.wire.void:
             self._n_open += 1
             self.counts["requests"] += 1
             self._ask(self._waiting.popleft())
+        if self._shared:
+            self._shared.flush()
 
     def _ask(self, path: str) -> None:
         copy = self.loop.copies.get(path)
         more = {"Accept-Encoding": "gzip", **(copy.conditions if copy else {})}
+        if self.loop.spec.http2:
+            if self._shared is None or self._shared.over:
+                self._shared = VisitHttp2(self.wire, self)
+            self._shared.ask(path, {**BROWSER, **self.loop.spec.headers, **more})
+            return
         self.loop.outgoing.append(request_bytes(self.loop.spec, self.wire.endpoint, path, more))
         now = clock()
         self._connection(path).request(now, now)
@@ -187,18 +207,13 @@ class Visit:
             if fetch.sock is not None:
                 fetch.path = path
                 return fetch
-        return Fetch(self.wire, self, path)
+        return (TlsFetch if self.wire.tls else Fetch)(self.wire, self, path)
 
 
-class Fetch(Connection):
-    """A connection of one visit; it keeps what it receives."""
+class _Leaves:
+    """A connection that is closed by its visit."""
 
-    __slots__ = ("visit", "path")
-
-    def __init__(self, wire: Wire, visit: Visit, path: str):
-        super().__init__(wire)
-        self.parser = Recorder(heads=wire.heads)
-        self.visit, self.path = visit, path
+    __slots__ = ()
 
     def leave(self) -> None:
         """Close at once, by a reset.
@@ -209,3 +224,32 @@ class Fetch(Connection):
         if self.sock is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_FAREWELL)
         self.close()
+
+
+class _Fetch(_Leaves):
+    """A connection with one request at a time; it keeps what it receives."""
+
+    __slots__ = ()
+
+    def __init__(self, wire: Wire, visit: Visit, path: str):
+        super().__init__(wire)
+        self.parser = Recorder(heads=wire.heads)
+        self.visit, self.path = visit, path
+
+
+class Fetch(_Fetch, Connection):
+    """A connection of one visit."""
+
+    __slots__ = ("visit", "path")
+
+
+class TlsFetch(_Fetch, TlsConnection):
+    """A connection of one visit over TLS."""
+
+    __slots__ = ("visit", "path")
+
+
+class VisitHttp2(_Leaves, Http2Connection):
+    """The connection of one visit over HTTP/2."""
+
+    __slots__ = ()

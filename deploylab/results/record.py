@@ -19,6 +19,8 @@ ERRORS = (
     "http_4xx",
     "http_5xx",
     "connect",       # no connection: refused, unreachable
+    "handshake",     # a connection, but no TLS: the two sides did not agree, or the server hung up
+    "certificate",   # the server's certificate is for another name, has expired, or is from a stranger
     "reset",         # the server reset the connection
     "closed_early",  # the server closed in the middle of the response
     "stale",         # a kept connection was closed after the request was sent, before any response
@@ -31,11 +33,15 @@ ERRORS = (
 NOTES = {
     "n_cache_hits": "good answers whose X-Cache says HIT",
     "n_cache_misses": "good answers whose X-Cache says anything else",
+    "n_handshakes": "TLS handshakes that were completed",
+    "n_resumed": "of these, those that resumed an earlier session",
     "n_slow_held": "the fewest half-sent requests held at once",
-    "requests_per_visit": "with a visitor: mean of the good visits, like the three below",
+    "requests_per_visit": "with a visitor: mean of the good visits, like all of its kind",
     "bytes_per_visit": "received, headers included",
     "not_modified_per_visit": "requests that the server answered with 304",
     "from_cache_per_visit": "files that were used without a request",
+    "handshakes_per_visit": "TLS handshakes that were completed",
+    "resumed_per_visit": "of these, those that resumed an earlier session",
     "n_db_queries": "SELECT, INSERT, UPDATE and DELETE that the database server executed meanwhile, for any client",
     "n_app_cache_hits": "lookups in the application's cache server meanwhile that found something",
     "n_app_cache_misses": "lookups that did not",
@@ -63,6 +69,7 @@ class LoadResult:
     concurrency: int                  # clients (closed), most connections (open)
     target_rps: float | None          # the requested arrival rate (open), else None
     keepalive: bool
+    tls: str | None = None            # what its handshakes agreed on: "TLSv1.3, TLS_AES_256_GCM_SHA384"
     n_due: int | None                 # open loop: requests in the schedule
     n_sent: int
     n_ok: int
@@ -74,6 +81,7 @@ class LoadResult:
     latency_mean_ns: int | None = None  # of the ok answers
     latency_from: str                 # "start" (closed) or "due" (open)
     percentile_def: str = PERCENTILE_DEF
+    handshake_ns: dict[str, int | None] = field(default_factory=dict)  # TLS, new connections: p50 p90 p99 max
     sender_lag_ns: dict[str, int | None] = field(default_factory=dict)  # p50 p90 p99 max
     client_cpu_s: float               # CPU the generator used in the window
     client_wait_s: float | None = None  # it was ready but had no processor; None: not known

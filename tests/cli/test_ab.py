@@ -13,6 +13,7 @@ from load_helpers import FaultyServer, load
 
 from deploylab.cli.ab import _judge
 from deploylab.core import paths
+from tests.certificates import ca_file, server_file
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,18 @@ def test_what_it_exits_with(lab, server, path, words, status, sentence):
     done = lab("ab", *words, server.url(path))
     assert (done.returncode, "Traceback" in done.stderr) == (status, False)
     assert re.search(sentence, " ".join(done.stderr.split()))
+
+
+@pytest.mark.parametrize(("words", "status", "sentence"), [
+    (["--ca", ca_file()], 0, ""),
+    ([], 1, "not one good answer.*--ca FILE"),
+])
+def test_what_it_says_of_a_server_over_tls(lab, words, status, sentence):
+    with FaultyServer(server_file()) as server:
+        done = lab("ab", "-n", "6", *words, server.url("/ok"))
+    assert done.returncode == status and re.search(sentence, " ".join(done.stderr.split()))
+    assert ("certificate:         6" in done.stdout) == bool(status)
+    assert ("TLS handshakes:         6 (none resumed)" in done.stdout) != bool(status)
 
 
 def test_nothing_due_is_no_broken_server(server, capsys):

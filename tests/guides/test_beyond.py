@@ -4,6 +4,7 @@ import pytest
 from load_helpers import FaultyServer, load
 
 from tests.benchmarks import beyond
+from tests.certificates import ca_file, server_file
 
 pytestmark = pytest.mark.slow
 
@@ -52,3 +53,12 @@ def test_times_of_100_ms_and_more_are_rounded_by_one_of_them(seen, server):
 def test_nobody_reaches_the_master_from_another_computer(seen):
     locust, _ = seen
     assert locust.listened == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("trusts", [True, False])
+def test_over_tls_the_certificate_is_verified(trusts):
+    with FaultyServer(server_file()) as server:
+        path = server.url("/ok").partition(str(server.port))[2]
+        ca = ["--ca", ca_file()] if trusts else []
+        seen = beyond.locust(f"https://127.0.0.1:{server.port}", "--path", path, *ca)
+    assert sum(seen.failed.values()) == (0 if trusts else N)

@@ -9,6 +9,7 @@ from load_helpers import FaultyServer, TimedServer
 
 from tests.benchmarks import accuracy, others
 from tests.benchmarks.accuracy import CASES, CLOSED, FAULTS, FEW, OPEN, Case, Counted, Row
+from tests.certificates import server_file
 
 pytestmark = pytest.mark.alone
 
@@ -41,6 +42,14 @@ def compared(server, case):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.script}-{case.loop}")
 def test_percentiles_are_those_of_the_server(timed, rows, case):
     row = rows[case] = compared(timed, case)
+    assert None not in row.said.values()
+    assert row.wrong == [], row
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.script == "bimodal"], ids=lambda case: case.loop)
+def test_percentiles_are_those_of_the_server_over_tls_too(case):
+    with TimedServer(server_file()) as server:
+        row = compared(server, case)
     assert None not in row.said.values()
     assert row.wrong == [], row
 

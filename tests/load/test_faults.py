@@ -5,10 +5,13 @@ import socket
 import pytest
 from load_helpers import FaultyServer, load
 
+from tests.certificates import server_file
 
-@pytest.fixture(scope="module")
-def server():
-    with FaultyServer() as server:
+
+@pytest.fixture(scope="module", params=["http", "https"])
+def server(request):
+    """The same faults over plain HTTP and over TLS."""
+    with FaultyServer(*([server_file()] if request.param == "https" else [])) as server:
         yield server
 
 

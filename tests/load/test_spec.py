@@ -37,6 +37,9 @@ URL = "http://127.0.0.1:8000/"
     ({"duration_s": 1, "keepalive": "yes"}, "keepalive"),
     ({"duration_s": 1, "expect_status": 99}, "expect_status"),
     ({"duration_s": 1, "paths": ["no/slash"]}, "paths"),
+    ({"duration_s": 1, "resume": "yes"}, "resume"),
+    ({"duration_s": 1, "ca_file": 5}, "ca_file"),
+    ({"duration_s": 1, "server_name": "site.example"}, "plain HTTP"),
 ])
 def test_a_wrong_value_is_named(fields, word):
     with pytest.raises(LoadError, match=word):
@@ -58,7 +61,6 @@ def test_a_spec_survives_the_wire():
 
 
 @pytest.mark.parametrize(("url", "word"), [
-    ("https://127.0.0.1/", "no TLS"),
     ("ftp://127.0.0.1/", "http://HOST"),
     ("127.0.0.1:8000", "http://HOST"),
     ("http:///path", "http://HOST"),
@@ -106,6 +108,15 @@ def test_the_request_on_the_wire():
     assert request_on_the_wire(spec) == (
         "POST /a%C3%B1o/?q=1 HTTP/1.1\r\nUser-Agent: deploylab\r\nAccept: */*\r\nhost: lab.test\r\nCookie: a=b\r\n"
         "Content-Length: 4\r\nConnection: close\r\n\r\na=ñ").encode()
+
+
+@pytest.mark.parametrize(("url", "host", "port"), [
+    ("https://127.0.0.1", "127.0.0.1", 443), ("https://127.0.0.1:443/", "127.0.0.1", 443),
+    ("https://127.0.0.1:80/", "127.0.0.1:80", 80), ("http://127.0.0.1:443/", "127.0.0.1:443", 443)])
+def test_each_scheme_has_its_own_port(url, host, port):
+    target = resolve(url)
+    assert (target.host, target.address[1]) == (host, port)
+    assert f"\r\nHost: {host}\r\n".encode() in request_on_the_wire(LoadSpec(url=url, n_requests=1))
 
 
 def test_a_plain_request_on_the_wire():
@@ -194,6 +205,14 @@ def test_the_printout():
         assert line in text
 
 
+def test_the_printout_of_a_load_over_tls():
+    text = printout(result_of(url="https://127.0.0.1/", tls="TLSv1.3, TLS_AES_256_GCM_SHA384",
+                              notes={"n_handshakes": 110, "n_resumed": 0}, handshake_ns={"p50": 1_500_000}))
+    for line in ("Server Port:            443", "SSL/TLS Protocol:       TLSv1.3, TLS_AES_256_GCM_SHA384",
+                 "TLS handshakes:         110 (none resumed)", "Time per handshake:     1.500 [ms] (median)"):
+        assert line in text
+
+
 def test_a_transfer_rate_is_of_the_answers_that_ended_in_the_window():
     """100 answers of 2 kB began in these 2 s, and 80 of the good answers ended in them."""
     assert "80.00 [Kbytes/sec]" in printout(result_of(rps=40.0))
@@ -204,7 +223,7 @@ def test_the_percentages_of_a_run_count_its_failures(tmp_path):
     made = attempts.Attempts()
     for n, (took_ms, outcome) in enumerate([(1, "ok"), (2, "ok"), (3, "ok"), (9, "timeout")]):
         begin, end = n * NS_PER_S, n * NS_PER_S + took_ms * NS_PER_MS
-        made.add((begin, begin, begin, NONE, end, end, attempts.OUTCOMES.index(outcome), 10, NONE, 0))
+        made.add((begin, begin, begin, NONE, NONE, end, end, attempts.OUTCOMES.index(outcome), 10, NONE, 0, NONE))
     made.write(tmp_path / "a.gz", 0, mode="closed", opened_ns=0, closed_ns=None)
     lines = percentages(tmp_path / "a.gz").splitlines()
     assert lines[0] == "Percentage served,Time in ms" and len(lines) == 102

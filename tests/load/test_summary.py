@@ -29,7 +29,7 @@ def row(begin_s, end_s, outcome="ok", due_s=None, ready_s=None, n_bytes=100):
     due_s = begin_s if due_s is None else due_s
     ready_s = due_s if ready_s is None else ready_s
     return tuple(int(x * S) for x in (due_s, ready_s, begin_s)) + (
-        NONE, int(end_s * S), int(end_s * S), OUTCOMES.index(outcome), n_bytes, NONE, NONE)
+        NONE, NONE, int(end_s * S), int(end_s * S), OUTCOMES.index(outcome), n_bytes, NONE, NONE, NONE)
 
 
 @pytest.mark.parametrize(("thousandths", "value"), [(1, 1), (500, 50), (900, 90), (950, 95), (990, 99), (999, 100)])

@@ -1,100 +1,19 @@
-"""Visits: a page with all it refers to, against a site of this test's own whose every answer is known."""
+"""Visits: a page with all it refers to, against a site whose every answer is known."""
 
 import gzip
-import threading
-import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from load_helpers import measure
+from visited_site import CSS, HTML, NEEDED, PAGE, PNG, STYLE, Site
 
 from deploylab import load as engine
 from deploylab.core.errors import LoadError
 from deploylab.load import LoadSpec
 from deploylab.load.visit import CONNECTIONS
+from tests.certificates import server_file
 
 pytestmark = pytest.mark.alone
-
-HTML, CSS, PNG = "text/html", "text/css; charset=utf-8", "image/png"
-PAGE = """<html><head><link rel="icon" href="/icon.svg"><link rel="stylesheet" href="style.css?v=1">
-<script src="/app.js" defer></script></head><body><img src="/icon.svg"><img src="/a.png"><a href="/elsewhere">x</a>
-</body></html>
-"""
-STYLE = "body { background: url(back.png) } /* url(never.png) */"
-# What the page needs, in the order in which it is asked for; the last one is named by the style sheet.
-NEEDED = ["/", "/icon.svg", "/style.css?v=1", "/app.js", "/a.png", "/back.png"]
-
-
-class Site(ThreadingHTTPServer):
-    """Answers by path: (content type, body, headers, status). Counts what it was asked and what it sent."""
-
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.lock = threading.Lock()
-        self.pages, self.slow_s, self.closes = {}, 0.0, False
-        self.put("/", HTML, PAGE)
-        self.put("/style.css?v=1", CSS, STYLE)
-        for path in ("/icon.svg", "/app.js", "/a.png", "/back.png"):
-            self.put(path, PNG, path * 100)
-        self.forget()
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-
-    def put(self, path, kind, body, status=200, **headers):
-        body = body if isinstance(body, bytes) else body.encode()
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.pages[path] = (status, {"Content-Type": kind, **names}, body)
-
-    def forget(self):
-        self.asked, self.statuses, self.n_sent, self.n_connections = [], Counter(), 0, 0
-        self.n_now = self.most_at_once = 0
-
-    def url(self, path="/"):
-        return f"http://127.0.0.1:{self.server_port}{path}"
-
-    def handle_error(self, *_):
-        """A visitor leaves by a reset; there is nothing to say about that."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def setup(self):
-        super().setup()
-        self.server.n_connections += 1
-
-    def do_GET(self):
-        site = self.server
-        with site.lock:
-            site.asked.append((self.path, self.headers))
-            site.n_now += 1
-            site.most_at_once = max(site.most_at_once, site.n_now)
-        time.sleep(site.slow_s)
-        with site.lock:  # before the answer is out: the next request may come at once
-            site.n_now -= 1
-        self.answer(*site.pages.get(self.path, (404, {}, b"nothing here")))
-
-    def answer(self, status, headers, body):
-        if status == 0:  # half an answer, and gone
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-            self.close_connection = True
-            return
-        for asks, says in (("If-None-Match", "ETag"), ("If-Modified-Since", "Last-Modified")):
-            if self.headers[asks] and self.headers[asks] == headers.get(says):
-                status, body = 304, b""
-        lines = [f"HTTP/1.1 {status} Whatever", *(f"{name}: {value}" for name, value in headers.items())]
-        data = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
-        with self.server.lock:
-            self.server.statuses[status] += 1
-            self.server.n_sent += len(data)
-        self.wfile.write(data)
-        self.close_connection = self.server.closes
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture
@@ -286,3 +205,14 @@ def test_a_stopped_visit_is_counted_nowhere(site):
 def test_a_visitor_cannot_do_everything(fields):
     with pytest.raises(LoadError, match="visitor"):
         LoadSpec(url="http://127.0.0.1/", n_requests=1, **fields)
+
+
+@pytest.mark.parametrize("resume", [False, True], ids=["full", "resumed"])
+def test_a_visit_over_tls_asks_for_the_same(resume):
+    """A visitor has no session to resume at first; the visits after the first have those of the visit before."""
+    with Site(server_file()) as site:
+        result, asked = visit(site, n=4, resume=resume)
+        site.shutdown()
+    assert (result.n_ok, asked) == (4, dict.fromkeys(NEEDED, 4))
+    assert result.notes["handshakes_per_visit"] == site.n_connections / 4
+    assert result.notes["resumed_per_visit"] > 0 if resume else result.notes["resumed_per_visit"] == 0
