@@ -6,7 +6,7 @@ Source: RFC 7541 (HPACK), with its appendices A (the static table) and B (the Hu
 """
 
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 NAMES = """
 :authority :method :method :path :path :scheme :scheme :status :status :status :status :status :status :status
@@ -72,7 +72,8 @@ def encode(headers: Iterable[tuple[str, str]]) -> bytes:
     return bytes(block)
 
 
-def decode(block: bytes) -> list[tuple[str, str]]:
+@lru_cache(maxsize=256)  # most responses within a second have the same headers
+def decode(block: bytes) -> tuple[tuple[str, str], ...]:
     """The headers in a block, in its order.
 
     Raises:
@@ -80,7 +81,7 @@ def decode(block: bytes) -> list[tuple[str, str]]:
 
     Example:
         >>> decode(bytes.fromhex("88 5f 87 497ca589d34d1f".replace(" ", "")))
-        [(':status', '200'), ('content-type', 'text/html')]
+        ((':status', '200'), ('content-type', 'text/html'))
     """
     headers, at = [], 0
     try:
@@ -101,7 +102,7 @@ def decode(block: bytes) -> list[tuple[str, str]]:
             headers.append((name, value))
     except IndexError as error:
         raise BadBlock("a header block ends too early") from error
-    return headers
+    return tuple(headers)
 
 
 def _entry(number: int) -> tuple[str, str]:

@@ -42,7 +42,7 @@ class Http2Response:
         lines = [f"HTTP/1.1 {self.status} -", *(f"{name}: {value}" for name, value in self.headers)]
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + self.body
 
-    def begin(self, headers: list[tuple[str, str]]) -> None:
+    def begin(self, headers: tuple[tuple[str, str], ...]) -> None:
         """The headers of a response have arrived. Raises Http2Error if they are none."""
         status = dict(headers).get(":status", "")
         if not (len(status) == 3 and status.isdigit()):

@@ -43,11 +43,10 @@ class Http2Connection(TlsConnection):
         self.opener = None     # the request for which it was opened
         self.waiting_request = b""
 
-    def ask(self, path: str, headers: dict[str, str]) -> None:
-        """Take a request, to be sent by `flush`."""
+    def ask(self, path: str, block: bytes) -> None:
+        """Take a request with this header block, to be sent by `flush`."""
         stream = Stream(path, self.visit, self.state)
         self.opener = self.opener or stream
-        block = self.http2.block(self.wire.endpoint.host, path, headers)
         self.waiting_request += self.http2.ask(block, stream)
 
     def flush(self) -> None:

@@ -10,8 +10,10 @@ import ssl
 from contextlib import suppress
 
 from deploylab.load.attempts import NONE
-from deploylab.load.connection import CHUNK, CONNECTING, IDLE, LEAVING, SENDING, Connection, clock
+from deploylab.load.connection import CONNECTING, IDLE, LEAVING, SENDING, Connection, clock
 from deploylab.load.connections import Wire
+
+RECORD = 16_384  # most bytes of a TLS record. Source: RFC 8446, 5.1
 
 
 class TlsConnection(Connection):
@@ -92,7 +94,7 @@ class TlsConnection(Connection):
         """What the received records hold for the parser; b"" if that is nothing yet."""
         tls, incoming, pieces = self.tls, self.incoming, []
         try:
-            while piece := tls.read(CHUNK):
+            while piece := tls.read(RECORD):
                 pieces.append(piece)
                 if not (incoming.pending or tls.pending()):
                     break

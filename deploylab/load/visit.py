@@ -16,6 +16,7 @@ from deploylab.load.attempts import NONE, Attempts
 from deploylab.load.closed_loop import ClosedLoop
 from deploylab.load.connection import CODE, GOOD, IDLE, Connection, clock
 from deploylab.load.connections import ConnectionLike, Wire
+from deploylab.load.http2 import Http2
 from deploylab.load.http2_connection import AT_ONCE, Http2Connection, Stream
 from deploylab.load.http_cache import CachedCopy, Recorder, Resource, copy_of, read
 from deploylab.load.http_head import NO_CACHE
@@ -49,6 +50,7 @@ class VisitLoop(ClosedLoop):
         names = COUNTS + (TLS_COUNTS if wire.tls else ())
         self.counts: dict[str, list[int]] = {name: [] for name in names}  # of each visit, in addition to its row
         self.on_their_way: set[Visit] = set()
+        self.blocks: dict[str, bytes] = {}  # of HTTP/2: a visitor's request for a path is always the same
         self.outgoing: deque[bytes] = deque()
         wire.next_request = self.outgoing.popleft
 
@@ -194,7 +196,10 @@ class Visit:
         if self.loop.spec.http2:
             if self._shared is None or self._shared.over:
                 self._shared = VisitHttp2(self.wire, self)
-            self._shared.ask(path, {**BROWSER, **self.loop.spec.headers, **more})
+            if path not in self.loop.blocks:
+                headers = {**BROWSER, **self.loop.spec.headers, **more}
+                self.loop.blocks[path] = Http2.block(self.wire.endpoint.host, path, headers)
+            self._shared.ask(path, self.loop.blocks[path])
             return
         self.loop.outgoing.append(request_bytes(self.loop.spec, self.wire.endpoint, path, more))
         now = clock()

@@ -99,8 +99,8 @@ class server:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         config = Path(self.folder, "nginx.conf")
-        tls = f" ssl; ssl_certificate {server_file()}; ssl_certificate_key {server_file()}; " \
-              "ssl_protocols TLSv1.3; ssl_session_cache shared:s:1m; http2 on" if self.tls else ""
+        tls = f" ssl http2; ssl_certificate {server_file()}; ssl_certificate_key {server_file()}; " \
+              "ssl_protocols TLSv1.3; ssl_session_cache shared:s:1m" if self.tls else ""
         config.write_text(NGINX.format(folder=self.folder, port=port, page=PAGE, visit=VISIT, tls=tls))
         os.chmod(self.folder, 0o755)
         self.process = subprocess.Popen([program("nginx"), "-c", str(config)], stderr=subprocess.DEVNULL,
