@@ -194,3 +194,13 @@ def test_visitors_who_stay_are_counted(monkeypatch, keeps, then, status, kept, e
         seen = many_visitors.connect(server.server_address[1], 20, "/x.css", each_asks)
         server.shutdown()
     assert (seen["status"], seen["kept"]) == (status, min(kept, seen["connected"]))
+
+
+def test_a_server_that_takes_its_time_with_each_visitor_is_not_waited_for(monkeypatch):
+    """Somebody else's program on the port, which serves one after the other: the rest of 1,500 would take minutes."""
+    monkeypatch.setattr(many_visitors, "LONGEST_S", 0.0)
+    with Crowded(20, "closes") as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        seen = many_visitors.connect(server.server_address[1], 1500, "/x.css", True)
+        server.shutdown()
+    assert seen["status"] == "" and seen["connected"] < 20

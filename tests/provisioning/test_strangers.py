@@ -21,6 +21,7 @@ HEADERS = ["X-Forwarded-Ssl: on", "X-Forwarded-Protocol: ssl", "X-Forwarded-Prot
            "SCRIPT_NAME: /elsewhere", "Script-Name: /elsewhere", "SCRIPT_NAME: /test", "PATH_INFO: /elsewhere",
            "X-Forwarded-Host: elsewhere.example", "Forwarded: proto=https;host=elsewhere.example",
            "X-Forwarded-For: 10.9.9.9", "Accept: ;;;q=x", "If-Modified-Since: never", "Range: bytes=9-1",
+           "Range: lines=1-2",
            f"Cookie: csrftoken={'a' * 6000}", "Cookie: sessionid=\xff\xfe"]
 PATHS = ["/talks/999999999999999999999999/", f"/talks/{'9' * 300}/", f"/talks/{'9' * 3000}/", "/tracks/WEB/",
          "/tracks/Jos\xc3\xa9/", "/Jos\xc3\xa9/", "/Jos%C3%A9/", "/%ff/", "/%00/", "/static/%00",
@@ -57,8 +58,11 @@ def test_no_header_of_a_visitor_stands_in_for_the_server_s_own(machine, target):
     plain = ask(machine, target, "/test/")
     assert plain[0] == 200
     answers = {header[:40]: ask(machine, target, "/test/", header) for header in HEADERS}
-    assert {header: status for header, (status, _) in answers.items() if status != 200} == {}
-    assert {header for header, (_, body) in answers.items() if body != plain[1]} == set()
+    # 416: there is no such part. lighttpd says so, the others send all of the page.
+    no_part = {header for header, (status, _) in answers.items() if status == 416}
+    assert not [header for header in no_part if not header.startswith("Range:")]
+    assert {header: status for header, (status, _) in answers.items() if status != 200 and header not in no_part} == {}
+    assert {header for header, (_, body) in answers.items() if body != plain[1] and header not in no_part} == set()
 
 
 def test_whatever_is_typed_is_no_error_of_ours(machine, target):

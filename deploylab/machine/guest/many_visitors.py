@@ -10,6 +10,7 @@ import struct
 import time
 
 TIMEOUT_S = 3.0
+LONGEST_S = 20.0  # a server that takes its time with each visitor is not the one that was expected
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: nothing is left in TIME_WAIT, where each would keep its port
 
 
@@ -35,6 +36,8 @@ def connect(port, n_visitors, path, each_asks):
     visitors, status, began = [], "", time.monotonic()
     try:
         for number in range(1, n_visitors + 1):
+            if time.monotonic() - began > LONGEST_S:
+                raise TimeoutError(f"{number - 1} visitors in {LONGEST_S} s")
             visitors.append(socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S))
             visitors[-1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
             if each_asks or number == n_visitors:

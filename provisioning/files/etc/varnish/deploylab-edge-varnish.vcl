@@ -58,6 +58,12 @@ sub vcl_recv {
     # Varnish adds the visitor to X-Forwarded-For by itself. It does not set this one.
     set req.http.X-Forwarded-Proto = "http";
 
+    # A part of a page is of no use to anybody: all of it is sent, as by nginx. Where Varnish does not keep the page, it
+    # would answer 503 to a part that there cannot be, like bytes=9-1. A part of a file resumes a download.
+    if (req.url !~ "^/static/" || req.http.Range !~ "^bytes=([0-9]+-[0-9]*|-[0-9]+)$") {
+        unset req.http.Range;
+    }
+
     # Methods that it does not know Varnish would connect straight through.
     if (req.method != "GET" && req.method != "HEAD") {
         return (pass);
