@@ -134,7 +134,7 @@ def _tls(result: LoadResult) -> list[tuple]:
     if "n_handshakes" in result.notes:
         resumed = result.notes["n_resumed"]
         rows.append(("TLS handshakes:", f"{result.notes['n_handshakes']} ({resumed or 'none'} resumed)"))
-    if (p50 := result.handshake_ns.get("p50")) is not None:
+    if (p50 := (result.handshake_ns or {}).get("p50")) is not None:
         rows.append(("Time per handshake:", f"{_ms(p50)} [ms] (median)"))
     return rows
 

@@ -87,7 +87,7 @@ def summarise(spec: LoadSpec, raw: RawResult) -> LoadResult:
         latency_ns=latencies(good, n_sent - n_ok),
         latency_mean_ns=round(mean(good)) if good else None,
         latency_from="due" if spec.mode == OPEN else "start",
-        handshake_ns=handshakes(rows) if raw.tls else {},
+        handshake_ns=handshakes(rows) if raw.tls else None,
         sender_lag_ns=lag,
         client_cpu_s=raw.client_cpu_s,
         client_wait_s=raw.client_wait_s,

@@ -81,7 +81,7 @@ class LoadResult:
     latency_mean_ns: int | None = None  # of the ok answers
     latency_from: str                 # "start" (closed) or "due" (open)
     percentile_def: str = PERCENTILE_DEF
-    handshake_ns: dict[str, int | None] = field(default_factory=dict)  # TLS, new connections: p50 p90 p99 max
+    handshake_ns: dict[str, int | None] | None = None  # p50 p90 p99 max, of new connections; None without TLS
     sender_lag_ns: dict[str, int | None] = field(default_factory=dict)  # p50 p90 p99 max
     client_cpu_s: float               # CPU the generator used in the window
     client_wait_s: float | None = None  # it was ready but had no processor; None: not known

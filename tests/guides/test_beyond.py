@@ -55,6 +55,7 @@ def test_nobody_reaches_the_master_from_another_computer(seen):
     assert locust.listened == {"127.0.0.1"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("trusts", [True, False])
 def test_over_tls_the_certificate_is_verified(trusts):
     with FaultyServer(server_file()) as server:

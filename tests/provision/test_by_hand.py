@@ -224,7 +224,7 @@ def test_a_release_by_hand_and_by_program(machine, one_folder):
     output = by_hand(machine, commands[:commands.index(("console", REBUILD))])
     restart, reload, broken, expand, *_ = map(int, re.findall(r"^Failed requests: +(\d+)$", output, re.MULTILINE))
     assert restart > reload
-    assert (broken, expand) == (0, 0)
+    assert (broken, expand) == (0, 0), output
     assert "NOT RELEASED: / gave 500" in output
     assert "/0-first: good" in output
     patient, impatient = map(float, re.findall(r"(\d+) +\(longest request\)", output)[-2:])
