@@ -16,7 +16,7 @@ from deploylab.core import paths
 from deploylab.core.errors import HostError, MachineError
 from deploylab.core.progress import Progress
 from deploylab.course import Target
-from deploylab.machine import apt, guest, https, owned, shell
+from deploylab.machine import apt, guest, owned, shell
 from deploylab.machine.base import NO_VERSIONS, Completed, Facts, Inventory, OnLine, Versions
 from deploylab.machine.guest import facts as guest_facts
 from deploylab.machine.reach import Reach
@@ -136,7 +136,7 @@ class LocalMachine(Reach):
     # -- reaching it --------------------------------------------------------------
 
     def url(self, target: Target, path: str = "/") -> str:
-        return https.url(self.host, target, path)
+        return f"http://{self.host}:{target.port}{path}"
 
     def run(self, command: str, *, sudo: bool = False, stdin: bytes | None = None,
             on_line: OnLine | None = None, timeout_s: float | None = None) -> Completed:

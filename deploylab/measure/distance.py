@@ -22,7 +22,7 @@ from deploylab.core import errors
 from deploylab.core.errors import LoadError, MachineError
 from deploylab.core.paths import ROOT
 from deploylab.load import LoadProgress, LoadSpec
-from deploylab.machine import Machine, https
+from deploylab.machine import Machine
 from deploylab.machine.guest import far_visitor
 from deploylab.results.record import LoadResult
 
@@ -64,8 +64,7 @@ def run(machine: Machine, spec: LoadSpec, distance: Distance,
         >>> run(machine, spec, Distance()).line_connect_ns  # doctest: +SKIP
         40700000
     """
-    # The engine runs on the machine, where the certificate of its authority is.
-    spec = replace(spec, attempts_path=None, cpus=None, ceiling_rps=None, ca_file=spec.ca_file and https.ON_MACHINE)
+    spec = replace(spec, attempts_path=None, cpus=None, ceiling_rps=None)
     most_s = (spec.duration_s or 0) + spec.warmup_s + 2 * spec.timeout_s + LINE_S
     order = {"program": Path(far_visitor.__file__).read_text(encoding="utf-8"), "engine": engine(),
              "spec": asdict(spec), "most_s": most_s, **asdict(distance)}
