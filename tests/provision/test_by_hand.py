@@ -227,7 +227,7 @@ def test_a_release_by_hand_and_by_program(machine, one_folder):
     assert (broken, expand) == (0, 0), output
     assert "NOT RELEASED: / gave 500" in output
     assert "/0-first: good" in output
-    patient, impatient = map(float, re.findall(r"(\d+) +\(longest request\)", output)[-2:])
+    patient, impatient = map(float, re.findall(r"([\d.]+) +\(longest request\)", output)[-2:])
     assert patient > 2 * 1000 + impatient > impatient > 1000
     good = machine.check_output("cat /srv/deploylab/nginx/good").split()
     assert good[-1] == machine.check_output("readlink -f /srv/deploylab/nginx/app").strip()
