@@ -10,35 +10,43 @@ from deploylab.provision import converge
 from deploylab.provision.on_demand import awake
 from deploylab.results import stats
 
-NGINX = COURSE.stage("nginx")
-CONVERGED = set()  # stages that stand with all their variants, by the first test
+STANDING = set()  # stages that have all their variants, by the second test
 
 
 @pytest.mark.machine
 @pytest.mark.parametrize("stage", COURSE.stages, ids=lambda stage: stage.name)
-def test_a_stage_and_its_variants_pass_every_check_and_the_second_time_nothing_changes(machine, stage):
-    events, variants = [], [target.variant for target in stage.variants]
-    first = converge.to_stage(machine, COURSE, stage.name, variants=variants, on_event=events.append)
+def test_a_stage_passes_every_check_and_the_second_time_nothing_changes(machine, stage):
+    events = []
+    first = converge.to_stage(machine, COURSE, stage.name, on_event=events.append)
     assert first.failed == 0
     assert [event["event"] for event in (events[0], events[-1])] == ["planned", "end"]
+    assert no_of(machine, stage.name) == {}
+    again = converge.to_stage(machine, COURSE, stage.name)
+    assert (again.changes, again.changed, again.n_operations) == ((), 0, first.n_operations)
+
+
+@pytest.mark.thorough
+@pytest.mark.machine
+@pytest.mark.parametrize("stage", [stage for stage in COURSE.stages if stage.variants], ids=lambda stage: stage.name)
+def test_its_variants_pass_every_check_and_the_second_time_nothing_changes(machine, stage):
+    variants = [target.variant for target in stage.variants]
+    assert converge.to_stage(machine, COURSE, stage.name, variants=variants).failed == 0
     assert {target.name: no_of(machine, target.name) for target in (stage, *stage.variants)} == {
         target.name: {} for target in (stage, *stage.variants)}
-    again = converge.to_stage(machine, COURSE, stage.name, variants=variants)
-    assert again.changes == () and again.changed == 0
-    assert again.n_operations == first.n_operations
-    if stage.name == "nginx":  # which has the most
-        assert converge.to_stage(machine, COURSE, stage.name).changes == (), "the stage alone changes its variants"
-    CONVERGED.add(stage.name)
+    assert converge.to_stage(machine, COURSE, stage.name, variants=variants).changes == ()
+    assert converge.to_stage(machine, COURSE, stage.name).changes == (), "the stage alone changes its variants"
+    STANDING.add(stage.name)
 
 
 @pytest.fixture(scope="module")
 def complete(machine):
-    """The machine with every stage and variant: nothing to do if the test above has run."""
-    for stage in (stage for stage in COURSE.stages if stage.name not in CONVERGED):
+    """The machine with every stage and variant: nothing to do if the tests above have run."""
+    for stage in (stage for stage in COURSE.stages if stage.name not in STANDING):
         converge.to_stage(machine, COURSE, stage.name, variants=[target.variant for target in stage.variants])
     return machine
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize("contrast", [each for each in COURSE.contrasts if not each.state],
                          ids=lambda contrast: contrast.name)
@@ -51,6 +59,7 @@ def test_nothing_but_the_parts_of_a_contrast_differs(complete, contrast):
         assert len(rows) > 1 and "for the whole step" in stats.differing(contrast, rows)
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 def test_settings_that_mod_wsgi_may_have_read_otherwise_are_in_doubt(complete):
     """Its processes ask for the variables when they start: what they were told cannot be seen."""
@@ -63,6 +72,7 @@ def test_settings_that_mod_wsgi_may_have_read_otherwise_are_in_doubt(complete):
     assert doubts == {"django (changed after the start)": ("/etc/deploylab/apache.env", None)}
 
 
+@pytest.mark.thorough
 @pytest.mark.machine
 @pytest.mark.parametrize("target", COURSE.targets, ids=lambda target: target.name)
 def test_every_file_of_a_target_is_there(complete, target):
