@@ -10,7 +10,9 @@ from deploylab.cli.options import (
     HOUR_S,
     MOST_PER_S,
     Json,
+    Mbit,
     Rate,
+    RttMs,
     Seconds,
     StageOrVariant,
     not_one_good_answer,
@@ -41,22 +43,28 @@ def measure(
     rate: Rate = None,
     cold: Annotated[bool, typer.Option(
         "--cold", help="Begin each run with an empty cache, instead of one with every page in it.")] = False,
+    rtt_ms: RttMs = None,
+    mbit: Mbit = None,
     as_json: Json = False,
 ) -> None:
     """Run load tests on one or more stages and keep the results. Several stages take turns.
+
+    With `--rtt-ms`, over a line that is made on the machine, and measured before it is believed.
 
     Example: `./lab measure runserver nginx --view wait -c 32`
     """
     from deploylab import course as courses
     from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
+    from deploylab.measure.distance import Distance
     from deploylab.measure.measure import measure as measure_targets
     from deploylab.results import describe, lines
 
-    course, machine = courses.load(), current()
+    away, course, machine = Distance.of(rtt_ms, mbit), courses.load(), current()
     with lock.held("measure"):
         session, runs = measure_targets(machine, course, targets or [], view, Progress("measure"), seconds=seconds,
-                                        concurrency=concurrency, repeats=repeats, rate_per_s=rate, cold=cold)
+                                        concurrency=concurrency, repeats=repeats, rate_per_s=rate, cold=cold,
+                                        distance=away)
     if as_json:
         print_json([asdict(run) for run in runs])
     else:
@@ -86,6 +94,8 @@ def compare(
         autocompletion=values.states,
         help="Offer both sides the same requests at the same times, with caches that are empty at first (cold) or full "
              "(steady). Without it: full caches, and clients that wait for their answers.")] = None,
+    rtt_ms: RttMs = None,
+    mbit: Mbit = None,
     as_json: Json = False,
 ) -> None:
     """Compare two stages or variants, run by run in pairs, and list everything that differs between them.
@@ -100,14 +110,15 @@ def compare(
     from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
     from deploylab.measure import compare as paired
+    from deploylab.measure.distance import Distance
     from deploylab.results.stats import contrast_result
 
-    course, machine = courses.load(), current()
+    away, course, machine = Distance.of(rtt_ms, mbit), courses.load(), current()
     contrast = paired.named(course, a, b, view=view, b_view=b_view, concurrency=concurrency, slow_clients=slow_clients,
                             state=state)
     with lock.held("compare"):
         session, differences, stopped = paired.compare(machine, course, contrast, Progress("compare"), pairs=pairs,
-                                                       seconds=seconds)
+                                                       seconds=seconds, distance=away)
     result = contrast_result(contrast, differences, session.runs("pair"))
     if as_json:
         print_json(_document(contrast, differences, result, session.id))
@@ -129,6 +140,8 @@ def sweep(
                                          help="The highest p99 that is fast enough, in ms.")] = 200.0,
     seconds: Annotated[float, typer.Option(min=0.2, max=HOUR_S, help="How long each run is measured, at least.")] = 3.0,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each load; two or more give an interval.")] = 3,
+    rtt_ms: RttMs = None,
+    mbit: Mbit = None,
     as_json: Json = False,
 ) -> None:
     """Find out how much load a stage can handle: 1 to 128 clients, then arrival rates until the latency explodes.
@@ -141,13 +154,14 @@ def sweep(
     from deploylab import course as courses
     from deploylab.core.progress import Progress
     from deploylab.machine import current, lock
+    from deploylab.measure.distance import Distance
     from deploylab.measure.sweep import sweep as measure_sweep
     from deploylab.report import sweep as pages  # matplotlib takes a second to import, so not during a load test
 
-    chosen_rates, course, machine = _rates(rates), courses.load(), current()
+    chosen_rates, away, course, machine = _rates(rates), Distance.of(rtt_ms, mbit), courses.load(), current()
     with lock.held("sweep"):
         session = measure_sweep(machine, course, target, view, Progress("sweep"), seconds=seconds, repeats=repeats,
-                                limit_ms=limit, rates=chosen_rates)
+                                limit_ms=limit, rates=chosen_rates, distance=away)
     result, page = pages.swept(session), pages.write(session, course)
     if as_json:
         print_json({**result.to_json(), "session": session.id, "page": str(page)})

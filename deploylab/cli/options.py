@@ -24,6 +24,11 @@ HOUR_S, MOST_PER_S = 3600, 1_000_000
 Seconds = Annotated[float, typer.Option(min=0.2, max=HOUR_S, help="How long each run is measured.")]
 Rate = Annotated[float | None, typer.Option(min=0.1, max=MOST_PER_S, help="Requests per second: an open loop.")]
 
+RttMs = Annotated[float | None, typer.Option(
+    "--rtt-ms", metavar="MS", help="Clients far away: so long is a packet with its answer on the way, such as 40.")]
+Mbit = Annotated[float | None, typer.Option(
+    "--mbit", metavar="MBIT", help="The rate of their line, per second, in each direction; 10 if --rtt-ms is given.")]
+
 
 def _kind(kind: str | None) -> str | None:
     """Check the kind of machine, and set it for this command and the programs that it starts."""

@@ -34,6 +34,7 @@ from deploylab.lessons.servers import visitors as visits
 from deploylab.lessons.servers.result import Race
 from deploylab.machine import OwnMachine, lock, snapshot, with_address
 from deploylab.measure import compare, during, measure
+from deploylab.measure.distance import Distance
 from deploylab.provision import checks, faults, prepare, reset
 from deploylab.provision.on_demand import answers, awake
 from deploylab.provision.prepare import Ready
@@ -135,21 +136,24 @@ class Live:
         return WrittenFile(path=path, before=old.out if old.ok else None, after=text)
 
     def measure(self, progress: Progress, targets: list[str], view: str, concurrency: int | None, seconds: float,
-                repeats: int) -> Measured:
+                repeats: int, rtt_ms: float | None = None, mbit: float | None = None) -> Measured:
+        away = Distance.of(rtt_ms, mbit)
         with lock.held("lab.measure"):
             session, runs = measure.measure(self.machine, self.course, targets, view, progress, seconds=seconds,
-                                            concurrency=concurrency, repeats=repeats)
+                                            concurrency=concurrency, repeats=repeats, distance=away)
         return Measured(session=session.id, runs=tuple(runs))
 
     def compare(self, progress: Progress, a: str, b: str, view: str | None, b_view: str | None,
                 concurrency: int | None, pairs: int, seconds: float, slow_clients: int | None,
+                rtt_ms: float | None = None, mbit: float | None = None,
                 on_pair: OnPair = lambda a, b: None) -> Compared:
         """Compare two targets in pairs of runs; an exception in `on_pair` ends it."""
+        away = Distance.of(rtt_ms, mbit)
         contrast = compare.named(self.course, a, b, view=view, b_view=b_view, concurrency=concurrency,
                                  slow_clients=slow_clients)
         with lock.held("lab.compare"):
             session, differences, _ = compare.compare(self.machine, self.course, contrast, progress, pairs=pairs,
-                                                      seconds=seconds, on_pair=on_pair)
+                                                      seconds=seconds, distance=away, on_pair=on_pair)
         return Compared(session=session.id, contrast=contrast, differences=tuple(differences),
                         runs=tuple(session.runs("pair")))
 

@@ -71,6 +71,7 @@ class LoadSettings:
         slow_clients: half-sent requests that are held open during each load.
         warmup_again_s: the warm-up of every pair in a row but the first, whose servers were under load a moment ago;
             None: as the first.
+        distance: how far away the clients are, whatever the view says; None: as it says.
     """
 
     seconds: float
@@ -81,6 +82,7 @@ class LoadSettings:
     rate_per_s: float | None = None
     slow_clients: int = 0
     warmup_again_s: float | None = None
+    distance: Distance | None = None
 
 
 def free_cpus(facts: Facts) -> tuple[int, ...] | None:

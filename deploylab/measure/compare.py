@@ -18,6 +18,7 @@ from deploylab.machine import Machine
 from deploylab.measure import load_test, order
 from deploylab.measure.bench import Bench, LoadSettings, Scenario, opened
 from deploylab.measure.config_diff import differences
+from deploylab.measure.distance import Distance
 from deploylab.provision.on_demand import awake
 from deploylab.results import Session, describe
 from deploylab.results.record import Difference, Run
@@ -29,21 +30,26 @@ OnPair = Callable[[Run, Run], object]
 
 
 def compare(machine: Machine, course: Course, contrast: Contrast, progress: Progress, *, pairs: int, seconds: float,
+            distance: Distance | None = None,
             on_pair: OnPair = lambda a, b: None) -> tuple[Session, list[Difference], bool]:
     """The session, everything in which the two sides differ, and whether Ctrl-C ended it early.
 
     Args:
+        distance: how far away the clients of both sides are; None: as the views say, which is right here for most.
         on_pair: called with the runs of A and B of each pair, before the next one begins.
 
     Raises:
         CheckError: a side does not answer, or one of its checks fails.
     """
     targets = [course.target(contrast.a), course.target(contrast.b)]
-    with opened(machine, course, targets, progress, LoadSettings(seconds=seconds), kind="compare", seconds=seconds,
-                stages=[target.stage for target in targets], contrasts=[as_plan(contrast)], n_pairs=pairs) as bench:
+    settings = LoadSettings(seconds=seconds, distance=distance)
+    with opened(machine, course, targets, progress, settings, kind="compare", seconds=seconds,
+                stages=[target.stage for target in targets], contrasts=[as_plan(contrast)], n_pairs=pairs,
+                distance=distance and asdict(distance)) as bench:
         _save_differences(bench, contrast)
         rows = [Difference(**row) for row in bench.session.plan["differences"][contrast.name]]
-        progress.say(f"{described(contrast)}: {pairs} pairs of {seconds:g} s")
+        far = f", {distance}" if distance else ""
+        progress.say(f"{described(contrast)}{far}: {pairs} pairs of {seconds:g} s")
         progress.say(differing(contrast, rows))
         stopped = measure_pairs(bench, contrast, pairs, progress, on_pair)
     return bench.session, rows, stopped

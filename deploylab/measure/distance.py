@@ -1,7 +1,7 @@
 """Runs a load test as a visitor far away sees it: each packet travels for a while, over a line of limited rate.
 
 Host and guest are next to each other, so the distance is made on the guest, which is always Linux: the load engine runs
-there, behind a line that `deploylab.machine.guest.far_visitor` makes. Nothing is installed on the guest, and nothing is
+there, behind a line that `deploylab.machine.guest.line` makes. Nothing is installed on the guest, and nothing is
 left there.
 """
 
@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from deploylab.core import errors
@@ -23,13 +22,22 @@ from deploylab.core.errors import LoadError, MachineError
 from deploylab.core.paths import ROOT
 from deploylab.load import LoadProgress, LoadSpec
 from deploylab.machine import Machine
-from deploylab.machine.guest import far_visitor
 from deploylab.results.record import LoadResult
 
 ENGINE = ("*.py", "core/*.py", "load/*.py", "results/*.py")  # below deploylab/: the engine and what it imports
+# Of a line that a process can carry, on one processor with the servers.
+LEAST_RTT_MS, MOST_RTT_MS = 5.0, 600
+LEAST_MBIT, MOST_MBIT = 0.2, 50
 LINE_S = 30.0   # how long making the line, and ending it, may take
-# The order comes as one line, the program in it: nothing else on standard input ends, and nothing lies in a file.
-START = "import json, sys; order = json.loads(sys.stdin.readline()); exec(order.pop('program')); sys.exit(main(order))"
+GUEST, LINE = ROOT / "deploylab" / "machine" / "guest", ("line.py", "far_visitor.py")
+# The order comes as one line, the programs in it: nothing else on standard input ends, and nothing lies on the disk.
+START = "; ".join((
+    "import base64, json, os, sys",
+    "order, archive = json.loads(sys.stdin.readline()), os.memfd_create('deploylab')",
+    "os.write(archive, base64.b64decode(order.pop('programs')))",
+    "sys.path.insert(0, f'/proc/self/fd/{archive}')",
+    "from deploylab.machine.guest import far_visitor",
+    "sys.exit(far_visitor.main(order, archive))"))
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,30 @@ class Distance:
 
     rtt_ms: float = 40.0
     mbit_per_s: float = 10.0
+
+    @classmethod
+    def of(cls, rtt_ms: float | None, mbit_per_s: float | None) -> "Distance | None":
+        """What a person asked for; None if they asked for none.
+
+        Raises:
+            LoadError: it says only the rate, or no line could be like that.
+
+        Example:
+            >>> Distance.of(100, None), Distance.of(None, None)
+            (Distance(rtt_ms=100, mbit_per_s=10.0), None)
+        """
+        if rtt_ms is None and mbit_per_s is None:
+            return None
+        if rtt_ms is None:
+            raise LoadError("A line has a rate, but nobody said how long it is.", "add a round trip: --rtt-ms 40")
+        away = cls(rtt_ms, cls.mbit_per_s if mbit_per_s is None else mbit_per_s)
+        if not (LEAST_RTT_MS <= away.rtt_ms <= MOST_RTT_MS and LEAST_MBIT <= away.mbit_per_s <= MOST_MBIT):
+            raise LoadError(f"No line here can be {away}.", f"name a round trip of {LEAST_RTT_MS:g} to {MOST_RTT_MS} "
+                            f"ms, and a rate of {LEAST_MBIT:g} to {MOST_MBIT} Mbit/s")
+        return away
+
+    def __str__(self) -> str:
+        return f"{self.rtt_ms:g} ms away over {self.mbit_per_s:g} Mbit/s"
 
 
 def run(machine: Machine, spec: LoadSpec, distance: Distance,
@@ -66,7 +98,7 @@ def run(machine: Machine, spec: LoadSpec, distance: Distance,
     """
     spec = replace(spec, attempts_path=None, cpus=None, ceiling_rps=None)
     most_s = (spec.duration_s or 0) + spec.warmup_s + 2 * spec.timeout_s + LINE_S
-    order = {"program": Path(far_visitor.__file__).read_text(encoding="utf-8"), "engine": engine(),
+    order = {"programs": programs(GUEST),
              "spec": asdict(spec), "most_s": most_s, **asdict(distance)}
     python = sys.executable if machine.kind == "local" else "python3"
     events = _Events(on_progress)
@@ -79,12 +111,20 @@ def run(machine: Machine, spec: LoadSpec, distance: Distance,
 
 
 @cache
-def engine() -> str:
-    """The source of the load engine, as a zip file in base64."""
+def programs(guest: Path) -> str:
+    """The source of the load engine and of the line, as a zip file in base64.
+
+    Args:
+        guest: the folder with the line.
+    """
     package, file = ROOT / "deploylab", io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(path for pattern in ENGINE for path in package.glob(pattern)):
             archive.write(path, path.relative_to(ROOT))
+        for name in ("machine/__init__.py", "machine/guest/__init__.py"):  # without what ours import
+            archive.writestr(f"deploylab/{name}", "")
+        for name in LINE:
+            archive.write(guest / name, f"deploylab/machine/guest/{name}")
     return base64.b64encode(file.getvalue()).decode()
 
 
@@ -104,7 +144,8 @@ class _Events:
         event = json.loads(text)
         kind = event.pop("event")
         if kind == "line":
-            self.line = {"line_means": event["means"], "line_connect_ns": round(median(event["connect_ns"]))}
+            self.line = {"line_means": event["means"], "line_connect_ns": event["connect_ns"],
+                         "line_carried_mbit_per_s": event["mbit_per_s"]}
         elif kind == "progress" and self.on_progress:
             self.on_progress(LoadProgress(**{field.name: event[field.name] for field in fields(LoadProgress)}))
         elif kind == "result":

@@ -57,7 +57,7 @@ def measure(bench: Bench, cell: Scenario, *, purpose: str, round_number: int | N
                 load.run(_warm_up(spec, settings.warmup_s))  # from nearby in any case: it is the server that warms up
             cache_state.prepare(bench, cell, spec)
             before = usage.sample(bench.machine, cell.target.processes, counters=True)
-            result = _load(bench.machine, cell, spec, on_progress, engine.run)
+            result = _load(bench.machine, cell, settings, spec, on_progress, engine.run)
         after = usage.sample(bench.machine, cell.target.processes, memory=True, counters=True)
         _wait_for_late_requests(cell, result)
     finally:
@@ -79,7 +79,7 @@ def once(machine: Machine, cell: Scenario, settings: LoadSettings,
     """
     try:
         settings = replace(settings, seconds=cell.window_s(settings.seconds))
-        result = _load(machine, cell, _with_setup_headers(_spec(machine, cell, settings), cell), on_progress,
+        result = _load(machine, cell, settings, _with_setup_headers(_spec(machine, cell, settings), cell), on_progress,
                        load.run_until_stopped)
         _wait_for_late_requests(cell, result)
         return result
@@ -146,7 +146,7 @@ def _spec(machine: Machine, cell: Scenario, settings: LoadSettings, seed: int | 
     )
 
 
-def _load(machine: Machine, cell: Scenario, spec: load.LoadSpec,
+def _load(machine: Machine, cell: Scenario, settings: LoadSettings, spec: load.LoadSpec,
           on_progress: Callable[[load.LoadProgress], None] | None,
           nearby: Callable[..., LoadResult]) -> LoadResult:
     """The result of one load, from where the clients of this cell are.
@@ -154,8 +154,8 @@ def _load(machine: Machine, cell: Scenario, spec: load.LoadSpec,
     Args:
         nearby: runs it on this computer.
     """
-    if cell.distance:
-        return distance.run(machine, spec, cell.distance, on_progress)
+    if away := settings.distance or cell.distance:
+        return distance.run(machine, spec, away, on_progress)
     return nearby(spec, on_progress)
 
 

@@ -1,6 +1,7 @@
 """Measures several targets in turns, for the command line and the lessons."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 
 from deploylab.core import units
 from deploylab.core.errors import CheckError, CourseError
@@ -10,6 +11,7 @@ from deploylab.load.spec import OPEN_CONNECTIONS
 from deploylab.machine import Machine
 from deploylab.measure import load_test, rounds
 from deploylab.measure.bench import LoadSettings, Scenario, opened
+from deploylab.measure.distance import Distance
 from deploylab.provision.on_demand import listening
 from deploylab.results import Session, lines
 from deploylab.results.record import Run
@@ -17,13 +19,15 @@ from deploylab.results.record import Run
 
 def measure(machine: Machine, course: Course, targets: Sequence[str], view: str, progress: Progress, *,
             concurrency: int | None = None, seconds: float, repeats: int,
-            rate_per_s: float | None = None, cold: bool = False) -> tuple[Session, list[Run]]:
+            rate_per_s: float | None = None, cold: bool = False,
+            distance: Distance | None = None) -> tuple[Session, list[Run]]:
     """The finished session and its runs: `repeats` of each target, interleaved.
 
     Args:
         targets: names of targets; none for all that are running and have the view.
         concurrency: number of clients, the view's own if None; with a rate, the most connections.
         cold: begin each run with an empty cache, instead of a full one.
+        distance: how far away the clients are; None: as the view says, which is right here for most.
 
     Raises:
         CourseError, CheckError: a target has no such view, does not answer, or one of its checks fails.
@@ -34,9 +38,10 @@ def measure(machine: Machine, course: Course, targets: Sequence[str], view: str,
     clients = concurrency or (OPEN_CONNECTIONS if rate_per_s else course.view(view).concurrency[0])
     cells = [Scenario(target, course.view(view), clients, cold) for target in chosen]
     runs = []
-    with opened(machine, course, chosen, progress, LoadSettings(seconds=seconds, rate_per_s=rate_per_s),
-                kind="measure", cells=[cell.as_plan() for cell in cells], n_rounds=repeats, seconds=seconds,
-                stages=[cell.target.stage for cell in cells]) as bench, \
+    settings = LoadSettings(seconds=seconds, rate_per_s=rate_per_s, distance=distance)
+    with opened(machine, course, chosen, progress, settings, kind="measure", cells=[cell.as_plan() for cell in cells],
+                n_rounds=repeats, seconds=seconds, stages=[cell.target.stage for cell in cells],
+                distance=distance and asdict(distance)) as bench, \
             progress.phase("load", f"{units.count(repeats * len(cells), 'run')} of {cells[0].window_s(seconds):g} s"):
         for number in range(1, repeats + 1):
             for cell in rounds.rotated(cells, number, repeats, bench.session.id):

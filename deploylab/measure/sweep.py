@@ -8,7 +8,7 @@ takes the levels in reverse order, so that a slow change of the machine does not
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from deploylab.core.progress import Progress
@@ -18,6 +18,7 @@ from deploylab.load.spec import CLOSED, OPEN_CONNECTIONS
 from deploylab.machine import Machine
 from deploylab.measure import load_test
 from deploylab.measure.bench import Bench, LoadSettings, Scenario, machine_fields, opened
+from deploylab.measure.distance import Distance
 from deploylab.measure.measure import chosen_targets
 from deploylab.provision import prepare
 from deploylab.results import Session, describe, lines, stats
@@ -34,7 +35,7 @@ ENOUGH = 2            # after so many rates in a row that are far too high, no h
 
 
 def sweep(machine: Machine, course: Course, name: str, view_name: str, progress: Progress, *, seconds: float,
-          repeats: int, limit_ms: float, rates: Sequence[float] = ()) -> Session:
+          repeats: int, limit_ms: float, rates: Sequence[float] = (), distance: Distance | None = None) -> Session:
     """The finished session of a sweep; `deploylab.report.sweep` says what came out.
 
     Args:
@@ -43,6 +44,7 @@ def sweep(machine: Machine, course: Course, name: str, view_name: str, progress:
         repeats: runs of each load.
         limit_ms: limit of the 99th percentile, or of the 95th if a rate is too low for a 99th.
         rates: requests due per second; if none, they are chosen by what the closed loop reached.
+        distance: how far away the clients are; None: as the view says, which is right here for most.
 
     Raises:
         CourseError, CheckError: the target has no such view, is not running, or one of its checks fails.
@@ -50,8 +52,10 @@ def sweep(machine: Machine, course: Course, name: str, view_name: str, progress:
     view = course.view(view_name)
     target, = chosen_targets(course, view, [name], [name])  # `opened` checks whether it is running
     plan = {"kind": SWEEP, "stages": [target.stage], "target": target.name, "view": view.name, "seconds": seconds,
-            "n_rounds": repeats, "limit_ms": limit_ms, "wanted_rates": list(rates), "clients": list(CLIENTS)}
-    with opened(machine, course, [target], progress, LoadSettings(seconds=seconds), resume=True, **plan) as bench:
+            "n_rounds": repeats, "limit_ms": limit_ms, "wanted_rates": list(rates), "clients": list(CLIENTS),
+            "distance": distance and asdict(distance)}
+    settings = LoadSettings(seconds=seconds, distance=distance)
+    with opened(machine, course, [target], progress, settings, resume=True, **plan) as bench:
         prepare.calibration_stub(machine, course, progress)
         bench.session.update(machine=machine_fields(bench.facts))
         levels(load_test.calibrated(bench, seconds, progress), target, view, progress)

@@ -223,7 +223,9 @@ def noted(runs: Sequence[LoadResult]) -> str:
         parts.append(f"{units.percent(fmean(ratios))}{pages} from the server's cache")
     if far := [run for run in runs if distance(run)]:
         took = units.ms(fmean(run.line_connect_ns for run in far))
-        parts.append(f"{distance(far[0])} (made by {far[0].line_means}; a connection took {took})")
+        rates = [run.line_carried_mbit_per_s for run in far if run.line_carried_mbit_per_s is not None]
+        carried = f" and {fmean(rates):.1f} Mbit/s went through" if rates else ""
+        parts.append(f"{distance(far[0])} (made by {far[0].line_means}; a connection took {took}{carried})")
     return ", ".join([*parts, *([text] if (text := behind(runs)) else [])])
 
 

@@ -94,7 +94,8 @@ class LoadResult:
     line_rtt_ms: float | None = None  # clients far away: the round trip and the rate of their line, as they were asked
     line_mbit_per_s: float | None = None  # for; None: the clients were next to the server
     line_means: str | None = None     # what made the line: "netem", "tun" or "packet sockets"
-    line_connect_ns: int | None = None  # measured just before: what a TCP connection through the line took, the median
+    line_connect_ns: int | None = None  # measured just before: what a TCP connection through the line took, the median,
+    line_carried_mbit_per_s: float | None = None  # and the rate at which frames that were sent at once arrived
 
     @property
     def n_errors(self) -> int:

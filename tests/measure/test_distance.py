@@ -15,17 +15,15 @@ import zipfile
 from base64 import b64decode
 from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import synthetic
 
 from deploylab import course as courses
-from deploylab.core.errors import DeployLabError, MachineError, TargetRefused
+from deploylab.core.errors import DeployLabError, LoadError, MachineError, TargetRefused
 from deploylab.load import LoadSpec
 from deploylab.machine import shell
-from deploylab.machine.guest import far_visitor
 from deploylab.machine.reach import Reach
 from deploylab.measure import distance, schedule
 from deploylab.measure.bench import Scenario
@@ -56,7 +54,7 @@ class Answers(BaseHTTPRequestHandler):
 
     def do_GET(self):
         body = PAGE if self.path == "/page" else bytes(int(self.path[1:]))
-        self.server.hosts.add(self.headers["Host"])
+        self.server.hosts.append(self.headers["Host"])
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Content-Type", "text/html")
@@ -97,7 +95,7 @@ def server_elsewhere(own_address):
 
 def serving(address):
     server = ThreadingHTTPServer((address, 0), Answers)
-    server.daemon_threads, server.hosts = True, set()
+    server.daemon_threads, server.hosts = True, []
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
@@ -114,9 +112,18 @@ def loaded(server, path="/0", away=None, **fields):
 
 def without_tun(tmp_path, monkeypatch):
     """The guest may open no /dev/net/tun, as in an LXC container."""
-    program = tmp_path / "far_visitor.py"
-    program.write_text(Path(far_visitor.__file__).read_text().replace('"/dev/net/tun"', '"/dev/net/none"'))
-    monkeypatch.setattr(distance, "far_visitor", SimpleNamespace(__file__=str(program)))
+    changed(tmp_path, monkeypatch, '"/dev/net/tun"', '"/dev/net/none"')
+
+
+def changed(tmp_path, monkeypatch, *changes):
+    """The guest gets the programs with such changes: what is there, and what comes in its place, in pairs."""
+    for name in distance.LINE:
+        text = (distance.GUEST / name).read_text()
+        for there, instead in zip(changes[::2], changes[1::2], strict=True):
+            assert there in text or name != "line.py"
+            text = text.replace(there, instead)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(distance, "GUEST", tmp_path)
 
 
 def left():
@@ -146,6 +153,7 @@ def test_a_connection_takes_the_round_trip(server, server_elsewhere, tun, tmp_pa
             # A new connection, then the request: two round trips at least.
             assert 2 <= result.latency_ns["min"] / (rtt_ms * 1e6) <= 2 * (1 + TOLERANCE)
             assert (result.line_rtt_ms, result.line_mbit_per_s, result.n_ok) == (rtt_ms, 10, 3)
+            assert 1 - TOLERANCE <= result.line_carried_mbit_per_s / 10 <= 1 + TOLERANCE
             assert result.line_means == "netem" or result.line_means == ("tun" if tun else "packet sockets")
     assert not left()
 
@@ -167,10 +175,32 @@ def test_a_body_takes_the_rate_and_a_connection_begins_slowly(server, tun, tmp_p
 
 
 @root
+@pytest.mark.alone
+@pytest.mark.parametrize("mbit", [1, 40])
+def test_the_rate_is_measured_before_the_load(server, mbit):
+    assert 1 - TOLERANCE <= loaded(server, away=Distance(20, mbit)).line_carried_mbit_per_s / mbit <= 1 + TOLERANCE
+
+
+@root
+@pytest.mark.parametrize(("is_so", "should_be", "said"), [
+    # What the line does, in the program; what it should do; and what is said of it.
+    ("self.free_s + 2 * one_way_s", "self.free_s + one_way_s", r"was to be 40 ms and 10 Mbit/s, and is 8\d"),
+    ("len(frame) / bytes_per_s * 2", "len(frame) / bytes_per_s", r"and is \S+ ms and 5(\.\d+)? Mbit/s"),
+])
+def test_a_line_that_is_not_as_asked_carries_no_load(server, is_so, should_be, said, tmp_path, monkeypatch):
+    # Of the kernel's own line there is nothing to change.
+    changed(tmp_path, monkeypatch, '("netem", netem), ', "", should_be, is_so)
+    before = list(server.hosts)
+    with pytest.raises(MachineError, match=said):
+        loaded(server)
+    assert server.hosts == before and not left()
+
+
+@root
 def test_a_visit_is_asked_for_at_the_url_s_own_host(server_elsewhere):
     result = loaded(server_elsewhere, "/page", visitor="first", keepalive=True)
     assert (result.n_ok, result.errors, result.notes["requests_per_visit"]) == (3, {}, 3)
-    assert server_elsewhere.hosts == {":".join(map(str, server_elsewhere.server_address))}
+    assert set(server_elsewhere.hosts) == {":".join(map(str, server_elsewhere.server_address))}
 
 
 @root
@@ -244,13 +274,36 @@ def test_the_engine_s_own_errors_arrive_as_they_are(server_elsewhere):
     assert not left()
 
 
+# -- what a person asks for ----------------------------------------------------------
+
+
+def test_a_rate_alone_says_no_distance():
+    assert Distance.of(None, None) is None
+    assert Distance.of(100, None) == Distance(100, 10) and Distance.of(40, 2) == Distance(40, 2)
+    with pytest.raises(LoadError, match="how long it is"):
+        Distance.of(None, 10)
+
+
+@pytest.mark.parametrize(("rtt_ms", "mbit"), [(0, 10), (-40, 10), (1, 10), (601, 10), (40, 0), (40, 51),
+                                                (float("nan"), 1)])
+def test_no_line_is_like_that(rtt_ms, mbit):
+    with pytest.raises(LoadError, match="No line here can be"):
+        Distance.of(rtt_ms, mbit)
+
+
+@pytest.mark.parametrize("command", [["measure", "nginx"], ["compare", "nginx", "static"], ["sweep", "nginx"]])
+def test_every_command_that_measures_refuses_the_same(lab, command):
+    done = lab(*command, "--mbit", "5")
+    assert done.returncode == 1 and "add a round trip: --rtt-ms 40" in done.stderr
+
+
 # -- the engine that is sent ---------------------------------------------------------
 
 
 def test_the_engine_needs_the_standard_library_alone(tmp_path):
     """`-S`: without installed packages; and what is sent is all that there is of ours."""
     archive = tmp_path / "engine.zip"
-    archive.write_bytes(b64decode(distance.engine()))
+    archive.write_bytes(b64decode(distance.programs(distance.GUEST)))
     assert "deploylab/load/visit.py" in zipfile.ZipFile(io.BytesIO(archive.read_bytes())).namelist()
     done = subprocess.run([sys.executable, "-S", "-P", "-m", "deploylab.load"], input=b"{}\n", capture_output=True,
                           cwd=tmp_path, env={"PYTHONPATH": str(archive)})
@@ -260,7 +313,8 @@ def test_the_engine_needs_the_standard_library_alone(tmp_path):
 # -- in the results ------------------------------------------------------------------
 
 FAR = {"view": "visit_far", "concurrency": 1, "line_rtt_ms": 40.0, "line_mbit_per_s": 10.0, "line_means": "tun",
-       "line_connect_ns": 40_700_000, "notes": {"requests_per_visit": 11.0, "bytes_per_visit": 61_000.0}}
+       "line_connect_ns": 40_700_000, "line_carried_mbit_per_s": 9.98,
+       "notes": {"requests_per_visit": 11.0, "bytes_per_visit": 61_000.0}}
 
 
 def test_near_and_far_are_not_compared():

@@ -7,6 +7,7 @@ import pytest
 from deploylab import course as courses
 from deploylab.measure import load_test
 from deploylab.measure.bench import Bench, LoadSettings, Scenario
+from deploylab.measure.distance import Distance
 from deploylab.provision import converge
 from deploylab.results import Session
 
@@ -56,6 +57,10 @@ def test_a_visit_from_afar_takes_round_trips_and_leaves_nothing_on_the_guest(ben
     assert far.notes["bytes_per_visit"] == pytest.approx(near.notes["bytes_per_visit"], rel=0.01)
     # A connection, the page and at least one more request, one after the other.
     assert far.latency_ns["p50"] > 3 * far.line_rtt_ms * 1e6 > near.latency_ns["p50"]
+    # Any page can be asked for from anywhere: over a kept connection, a round trip and the time to make it.
+    page = measured("nginx", "hello", {"seconds": 3, "distance": Distance(100, 10)})
+    assert page.line_rtt_ms == 100 and not page.errors
+    assert 1 <= page.latency_ns["p50"] / 100e6 < 2
     left = bench.machine.check_output("ip -br link; ls /run/netns 2>/dev/null || true; ps -A -o args=", sudo=True)
     assert not [line for line in left.splitlines() if line.startswith("dl") or "exec(order" in line]
 

@@ -1,76 +1,56 @@
 """Runs the load engine as a visitor far away: at the other end of a long, narrow line. Runs on the guest, as root.
 
-The visitor has a network namespace of its own, with one way out of it:
+Before that, the line is measured: one that is not as it was asked for carries no load. Standard output is what the
+engine prints, after one event that says what the line is made of, what connections took and how much went through.
 
-    servers, in the guest's namespace  <-- device --- the line --- device -->  load engine, in the visitor's
-
-Where the kernel has `netem`, the devices are a veth pair, and the kernel delays what goes through it. Elsewhere `carry`
-below is the line: a process that holds each frame for the delay and the rate. Either way TCP is real: its handshake
-takes a round trip, and each connection begins slowly.
-
-Nothing is left behind. The namespaces have no names, so they end with the processes in them, and the devices with the
-namespaces. The processes end when standard input ends, or when the process that started them does.
-
-Standard output is what the engine prints, after one event that says what the line is made of and what connections took.
+Nothing is left behind (see `line`). The load ends when standard input does.
 """
 
-import base64
-import ctypes
-import fcntl
-import ipaddress
 import json
 import os
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
-from collections import deque
 from contextlib import suppress
-from pathlib import Path
 from urllib.parse import urlsplit
 
-CLONE_NEWNET = 0x40000000      # <linux/sched.h>
-PR_SET_PDEATHSIG, PR_SET_TIMERSLACK = 1, 29  # <linux/prctl.h>
-TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000  # <linux/if_tun.h>
-SIOCETHTOOL, SET_OFFLOADS = 0x8946, (0x17, 0x1F, 0x24)  # <linux/ethtool.h>: checksums, TCP segments, any segments
-ETH_P_ALL = 0x0003             # <linux/if_ether.h>
-# A frame that finds so many bytes waiting for the line is dropped. The first windows of six connections (6 x 10 x 1.5
-# kB) come all at once: a visitor should wait for the line then, and not for TCP to notice a loss. At 10 Mbit/s it is a
-# fifth of a second, about what a router at home holds.
-QUEUE_BYTES = 250_000
-FULL_BYTES = 1514              # a full frame: netem's queue counts frames
+from deploylab.machine.guest import line
+
 N_CONNECTS, CONNECT_S = 7, 10
+# Frames sent at once, and how often: as many as a device's queue takes, on a slow line fewer.
+N_BURSTS, QUEUE_FRAMES, BURST_S, LEAST_FRAMES = 3, 60, 0.2, 8
+UDP_BYTES = line.FULL_BYTES - 14 - 20 - 8  # without the headers of Ethernet, IPv4 and UDP
+N_LOOKS = 5
+OFF, OFF_S = 0.15, 0.002       # a line may differ so much, as a share and for waking up, from what was asked for
 LAST_WORDS_S = 5               # how long a stopped engine may take to end
-NETWORK = int(ipaddress.IPv4Address("198.18.0.0"))  # for measuring networks; Source: RFC 2544
-NEAR, FAR = f"dl{os.getpid()}a", f"dl{os.getpid()}b"  # the devices
-libc = ctypes.CDLL(None, use_errno=True)
 
 
-class NoLine(Exception):
-    """There can be no line here; the text says why."""
-
-
-def main(order):
+def main(order, archive):
     """Load over a line. Returns the exit status: the engine's, or 1.
 
     Args:
-        order: `rtt_ms` and `mbit_per_s` of the line, the `spec` of the load, the `engine` as a zip file in base64, and
-            `most_s`, after which everything ends in any case. Standard input stays open after it.
+        order: `rtt_ms` and `mbit_per_s` of the line, the `spec` of the load, and `most_s`, after which everything ends
+            in any case. Standard input stays open after it.
+        archive: the descriptor of a zip file with the engine.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     parts, started = urlsplit(order["spec"]["url"]), []
     try:
-        here = namespace()
+        here = line.namespace()
         try:
-            means = make(here, parts.hostname, order["rtt_ms"] / 2000, order["mbit_per_s"] * 125_000, started)
-            tell("line", means=means, connect_ns=connects(parts.hostname, parts.port or 80))
-            return load(order, started)
+            one_way_s, bytes_per_s = order["rtt_ms"] / 2000, order["mbit_per_s"] * 125_000
+            means, near_ip, far_ip = line.make(here, parts.hostname, one_way_s, bytes_per_s, started)
+            connect_ns, carried = as_asked(2 * one_way_s, bytes_per_s, lambda: (
+                sorted(connects(parts.hostname, parts.port or 80))[N_CONNECTS // 2],
+                rate(here, near_ip, far_ip, bytes_per_s)))
+            tell("line", means=means, connect_ns=connect_ns, mbit_per_s=round(carried / 125_000, 3))
+            return load(order, archive, started)
         finally:
-            end(started, here)
-    except (NoLine, OSError, subprocess.SubprocessError) as error:
+            line.end(started, here)
+    except (line.NoLine, OSError, subprocess.SubprocessError) as error:
         why = str(getattr(error, "stderr", "") or error).strip()
         tell("error", kind="MachineError", what=f"The machine can make no line to a visitor far away: {why}",
              next_step="./lab measure --view visit   measures the same visit from nearby")
@@ -81,133 +61,18 @@ def tell(event, **fields):
     os.write(1, (json.dumps({"event": event, **fields}) + "\n").encode())
 
 
-def make(here, host, one_way_s, bytes_per_s, started):
-    """Make a line, and go to its far end. Returns what it is made of.
+def as_asked(rtt_s, bytes_per_s, measure):
+    """What was measured, once it is what was asked for: a busy computer wakes processes late, for a moment.
 
     Args:
-        here: the namespace of the near end.
-        host: the address that the visitor reaches over the line.
-        one_way_s: how long each frame is on its way.
-        started: processes that have to be ended; the line's is added, where it is one.
+        measure: returns what a connection took, in nanoseconds, and the bytes per second that went through.
     """
-    first = NETWORK + os.getpid() * 4 % 2**17  # a network of four addresses, so that two lines do not meet
-    near_ip, far_ip = (str(ipaddress.IPv4Address(first + n)) for n in (1, 2))
-    there = new_namespace()
-    means, ends = devices(here, there, one_way_s, bytes_per_s)
-    if ends:
-        started.append(child(carry, ends, one_way_s, bytes_per_s))
-        for descriptor in ends:
-            os.close(descriptor)
-    for where, name, address in ((here, NEAR, near_ip), (there, FAR, far_ip)):
-        enter(where)
-        ip("link", "set", name, "addrgenmode", "none")  # no IPv6, which would send frames of its own
-        ip("addr", "add", f"{address}/30", "dev", name)
-        ip("link", "set", name, "up")
-        if ipaddress.ip_address(host).is_loopback:
-            # A server that listens on loopback alone: these two devices, and no other, may bring packets for it.
-            Path(f"/proc/sys/net/ipv4/conf/{name}/route_localnet").write_text("1")
-    # The visitor's own loopback device stays down: 127.0.0.1 is at the near end as well.
-    ip("route", "add", f"{host}/32", "via", near_ip, "dev", FAR)
-    return means
-
-
-def devices(here, there, one_way_s, bytes_per_s):
-    """Make the two devices. Returns what delays between them, and the descriptors that `carry` reads, if it has to."""
-    for means, making in (("netem", netem), ("tun", taps), ("packet sockets", pairs)):
-        try:
-            return means, making(here, there, one_way_s, bytes_per_s)
-        except (OSError, subprocess.SubprocessError) as error:
-            reason = error
-            enter(here)
-            ip("link", "del", NEAR, check=False)
-    raise reason
-
-
-def netem(here, there, one_way_s, bytes_per_s):
-    """A veth pair that the kernel delays."""
-    enter(here)
-    ip("link", "add", NEAR, "type", "veth", "peer", "name", FAR, "netns", f"/proc/{os.getpid()}/fd/{there}")
-    # netem's queue has place for the frames that wait, and for those that are on their way.
-    limit = (QUEUE_BYTES + one_way_s * bytes_per_s) / FULL_BYTES
-    for where, name in ((here, NEAR), (there, FAR)):
-        enter(where)
-        without_offloads(name)
-        run("tc", "qdisc", "add", "dev", name, "root", "netem", "delay", f"{one_way_s * 1e6:.0f}us", "rate",
-            f"{bytes_per_s * 8:.0f}bit", "limit", f"{limit:.0f}")
-    return ()
-
-
-def taps(here, there, *_):
-    """Two devices whose frames a process reads and writes."""
-    ends = []
-    for where, name in ((here, NEAR), (there, FAR)):
-        enter(where)
-        ends.append(os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK))
-        fcntl.ioctl(ends[-1], TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
-    return ends
-
-
-def pairs(here, there, *_):
-    """Two veth pairs, with a process between them: an LXC guest may not open /dev/net/tun."""
-    between, ends = new_namespace(), []
-    place = f"/proc/{os.getpid()}/fd/{between}"
-    for where, name in ((here, NEAR), (there, FAR)):
-        enter(where)
-        ip("link", "add", name, "type", "veth", "peer", "name", f"{name}x", "netns", place)
-        without_offloads(name)
-        enter(between)  # nothing is configured there, so nothing but our process sees the frames
-        ip("link", "set", f"{name}x", "addrgenmode", "none", "up")
-        ends.append(socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.htons(ETH_P_ALL)))
-        ends[-1].bind((f"{name}x", ETH_P_ALL))
-    return [end.detach() for end in ends]
-
-
-def without_offloads(name):
-    """Let a veth device send whole frames with their checksums, as a wire does; normally it leaves that to the next."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        for command in SET_OFFLOADS:
-            value = ctypes.create_string_buffer(struct.pack("II", command, 0))
-            fcntl.ioctl(any_socket, SIOCETHTOOL, struct.pack("16sP16x", name.encode(), ctypes.addressof(value)))
-
-
-class Way:
-    """One direction of the line."""
-
-    def __init__(self, source, goal):
-        self.source, self.goal = source, goal
-        self.on_their_way = deque()  # (when it arrives, frame)
-        self.free_s = 0.0            # when the line has sent everything that waits
-
-    def take(self, now_s, one_way_s, bytes_per_s):
-        """Read the frames that are there. Each is sent after those before it, then it is on its way."""
-        with suppress(BlockingIOError):
-            while frame := os.read(self.source, 65536):
-                begin_s = max(now_s, self.free_s)
-                if (begin_s - now_s) * bytes_per_s > QUEUE_BYTES:
-                    continue
-                self.free_s = begin_s + len(frame) / bytes_per_s
-                self.on_their_way.append((self.free_s + one_way_s, frame))
-
-    def give(self):
-        """Write the frames that have arrived."""
-        while self.on_their_way and self.on_their_way[0][0] <= time.monotonic():
-            with suppress(OSError):  # the other end is gone, or has no room: a lost frame
-                os.write(self.goal, self.on_their_way.popleft()[1])
-
-
-def carry(ends, one_way_s, bytes_per_s):
-    """Pass frames between two descriptors, forever, each after its time."""
-    libc.prctl(PR_SET_TIMERSLACK, 1)  # wake us on time
-    with suppress(OSError):
-        os.nice(-10)  # the line must not wait for the server that it leads to
-    ways = {ends[0]: Way(*ends), ends[1]: Way(*reversed(ends))}
-    while True:
-        due_s = min((way.on_their_way[0][0] for way in ways.values() if way.on_their_way), default=None)
-        wait_s = None if due_s is None else max(0.0, due_s - time.monotonic())
-        for end in select.select(list(ends), [], [], wait_s)[0]:
-            ways[end].take(time.monotonic(), one_way_s, bytes_per_s)
-        for way in ways.values():
-            way.give()
+    for _ in range(N_LOOKS):
+        connect_ns, carried = measure()
+        if rtt_s <= connect_ns / 1e9 <= rtt_s * (1 + OFF) + OFF_S and abs(carried / bytes_per_s - 1) <= OFF:
+            return connect_ns, carried
+    raise line.NoLine(f"it was to be {rtt_s * 1000:g} ms and {bytes_per_s / 125_000:g} Mbit/s, and is "
+                      f"{connect_ns / 1e6:.1f} ms and {carried / 125_000:.3g} Mbit/s. Is the computer busy?")
 
 
 def connects(host, port):
@@ -218,17 +83,44 @@ def connects(host, port):
         try:
             socket.create_connection((host, port), CONNECT_S).close()
         except OSError as error:
-            raise NoLine(f"{host}, port {port}, does not answer through it ({error}).") from error
+            raise line.NoLine(f"{host}, port {port}, does not answer through it ({error}).") from error
         took_ns.append(time.monotonic_ns() - begin_ns)
     return took_ns[1:]  # the first one also had to ask for the other end's hardware address
 
 
-def load(order, started):
+def rate(here, near_ip, far_ip, bytes_per_s):
+    """Bytes per second that the line carries to the visitor: full frames sent at once arrive one after the other."""
+    n_frames = int(max(LEAST_FRAMES, min(QUEUE_FRAMES, BURST_S * bytes_per_s / line.FULL_BYTES)))
+    there = line.namespace()
+    line.enter(here)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near:  # it stays in the namespace that it was made in
+        near.bind((near_ip, 0))
+        line.enter(there)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
+            far.bind((far_ip, 0))
+            far.settimeout(CONNECT_S)
+            try:
+                return sorted(burst(near, far, n_frames) for _ in range(N_BURSTS))[N_BURSTS // 2]
+            except TimeoutError:
+                raise line.NoLine(f"of {n_frames} frames sent at once, some were lost.") from None
+
+
+def burst(near, far, n_frames):
+    """Bytes per second, by the time from the first frame's arrival to the last one's."""
+    for _ in range(n_frames):
+        near.sendto(bytes(UDP_BYTES), far.getsockname())
+    arrived_ns = []
+    for _ in range(n_frames):
+        far.recv(UDP_BYTES)
+        arrived_ns.append(time.monotonic_ns())
+    return (n_frames - 1) * line.FULL_BYTES * 1e9 / (arrived_ns[-1] - arrived_ns[0])
+
+
+def load(order, archive, started):
     """Run the engine, until it has ended or standard input has."""
-    archive = os.memfd_create("engine")
-    os.write(archive, base64.b64decode(order["engine"]))
     engine = subprocess.Popen([sys.executable, "-P", "-m", "deploylab.load"], stdin=subprocess.PIPE, pass_fds=[archive],
-                              env={**os.environ, "PYTHONPATH": f"/proc/self/fd/{archive}"}, preexec_fn=dies_with_us)
+                              env={**os.environ, "PYTHONPATH": f"/proc/self/fd/{archive}"},
+                              preexec_fn=line.dies_with_us)
     started.append(engine.pid)
     engine.stdin.write(json.dumps(order["spec"]).encode() + b"\n")
     engine.stdin.flush()
@@ -244,57 +136,3 @@ def load(order, started):
         started.remove(engine.pid)
         return status
     return 1
-
-
-def namespace():
-    """The network namespace that we are in."""
-    return os.open("/proc/self/ns/net", os.O_RDONLY)
-
-
-def new_namespace():
-    """Go into a new network namespace."""
-    if libc.unshare(CLONE_NEWNET):
-        raise NoLine("it may not make a network namespace; in a container, that takes more rights than this one has.")
-    return namespace()
-
-
-def enter(where):
-    if libc.setns(where, CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
-def ip(*words, check=True):
-    run("ip", *words, check=check)
-
-
-def run(*words, check=True):
-    subprocess.run(words, check=check, capture_output=True, text=True)
-
-
-def dies_with_us():
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def child(function, *arguments):
-    """Call a function that never returns, in a child that dies with us. Returns its process id."""
-    parent, pid = os.getpid(), os.fork()
-    if pid:
-        return pid
-    try:
-        dies_with_us()
-        os.closerange(0, 3)
-        if os.getppid() == parent:  # it has not died before it could be our reason to
-            function(*arguments)
-    finally:
-        os._exit(1)
-
-
-def end(started, here):
-    """End our processes, and remove the near device where it has not ended with them."""
-    for pid in started:
-        with suppress(ProcessLookupError, ChildProcessError):
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-    with suppress(OSError):
-        enter(here)
-        ip("link", "del", NEAR, check=False)
