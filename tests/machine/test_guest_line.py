@@ -175,7 +175,7 @@ def test_the_rate_is_measured_before_the_load(server, mbit):
 @pytest.mark.parametrize(("is_so", "should_be", "said"), [
     # What the line does, in the program; what it should do; and what is said of it.
     ("self.free_s + 2 * one_way_s", "self.free_s + one_way_s", r"was to be 40 ms and 10 Mbit/s, and is 8\d"),
-    ("len(frame) / bytes_per_s * 2", "len(frame) / bytes_per_s", r"and is \S+ ms and 5(\.\d+)? Mbit/s"),
+    ("len(frame) / bytes_per_s * 2", "len(frame) / bytes_per_s", r"and is \S+ ms and [45](\.\d+)? Mbit/s"),
 ])
 def test_a_line_that_is_not_as_asked_carries_no_load(server, is_so, should_be, said, tmp_path, monkeypatch):
     # Of the kernel's own line there is nothing to change.
