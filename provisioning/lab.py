@@ -26,6 +26,7 @@ class Lab:
         apt_proxy: the proxy for packages, "" for none.
         certificates: additional certificate authorities to trust, content by file name.
         packages: the Debian packages that this stage needs, and the stages that the same command sets up after it.
+        tls_name: the name of the site over https, "" if no stage has it.
         requirements: the same for Python packages: names of requirements files in the application's folder.
     """
 
@@ -41,6 +42,7 @@ class Lab:
     mark: str
     pip: dict[str, str] = field(default_factory=dict)
     apt_proxy: str = ""
+    tls_name: str = ""
     certificates: dict[str, str] = field(default_factory=dict)
     packages: list[str] = field(default_factory=list)
     requirements: list[str] = field(default_factory=list)

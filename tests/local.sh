@@ -29,7 +29,7 @@ touch /.dockerenv
 ./lab up > $out/unasked 2>&1 || true
 say up
 ./lab up --machine local --yes
-for target in runserver edge:varnish apache:embedded; do
+for target in runserver edge:varnish apache:embedded tls; do
     say "goto $target"
     ./lab goto "$target" --json > "$out/$target.json"
 done

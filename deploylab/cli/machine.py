@@ -107,7 +107,7 @@ def destroy(yes: Yes = False) -> None:
     Example: `./lab destroy --yes`
     """
     from deploylab.core.progress import Progress
-    from deploylab.machine import choose, lock, lost, open_machine
+    from deploylab.machine import choose, https, lock, lost, open_machine
 
     saved = choose.saved()
     machine = open_machine(saved) if saved else lost()
@@ -121,3 +121,6 @@ def destroy(yes: Yes = False) -> None:
     with lock.held("destroy"):
         machine.destroy(Progress("destroy"))
         choose.forget()
+        if https.forget():
+            print("If a browser or a system was told to trust this machine's authority, it still does. How to take "
+                  "that away, and the line in the file with names: guides/guide_VII.md, at its end.")

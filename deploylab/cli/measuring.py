@@ -43,6 +43,8 @@ def measure(
     rate: Rate = None,
     cold: Annotated[bool, typer.Option(
         "--cold", help="Begin each run with an empty cache, instead of one with every page in it.")] = False,
+    keepalive: Annotated[bool, typer.Option(
+        "--keepalive/--no-keepalive", help="Keep connections, or open one for each request.")] = True,
     rtt_ms: RttMs = None,
     mbit: Mbit = None,
     as_json: Json = False,
@@ -64,7 +66,7 @@ def measure(
     with lock.held("measure"):
         session, runs = measure_targets(machine, course, targets or [], view, Progress("measure"), seconds=seconds,
                                         concurrency=concurrency, repeats=repeats, rate_per_s=rate, cold=cold,
-                                        distance=away)
+                                        keepalive=keepalive, distance=away)
     if as_json:
         print_json([asdict(run) for run in runs])
     else:
@@ -90,6 +92,9 @@ def compare(
     seconds: Seconds = 3.0,
     slow_clients: Annotated[int | None, typer.Option(
         min=0, help="Half-sent requests held open during each run.")] = None,
+    keepalive: Annotated[bool | None, typer.Option(
+        "--keepalive/--no-keepalive", help="Keep connections, or open one for each request; if none is named, as the "
+                                           "course does it for these two.")] = None,
     state: Annotated[str | None, typer.Option(
         autocompletion=values.states,
         help="Offer both sides the same requests at the same times, with caches that are empty at first (cold) or full "
@@ -115,7 +120,7 @@ def compare(
 
     away, course, machine = Distance.of(rtt_ms, mbit), courses.load(), current()
     contrast = paired.named(course, a, b, view=view, b_view=b_view, concurrency=concurrency, slow_clients=slow_clients,
-                            state=state)
+                            new_connections=None if keepalive is None else not keepalive, state=state)
     with lock.held("compare"):
         session, differences, stopped = paired.compare(machine, course, contrast, Progress("compare"), pairs=pairs,
                                                        seconds=seconds, distance=away)

@@ -140,5 +140,5 @@ def _machine(machine: OwnMachine, running: bool, deep: bool) -> MachineStatus:
 def _stages(course: Course, machine: OwnMachine | None) -> tuple[StageStatus, ...]:
     is_open = listening(machine, course.targets) if machine else set()
     return tuple(StageStatus(name=target.name, port=target.port, title=target.title, open=target.name in is_open,
-                           sleeps=bool(target.start), url=f"http://{machine.host}:{target.port}/"
+                           sleeps=bool(target.start), url=machine.url(target)
                            if machine and target.name in is_open else None) for target in course.targets)

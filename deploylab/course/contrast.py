@@ -22,6 +22,7 @@ class Contrast:
         parts: the names of the differences in configuration that make up that one thing. Any other difference that is
             found is reported as well. Empty: a whole step, and reported as one.
         slow_clients: half-sent requests held open during each load.
+        new_connections: True: each request opens one. None: clients keep theirs.
         state: a key of STATES: of the caches when each load begins. The load is then an open loop.
         thorough: whether only a thorough run measures it: no lesson and no stage depends on it.
     """
@@ -37,6 +38,7 @@ class Contrast:
     parts: tuple[str, ...]
     b_view: str | None = None
     slow_clients: int = 0
+    new_connections: bool | None = None
     state: str | None = None
     thorough: bool = False
 

@@ -132,7 +132,8 @@ def _stage(table: dict, known: dict[str, Program], source: Source) -> Stage:
 def _variant(stage: dict, table: dict, known: dict[str, Program], source: Source) -> Target:
     """A variant is its stage, but for what its own table says. `unchecked`: checks of the stage that it has not."""
     name = table.pop("name")
-    inherited = ("views", "more_views", "cached", "programs", "processes", "slots", "configuration", "upon", "sleeps")
+    inherited = ("views", "more_views", "cached", "programs", "processes", "slots", "configuration", "upon", "sleeps",
+                 "tls_name", "http2")
     own = {"stage": stage["stage"], "variant": name, **table, "expect": {**stage["expect"], **table.get("expect", {})}}
     whole = {key: stage[key] for key in inherited if key in stage} | own
     return full(Target, whole, known, source)

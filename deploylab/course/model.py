@@ -43,6 +43,8 @@ class Target:
     slots: int | str | None            # requests it works on at one time; a text depends on the processors: "2n + 1"
     configuration: tuple[str, ...] = ()  # files on the machine that make it what it is
     environment: dict[str, str] = field(default_factory=dict)  # of the application, beside its stage's
+    tls_name: str = ""                 # it speaks https, under this name; "": plain HTTP
+    http2: bool = False                # visitors speak HTTP/2 with it
     upon: str = ""                     # the stage whose application server it stands in front of, where it has none
     only_where: dict[str, str] = field(default_factory=dict)  # what the machine must have, in words: a test for it
     start: str = ""                    # a command for the machine, and so is `stop`; "": it always stands

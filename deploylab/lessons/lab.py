@@ -99,32 +99,36 @@ class Lab(Practice, PlanB):
         return output.checks(answer.checks, self.label, answer)
 
     def measure(self, *targets: str, view: str = "page", concurrency: int | None = None, seconds: float = 3.0,
-                repeats: int = 3, rtt_ms: float | None = None, mbit: float | None = None) -> Shown:
+                repeats: int = 3, keepalive: bool = True, rtt_ms: float | None = None,
+                mbit: float | None = None) -> Shown:
         """Run load tests on one or more targets in turns, and show the results.
 
         Args:
             targets: STAGE or STAGE:VARIANT; none for all that are running.
             concurrency: clients at a time; the view's default if None.
             repeats: runs of each.
+            keepalive: whether clients keep their connections; else each request opens one.
             rtt_ms, mbit: clients far away, with such a round trip and a line of such a rate; None: right here.
         """
         answer = self._ask("measure", targets=list(targets), view=view, concurrency=concurrency, seconds=seconds,
-                           repeats=repeats, **_away(rtt_ms, mbit))
+                           repeats=repeats, **_clients(keepalive, rtt_ms, mbit))
         return measured.measured(answer, self._course, self.label)
 
     def compare(self, a: str, b: str, *, view: str | None = None, b_view: str | None = None,
                 concurrency: int | None = None, pairs: int = 5, seconds: float = 3.0,
-                slow_clients: int | None = None, rtt_ms: float | None = None, mbit: float | None = None) -> Shown:
+                slow_clients: int | None = None, keepalive: bool = True, rtt_ms: float | None = None,
+                mbit: float | None = None) -> Shown:
         """Compare two targets in pairs of runs, A B then B A, and show how much faster or slower B is.
 
         Args:
             view: the page; if None, the load that the course has for these two.
             b_view: the page of side B, if it is another one.
             slow_clients: half-sent requests that are held open during each run.
+            keepalive: whether clients keep their connections; else each request opens one.
             rtt_ms, mbit: clients far away, with such a round trip and a line of such a rate; None: right here.
         """
         answer = self._ask("compare", a=a, b=b, view=view, b_view=b_view, concurrency=concurrency, pairs=pairs,
-                           seconds=seconds, slow_clients=slow_clients, **_away(rtt_ms, mbit))
+                           seconds=seconds, slow_clients=slow_clients, **_clients(keepalive, rtt_ms, mbit))
         return measured.compared(answer, self._course, self.label)
 
     def race(self, a: str, b: str, *, view: str | None = None, b_view: str | None = None,
@@ -138,7 +142,7 @@ class Lab(Practice, PlanB):
             race.result()
         """
         arguments = {"a": a, "b": b, "view": view, "b_view": b_view, "concurrency": concurrency, "pairs": pairs,
-                     "seconds": seconds, "slow_clients": slow_clients, **_away(rtt_ms, mbit)}
+                     "seconds": seconds, "slow_clients": slow_clients, **_clients(True, rtt_ms, mbit)}
         # If the cell is run again meanwhile, it shows the same race.
         if not (self._race and self._race.arguments == arguments and self._race.running):
             self._race = BackgroundCompare(self._begun(), self._course, arguments)
@@ -264,6 +268,7 @@ class Lab(Practice, PlanB):
         return backend.ask(command, progress, hear={"on_line": on_line} if on_line else None, **arguments)
 
 
-def _away(rtt_ms: float | None, mbit: float | None) -> dict[str, float]:
-    """The arguments of a command for clients far away: none for clients right here, as in every recording of those."""
-    return {name: value for name, value in (("rtt_ms", rtt_ms), ("mbit", mbit)) if value is not None}
+def _clients(keepalive: bool, rtt_ms: float | None, mbit: float | None) -> dict[str, float | bool]:
+    """The arguments of a command for clients that differ from the usual ones; a recording has no others."""
+    given = {"keepalive": None if keepalive else False, "rtt_ms": rtt_ms, "mbit": mbit}
+    return {name: value for name, value in given.items() if value is not None}

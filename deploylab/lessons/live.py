@@ -136,21 +136,23 @@ class Live:
         return WrittenFile(path=path, before=old.out if old.ok else None, after=text)
 
     def measure(self, progress: Progress, targets: list[str], view: str, concurrency: int | None, seconds: float,
-                repeats: int, rtt_ms: float | None = None, mbit: float | None = None) -> Measured:
+                repeats: int, keepalive: bool = True, rtt_ms: float | None = None,
+                mbit: float | None = None) -> Measured:
         away = Distance.of(rtt_ms, mbit)
         with lock.held("lab.measure"):
             session, runs = measure.measure(self.machine, self.course, targets, view, progress, seconds=seconds,
-                                            concurrency=concurrency, repeats=repeats, distance=away)
+                                            concurrency=concurrency, repeats=repeats, keepalive=keepalive,
+                                            distance=away)
         return Measured(session=session.id, runs=tuple(runs))
 
     def compare(self, progress: Progress, a: str, b: str, view: str | None, b_view: str | None,
                 concurrency: int | None, pairs: int, seconds: float, slow_clients: int | None,
-                rtt_ms: float | None = None, mbit: float | None = None,
+                keepalive: bool = True, rtt_ms: float | None = None, mbit: float | None = None,
                 on_pair: OnPair = lambda a, b: None) -> Compared:
         """Compare two targets in pairs of runs; an exception in `on_pair` ends it."""
         away = Distance.of(rtt_ms, mbit)
         contrast = compare.named(self.course, a, b, view=view, b_view=b_view, concurrency=concurrency,
-                                 slow_clients=slow_clients)
+                                 slow_clients=slow_clients, new_connections=None if keepalive else True)
         with lock.held("lab.compare"):
             session, differences, _ = compare.compare(self.machine, self.course, contrast, progress, pairs=pairs,
                                                       seconds=seconds, distance=away, on_pair=on_pair)

@@ -10,7 +10,7 @@ from deploylab.measure.compare import as_plan
 from deploylab.results import Session, describe
 from deploylab.results.record import Difference, Run
 
-LOAD = ("a", "b", "view", "b_view", "concurrency", "slow_clients", "state")
+LOAD = ("a", "b", "view", "b_view", "concurrency", "slow_clients", "new_connections", "state")
 
 
 def newest(contrast: Contrast) -> PastContrast:

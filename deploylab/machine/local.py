@@ -16,7 +16,7 @@ from deploylab.core import paths
 from deploylab.core.errors import HostError, MachineError
 from deploylab.core.progress import Progress
 from deploylab.course import Target
-from deploylab.machine import apt, guest, owned, shell
+from deploylab.machine import apt, guest, https, owned, shell
 from deploylab.machine.base import NO_VERSIONS, Completed, Facts, Inventory, OnLine, Versions
 from deploylab.machine.guest import facts as guest_facts
 from deploylab.machine.reach import Reach
@@ -136,7 +136,7 @@ class LocalMachine(Reach):
     # -- reaching it --------------------------------------------------------------
 
     def url(self, target: Target, path: str = "/") -> str:
-        return f"http://{self.host}:{target.port}{path}"
+        return https.url(self.host, target, path)
 
     def run(self, command: str, *, sudo: bool = False, stdin: bytes | None = None,
             on_line: OnLine | None = None, timeout_s: float | None = None) -> Completed:
@@ -149,7 +149,9 @@ class LocalMachine(Reach):
         return [*_on_the_servers_cpus(), "bash", "-l"]
 
     def inventory(self) -> Inventory:
-        return Inventory("@local", {"_sudo": os.geteuid() != 0, "address": self.address, "cpus": server_cpus()})
+        suite = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+        return Inventory("@local", {"_sudo": os.geteuid() != 0, "address": self.address, "cpus": server_cpus(),
+                                    "old_nginx": suite == "bookworm"})  # 1.22; the deploys know what that means
 
     def facts(self, versions: Versions = NO_VERSIONS) -> Facts:
         return Facts(kind=self.kind, provider=self.provider,

@@ -15,7 +15,7 @@ from deploylab.core import paths
 from deploylab.core.errors import HostError, MachineError
 from deploylab.core.progress import Progress
 from deploylab.course import Target
-from deploylab.machine import box, copies, guest, lxc, owned
+from deploylab.machine import box, copies, guest, https, lxc, owned
 from deploylab.machine.base import NO_VERSIONS, Completed, Facts, Inventory, OnLine, Versions
 from deploylab.machine.bindings import Vagrant, environment, forget_home, make_file_cm
 from deploylab.machine.guest import facts as guest_facts
@@ -150,7 +150,7 @@ class VagrantMachine:
         return self._host
 
     def url(self, target: Target, path: str = "/") -> str:
-        return f"http://{self.host}:{target.port}{path}"
+        return https.url(self.host, target, path)
 
     def run(self, command: str, *, sudo: bool = False, stdin: bytes | None = None,
             on_line: OnLine | None = None, timeout_s: float | None = None) -> Completed:

@@ -112,10 +112,12 @@ def _share(ratio: float | None) -> str:
 
 
 def named(course: Course, a: str, b: str, *, view: str | None = None, concurrency: int | None = None,
-          b_view: str | None = None, slow_clients: int | None = None, state: str | None = None) -> Contrast:
+          b_view: str | None = None, slow_clients: int | None = None, state: str | None = None,
+          new_connections: bool | None = None) -> Contrast:
     """The contrast of two targets. If the course has it, what differs and the default load are taken from there.
 
     Args:
+        new_connections: whether each request opens one; None: as the course has it, or else they are kept.
         state: of the caches, for the same load on both sides: a key of `course.STATES`.
 
     Raises:
@@ -128,12 +130,14 @@ def named(course: Course, a: str, b: str, *, view: str | None = None, concurrenc
         b_view = b_view or (known.b_view if known else None)
         concurrency = concurrency or (known.concurrency if known else None)
         slow_clients = slow_clients if slow_clients is not None or not known else known.slow_clients
+        new_connections = new_connections if new_connections is not None or not known else known.new_connections
     course.view(b_view or view)
     contrast = Contrast(
         name="-".join([a, b, view, *([state] if state else [])]).replace(":", "-"), title=f"{a} against {b}",
         lesson=known.lesson if known else "", state=state,
         a=a, b=b, view=view, b_view=b_view, concurrency=concurrency or course.view(view).concurrency[0],
-        slow_clients=slow_clients or 0, differs=known.differs if known else "", parts=known.parts if known else ())
+        slow_clients=slow_clients or 0, new_connections=new_connections or None,
+        differs=known.differs if known else "", parts=known.parts if known else ())
     if problem := course.state_problem(contrast):
         raise CourseError(f"There is no state '{state}' to compare {a} and {b} in: {problem}",
                           "leave out --state, or ./lab compare static edge --view many --state cold")
@@ -186,7 +190,8 @@ def pairs(bench: Bench, contrast: Contrast, n_pairs: int, progress: Progress) ->
     Raises: as `load_test.measure`.
     """
     rate_per_s = _offered_rate(bench, contrast) if contrast.state else None
-    paired = replace(bench, settings=replace(bench.settings, slow_clients=contrast.slow_clients, rate_per_s=rate_per_s))
+    paired = replace(bench, settings=replace(bench.settings, slow_clients=contrast.slow_clients, rate_per_s=rate_per_s,
+                                             keepalive=not contrast.new_connections))
     sides = dict(zip("AB", cells(bench.course, contrast), strict=True))
     a_first = order.in_two(bench.session.plan.get("n_pairs", n_pairs), n_pairs, f"{bench.session.id} {contrast.name}")
     for number in remaining(bench, contrast, n_pairs):
@@ -212,7 +217,8 @@ def described(contrast: Contrast) -> str:
     slow = f" and {units.count(contrast.slow_clients, 'slow client')}" if contrast.slow_clients else ""
     if contrast.state:
         return f"{contrast.a} and {contrast.b}, {views}, the same load {STATES[contrast.state]}"
-    return f"{contrast.a} and {contrast.b}, {views} with {units.count(contrast.concurrency, 'client')}{slow}"
+    new = ", a new connection for each request" if contrast.new_connections else ""
+    return f"{contrast.a} and {contrast.b}, {views} with {units.count(contrast.concurrency, 'client')}{slow}{new}"
 
 
 def as_plan(contrast: Contrast) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from deploylab.core import errors
 from deploylab.core.errors import LoadError, MachineError
 from deploylab.core.paths import ROOT
 from deploylab.load import LoadProgress, LoadSpec
-from deploylab.machine import Machine
+from deploylab.machine import Machine, https
 from deploylab.results.record import LoadResult
 
 ENGINE = ("*.py", "core/*.py", "load/*.py", "results/*.py")  # below deploylab/: the engine and what it imports
@@ -96,7 +96,8 @@ def run(machine: Machine, spec: LoadSpec, distance: Distance,
         >>> run(machine, spec, Distance()).line_connect_ns  # doctest: +SKIP
         40700000
     """
-    spec = replace(spec, attempts_path=None, cpus=None, ceiling_rps=None)
+    # The engine runs on the machine, where the certificate of its authority is.
+    spec = replace(spec, attempts_path=None, cpus=None, ceiling_rps=None, ca_file=spec.ca_file and https.ON_MACHINE)
     most_s = (spec.duration_s or 0) + spec.warmup_s + 2 * spec.timeout_s + LINE_S
     order = {"programs": programs(GUEST),
              "spec": asdict(spec), "most_s": most_s, **asdict(distance)}

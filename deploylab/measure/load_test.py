@@ -16,7 +16,7 @@ from deploylab.core import cancel, units
 from deploylab.core.errors import LoadError
 from deploylab.core.progress import Progress
 from deploylab.course import Course
-from deploylab.machine import Machine, usage
+from deploylab.machine import Machine, https, usage
 from deploylab.measure import cache_state, distance, setup_request
 from deploylab.measure.bench import Bench, LoadSettings, Scenario, machine_fields
 from deploylab.provision import converge
@@ -134,7 +134,9 @@ def _calibrate(bench: Bench) -> float:
 
 def _spec(machine: Machine, cell: Scenario, settings: LoadSettings, seed: int | None = None,
           attempts_path: str | None = None) -> load.LoadSpec:
-    view = cell.view
+    view, target = cell.view, cell.target
+    tls = {"ca_file": str(https.ca_file(machine)), "server_name": target.tls_name,
+           "http2": target.http2 and view.visitor is not None} if target.tls_name else {}
     return load.LoadSpec(
         url=machine.url(cell.target, (view.paths or (view.path,))[0]), paths=view.paths, seed=seed,
         mode="open" if settings.rate_per_s else "closed", rate_per_s=settings.rate_per_s,
@@ -142,7 +144,7 @@ def _spec(machine: Machine, cell: Scenario, settings: LoadSettings, seed: int | 
         method=view.method, body=view.body, headers=dict(view.headers), marker=view.marker,
         expect_status=view.expect_status, visitor=view.visitor, slow_clients=settings.slow_clients,
         attempts_path=attempts_path, cpus=settings.cpus, ceiling_rps=settings.ceiling_rps,
-        allowed_addresses=(machine.host,),
+        allowed_addresses=(machine.host,), **tls,
     )
 
 
@@ -161,7 +163,8 @@ def _load(machine: Machine, cell: Scenario, settings: LoadSettings, spec: load.L
 
 def _with_setup_headers(spec: load.LoadSpec, cell: Scenario) -> load.LoadSpec:
     """The spec with the headers that a real client would have from an earlier request."""
-    return replace(spec, headers=spec.headers | setup_request.headers(cell.view, spec.url))
+    return replace(spec, headers=spec.headers | setup_request.headers(
+        cell.view, spec.url, spec.ca_file, spec.server_name))
 
 
 def _warm_up(spec: load.LoadSpec, seconds: float) -> load.LoadSpec:

@@ -19,7 +19,7 @@ from deploylab.results.record import Run
 
 def measure(machine: Machine, course: Course, targets: Sequence[str], view: str, progress: Progress, *,
             concurrency: int | None = None, seconds: float, repeats: int,
-            rate_per_s: float | None = None, cold: bool = False,
+            rate_per_s: float | None = None, cold: bool = False, keepalive: bool = True,
             distance: Distance | None = None) -> tuple[Session, list[Run]]:
     """The finished session and its runs: `repeats` of each target, interleaved.
 
@@ -27,6 +27,7 @@ def measure(machine: Machine, course: Course, targets: Sequence[str], view: str,
         targets: names of targets; none for all that are running and have the view.
         concurrency: number of clients, the view's own if None; with a rate, the most connections.
         cold: begin each run with an empty cache, instead of a full one.
+        keepalive: whether clients keep their connections; else each request opens one.
         distance: how far away the clients are; None: as the view says, which is right here for most.
 
     Raises:
@@ -38,7 +39,7 @@ def measure(machine: Machine, course: Course, targets: Sequence[str], view: str,
     clients = concurrency or (OPEN_CONNECTIONS if rate_per_s else course.view(view).concurrency[0])
     cells = [Scenario(target, course.view(view), clients, cold) for target in chosen]
     runs = []
-    settings = LoadSettings(seconds=seconds, rate_per_s=rate_per_s, distance=distance)
+    settings = LoadSettings(seconds=seconds, rate_per_s=rate_per_s, keepalive=keepalive, distance=distance)
     with opened(machine, course, chosen, progress, settings, kind="measure", cells=[cell.as_plan() for cell in cells],
                 n_rounds=repeats, seconds=seconds, stages=[cell.target.stage for cell in cells],
                 distance=distance and asdict(distance)) as bench, \

@@ -10,16 +10,18 @@ import requests
 
 from deploylab.core.errors import LoadError
 from deploylab.course import View
+from deploylab.machine import https
 
 TIMEOUT_S = 10.0
 
 
-def headers(view: View, url: str) -> dict[str, str]:
+def headers(view: View, url: str, ca_file: str | None = None, server_name: str | None = None) -> dict[str, str]:
     """The headers that the load of this view sends in addition to its own; {} for a view without a prelude.
 
     Args:
         view: the view; its `prelude` is "etag", "csrf" or None.
         url: the URL of one of its pages, on the server under load.
+        ca_file, server_name: over https, as in the spec of the load.
 
     Raises:
         LoadError: the server did not answer, or its answer lacks what is needed.
@@ -33,7 +35,8 @@ def headers(view: View, url: str) -> dict[str, str]:
     if view.prelude not in PRELUDES:
         raise LoadError(f"View {view.name} has the prelude '{view.prelude}'. The preludes are: {', '.join(PRELUDES)}.",
                         "correct [app.views] in provisioning/course.toml")
-    return PRELUDES[view.prelude](_get(view, url), url)
+    with https.trusting(ca_file, server_name) as session:
+        return PRELUDES[view.prelude](_get(session, view, url), url)
 
 
 def _etag(response: requests.Response, url: str) -> dict[str, str]:
@@ -47,30 +50,29 @@ def _etag(response: requests.Response, url: str) -> dict[str, str]:
 def _csrf(response: requests.Response, url: str) -> dict[str, str]:
     """The headers that Django expects from a program that posts: the cookie, and its value in a header.
 
-    Over plain HTTP Django does not require a Referer, and checks Origin only if it is sent.
+    Over https it wants a Referer too, from the same site. Over plain HTTP it does not.
     """
     token = response.cookies.get("csrftoken")
     if not token:
         raise LoadError(f"{url} sets no cookie named csrftoken, so a post to it would be refused. "
                         "The page has no form, or a cache removed the cookie.", f"curl -i {url}")
-    return {"Cookie": f"csrftoken={token}", "X-CSRFToken": token}
+    came_from = {"Referer": url} if url.startswith("https:") else {}
+    return {"Cookie": f"csrftoken={token}", "X-CSRFToken": token, **came_from}
 
 
 PRELUDES: dict[str, Callable[[requests.Response, str], dict[str, str]]] = {"etag": _etag, "csrf": _csrf}
 
 
-def _get(view: View, url: str) -> requests.Response:
+def _get(session: requests.Session, view: View, url: str) -> requests.Response:
     """The response to one GET, with the headers that the engine sends: a compressed copy has another ETag."""
-    with requests.Session() as session:
-        session.trust_env = False  # no proxy between the host and its own machine
-        session.headers.clear()
-        headers = {"User-Agent": "deploylab", "Accept": "*/*", "Accept-Encoding": "identity", **view.headers}
-        try:
-            response = session.get(url, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
-        except requests.RequestException as error:
-            reason = "it timed out" if isinstance(error, requests.Timeout) else "there was no connection"
-            raise LoadError(f"The request to {url} before the load of view {view.name} gave no answer: {reason}.",
-                            "./lab check") from error
+    session.headers.clear()
+    headers = {"User-Agent": "deploylab", "Accept": "*/*", "Accept-Encoding": "identity", **view.headers}
+    try:
+        response = session.get(url, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
+    except requests.RequestException as error:
+        reason = "it timed out" if isinstance(error, requests.Timeout) else "there was no connection"
+        raise LoadError(f"The request to {url} before the load of view {view.name} gave no answer: {reason}.",
+                        "./lab check") from error
     if response.status_code != 200:
         raise LoadError(f"The request to {url} before the load of view {view.name} gave {response.status_code} "
                         "instead of 200.", "./lab check")

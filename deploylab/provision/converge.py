@@ -27,6 +27,7 @@ from deploylab.provision import app_code
 
 CALIBRATION = "calibration"  # not a stage: a static stub on the machine, for the load generator
 CALIBRATION_PORT = 8090
+ACME, ACME_PORT = "acme", 8017  # plain HTTP beside the stage `tls`
 GROUND = "ground"            # not a stage either: what a machine has before the first lesson
 NO_STAGE = (CALIBRATION, GROUND)
 STOP_S = 20                  # the time that a cancelled converge gets to end its commands on the machine
@@ -116,18 +117,21 @@ def specification(machine: Machine, course: Course, stage_name: str, variants: I
         raise CourseError(f"Stage {stage_name} has no deploy.", f"write {deploy_path(course, stage_name)}")
     revision, bundle = app_code.bundle(course)
     inventory = machine.inventory()
+    tls_names = {target.tls_name for target in course.all_targets if target.tls_name}
     return {
         "inventory": asdict(inventory),
         "deploy": _deploy_of(course, stage_name),
         "later": _by_stage(course, later),
         "lab": {
             "stage": stage_name, "variants": list(variants),
-            "ports": {CALIBRATION: CALIBRATION_PORT} | {target.name: target.port for target in course.all_targets},
-            "environments": {target.name: target.environment for target in course.all_targets},
+            "ports": {CALIBRATION: CALIBRATION_PORT, ACME: ACME_PORT,
+                      **{target.name: target.port for target in course.all_targets}},
+            "environments": {ACME: {}, **{target.name: target.environment for target in course.all_targets}},
             "sleepers": [target.name for target in course.all_targets if target.start],
             "app": {**asdict(course.app), "views": {}},
             "revision": revision, "bundle": str(bundle), "mark": uuid.uuid4().hex[:12],
-            "hosts": list(dict.fromkeys([machine.host, "localhost", "127.0.0.1"])),
+            "hosts": list(dict.fromkeys([machine.host, "localhost", "127.0.0.1", *tls_names])),
+            "tls_name": "".join(tls_names),
             "pip": network.pip_settings() if pip is None else pip, "apt_proxy": network.proxies().get("http", ""),
             "certificates": {} if inventory.name == "@local" else network.certificates(),  # this computer has them
         },

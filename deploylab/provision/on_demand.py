@@ -11,7 +11,7 @@ import requests
 from deploylab.core import cancel
 from deploylab.core.errors import MachineError
 from deploylab.course import Target
-from deploylab.machine import Machine
+from deploylab.machine import Machine, https
 
 PROBE_S = 0.3
 START_S = 30.0
@@ -50,8 +50,7 @@ def answers(machine: Machine, target: Target, *, patience_s: float = 0.0) -> boo
         patience_s: how long to try again while the port is open: the application may have been restarted just now.
     """
     end_s = time.monotonic() + patience_s
-    with requests.Session() as session:
-        session.trust_env = False  # no proxy between the host and its own machine
+    with https.session(machine, target) as session:
         while True:
             try:
                 response = session.get(machine.url(target), timeout=(2, 5), allow_redirects=False)

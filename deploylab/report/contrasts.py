@@ -109,7 +109,8 @@ def load(contrast: Contrast) -> str:
         return f"{contrast.view}, the same load {STATES[contrast.state]}"
     views = f"{contrast.view} against {contrast.b_view}" if contrast.b_view else contrast.view
     slow = f", {contrast.slow_clients} slow ones" if contrast.slow_clients else ""
-    return f"{views}, {units.count(contrast.concurrency, 'client')}{slow}"
+    new = ", a new connection for each request" if contrast.new_connections else ""
+    return f"{views}, {units.count(contrast.concurrency, 'client')}{slow}{new}"
 
 
 def contrast_of(table: dict[str, Any]) -> Contrast:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pyinfra import host
 from pyinfra.operations import apt, files
 
 from provisioning import operations
@@ -32,12 +33,20 @@ def nginx(lab: Lab, *slugs: str, reads: Sequence[str] = ()) -> None:
     processes()
     sites = {}
     for slug in slugs:
-        sites |= variants.file(lab, slug, AVAILABLE + "/deploylab-{}")
+        sites |= {path: (spelled(content), *rest)
+                  for path, (content, *rest) in variants.file(lab, slug, AVAILABLE + "/deploylab-{}").items()}
     operations.placed(name=f"Sites of nginx: {', '.join(slugs)}", files=sites)
     for slug in slugs:
         enable(f"deploylab-{slug}")
         operations.port_for("nginx", lab.ports[lab.name_of(slug)])
     running(["/etc/nginx/nginx.conf", PROCESSES, *sites, *reads])
+
+
+def spelled(site: bytes) -> bytes:
+    """A site as this machine's nginx spells it: before 1.25.1, which Debian 13 has, HTTP/2 was a word of `listen`."""
+    if b"http2 on;" not in site or not host.data.get("old_nginx"):
+        return site
+    return site.replace(b"    http2 on;\n", b"").replace(b" ssl;", b" ssl http2;")
 
 
 def enable(site: str) -> None:

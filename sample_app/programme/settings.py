@@ -33,11 +33,20 @@ CSRF_TRUSTED_ORIGINS = env.words("DJANGO_CSRF_TRUSTED_ORIGINS")
 # Pages that may show this site in a frame. `'self'` is always one of them.
 FRAME_ANCESTORS = ["'self'", *env.words("DJANGO_FRAME_ANCESTORS")]
 
+# The site is reached over https alone. A server in front ends TLS, and says so in X-Forwarded-Proto; it must put
+# its own value in place of a visitor's. Where this is off, `check --deploy` names W004, W008, W012 and W016,
+# deliberately not silenced: a site on the open internet must deal with them.
+HTTPS = env.flag("DJANGO_HTTPS")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+# For how many seconds a browser that has been here asks for nothing of this name by http. 0: it is not told.
+SECURE_HSTS_SECONDS = env.number("DJANGO_HSTS_S")
+
 # `check --deploy` asks for XFrameOptionsMiddleware (security.W002). X-Frame-Options knows only
 # "same origin" and "nobody", so programme.middleware.frame_ancestors does that work instead.
-# The checks about TLS (W004, W008, W012, W016) are deliberately not silenced: the course uses
-# plain HTTP, and a site on the open internet must deal with them.
-SILENCED_SYSTEM_CHECKS = ["security.W002"]
+# W005 and W021 ask that HSTS holds for every name below this one too, and be built into browsers: not for a site that
+# begins, and not for one that does not own the whole name.
+SILENCED_SYSTEM_CHECKS = ["security.W002", "security.W005", "security.W021"]
 
 # --- The application -------------------------------------------------------------------------
 

@@ -183,6 +183,7 @@ def whoami(request: HttpRequest) -> JsonResponse:
             "server": request.META.get("SERVER_SOFTWARE", ""),
             "host": socket.gethostname(),
             "visitor": request.META.get("REMOTE_ADDR", ""),
+            "scheme": request.scheme,
             "database": connection.vendor,
             "conn_max_age": connection.settings_dict["CONN_MAX_AGE"],
             "sqlite_synchronous": settings.SQLITE_SYNCHRONOUS,

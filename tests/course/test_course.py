@@ -187,7 +187,7 @@ def test_every_port_in_a_site_file_is_one_of_the_course():
     import re
 
     ports = {str(target.port): target.stage for target in COURSE.targets}
-    ports[str(converge.CALIBRATION_PORT)] = converge.CALIBRATION
+    ports |= {str(converge.CALIBRATION_PORT): converge.CALIBRATION, str(converge.ACME_PORT): converge.ACME}
     sites = [site for server in ("nginx", "apache2")
              for site in (paths.PROVISIONING / "files/etc" / server / "sites-available").iterdir()]
     assert len(sites) >= 3
@@ -204,9 +204,9 @@ def test_the_application_is_where_the_course_says():
 
 
 def test_every_configuration_file_says_why():
-    """No file that a learner may change goes without comments."""
+    """No file that a learner may change goes without comments. JSON knows none."""
     for path in (paths.PROVISIONING / "files").rglob("*"):
-        if path.is_file() and path.suffix != ".pyc":
+        if path.is_file() and path.suffix not in (".pyc", ".json"):
             lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
             assert any(line.startswith(("#", ";", "//", '"""')) for line in lines), path
 

@@ -259,7 +259,9 @@ CONTRASTS = pytest.mark.parametrize("contrast", COURSE.contrasts, ids=lambda con
 @CONTRASTS
 def test_every_contrast_says_what_it_is_about(contrast):
     assert contrast.title and contrast.differs and contrast.lesson
-    assert contrast.concurrency in COURSE.view(contrast.view).concurrency
+    # With a new connection for each request one client is enough to keep a server busy.
+    usual = (1,) if contrast.new_connections else COURSE.view(contrast.view).concurrency
+    assert contrast.concurrency in usual
 
 
 def test_no_two_contrasts_have_the_same_name():

@@ -12,10 +12,10 @@ from deploylab.machine import snapshot
 from deploylab.provision import converge
 
 COURSE = courses.load()
-# The stages that each guide sets up.
+# The stages that each guide sets up, and then checks.
 STEPS: dict[str, list[str]] = {}
 for _stage in COURSE.stages:
-    if _stage.ladder:
+    if f"$ ./lab check {_stage.name}\n" in (paths.ROOT / f"guides/{_stage.guide}.md").read_text(encoding="utf-8"):
         STEPS.setdefault(_stage.guide, []).append(_stage.name)
 
 # Each of these begins where the one before it ended: they are typed one after the other, after a single reset.
@@ -32,6 +32,10 @@ SHORT = {"compare": "--pairs 1 --seconds 0.5", "measure": "--repeats 1 --seconds
 # What may differ: the kind of snapshot, a regular expression for the whole name, and the reason.
 MAY_DIFFER = [
     ("files", r"/etc/deploylab/(secret-key|mariadb)\.env", "every machine has its own secret"),
+    ("files", r"/etc/deploylab/(authority|pebble)\.(key|pem)", "every machine has its own authority"),
+    ("files", r"/etc/letsencrypt/(accounts|archive|csr|keys|live|renewal)/.*", "and its own certificate"),
+    ("files", r"/etc/ssl/deploylab/.*", "the same for nginx"),
+    ("files", r"/var/(log|lib)/letsencrypt/.*", "what certbot did, and when"),
     ("files", r"/etc/(passwd|group|g?shadow|subuid|subgid)-?", "the ids depend on the order; see `users`"),
     ("files", r"/etc/(machine-id|\.pwd\.lock|ld\.so\.cache|ssh/.*)", "made at the first boot, or again later"),
     ("files", r"/etc/alternatives/.*", "links that depend on the order of the packages"),
@@ -71,8 +75,8 @@ def test_only_the_first_of_several_loads_is_typed():
 
 
 def test_every_stage_of_the_road_has_its_guide():
-    assert {"guide_I": ["runserver"], "guide_II": ["apache"]}.items() <= STEPS.items()
-    assert all((paths.ROOT / f"guides/{name}.md").exists() for name in [*STEPS, RELEASE])
+    assert {"guide_I": ["runserver"], "guide_II": ["apache"], "guide_VII": ["tls"]}.items() <= STEPS.items()
+    assert {stage.name for stage in COURSE.stages if stage.ladder} <= {name for step in STEPS.values() for name in step}
 
 
 @pytest.mark.parametrize("name", STEPS)

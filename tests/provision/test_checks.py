@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from deploylab import course as courses
-from deploylab.core.errors import CheckError, CourseError
+from deploylab.core.errors import CheckError, CourseError, MachineError
 from deploylab.machine import Completed
 from deploylab.provision import checks
 from deploylab.provision.checks import Check, base, delivery, system, trouble, web
@@ -28,6 +28,9 @@ class Bare:
 
     def run(self, command, **options):
         return Completed(command, 127, f"sh: 1: {command.split()[0]}: not found\n")
+
+    def check_output(self, command, **options):
+        raise MachineError(f"`{command}` failed", "./lab status")
 
 
 @pytest.mark.parametrize("target", COURSE.stages, ids=lambda target: target.name)

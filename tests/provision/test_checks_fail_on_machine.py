@@ -105,6 +105,19 @@ BREAK = [
      "retrn"),
     ("edge:varnish", "cached_by", "sed -i 's/call other;/& return (pass);/' /etc/varnish/deploylab-edge-varnish.vcl;"
      " systemctl restart varnish", "max-age"),
+    ("tls", "protocols", f"sed -i 's/^ *ssl_protocols.*/ssl_protocols TLSv1.2;/' {SITES}-tls; systemctl reload nginx",
+     "ssl_protocols TLSv1.2"),
+    ("tls", "protocols", f"sed -i '/http2 on;/d' {SITES}-tls; systemctl reload nginx", "ssl_protocols"),
+    ("tls", "certificate", "cd /etc/ssl/deploylab; openssl req -x509 -newkey rsa:2048 -nodes -days 90 -subj /CN=x"
+     " -keyout deploylab.test.key -out deploylab.test.pem 2>/dev/null; systemctl reload nginx", "deploylab.test.pem"),
+    ("tls", "renewal", "systemctl disable -q --now certbot.timer", "nobody would look"),
+    ("tls", "renewal", "systemctl disable -q --now deploylab-pebble", "rror"),
+    ("tls", "https_only", "sed -i 's/return 308/return 302/' /etc/nginx/sites-available/deploylab-acme;"
+     " systemctl reload nginx", "return 302"),
+    ("tls", "https_only", "sed -i 's/^server {$/&add_header Strict-Transport-Security max-age=9 always;/'"
+     f" {SITES}-tls; systemctl reload nginx", "Strict-Transport"),
+    ("tls", "deploy_check", "sed -i s/HTTPS=1/HTTPS=0/ /etc/deploylab/tls.env; supervisorctl restart deploylab-tls",
+     "HTTPS=0"),
     ("runserver", "server", "pkill -u deploylab -f 'runserver .*:8000'", "nothing listens"),
     ("runserver", "data", "rm /srv/deploylab/runserver/db.sqlite3*", ""),
 ]

@@ -84,7 +84,9 @@ def test_a_lesson_draws_from_the_breaks_of_its_stages():
 # A word of the cause that the check finds, by break.
 WORD = {"worker": "SIGKILL", "socket": "may not write", "backlog": "python3", "debug": "DJANGO_DEBUG=1",
         "stale": "ignore_headers", "forgetful": "may not write", "stuck": ":8799", "stuck-apache": ":8799",
-        "crowd": "1024 open files", "wordy": "insecure permissions", "dead": "no Restart=", "sandbox": "no file beside"}
+        "crowd": "1024 open files", "wordy": "insecure permissions", "dead": "no Restart=", "sandbox": "no file beside",
+        "expired": "notAfter", "chain": "deploylab.test.pem", "mixed": "a browser does not",
+        "loop": "X-Forwarded-Proto"}
 
 
 @pytest.mark.thorough

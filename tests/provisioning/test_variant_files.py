@@ -117,7 +117,14 @@ def test_gunicorn_believes_only_what_the_server_in_front_says_itself(slug):
     assert settings["secure_scheme_headers"] == said and settings["forwarder_headers"] == ""
     for path in (paths.PROVISIONING / "files/etc/nginx/sites-available").glob("deploylab-*"):
         if "proxy_pass" in (text := path.read_text(encoding="utf-8")):
-            assert "proxy_set_header X-Forwarded-Proto $scheme;" in text, path
+            assert re.search(r"proxy_set_header X-Forwarded-Proto \$(deploylab_)?scheme;", text), path
+
+
+def test_the_scheme_is_taken_from_this_machine_alone():
+    """`$deploylab_scheme` is what a server on this machine says, and for all others what they came by."""
+    text = (paths.PROVISIONING / "files/etc/nginx/nginx.conf").read_text(encoding="utf-8")
+    rules = re.search(r"\$deploylab_scheme \{\n(.*?)\}", text, re.DOTALL)[1]
+    assert rules.split() == ["default", "$scheme;", '"127.0.0.1', 'https"', "https;"]
 
 
 def test_gunicorn_with_16_processes_differs_from_the_one_with_two_in_their_number_alone():

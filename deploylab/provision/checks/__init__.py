@@ -1,7 +1,7 @@
 """Verifies that a stage is set up as it should be, by its behaviour, not by its files.
 
 Each key of `[stage.expect]` in course.toml is one check: one function in `web`, `capacity`, `delivery`, `logs`,
-`system` or `supervision`. A 'no' comes with its cause and the command that repairs it.
+`system`, `supervision` or `tls`. A 'no' comes with its cause and the command that repairs it.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from deploylab.core.errors import CheckError, CourseError
 from deploylab.course import Course, Target
 from deploylab.machine import Completed, Machine
-from deploylab.provision.checks import capacity, delivery, logs, supervision, system, web
+from deploylab.provision.checks import capacity, delivery, logs, supervision, system, tls, web
 from deploylab.provision.checks.base import Check, Look
 
 __all__ = ["CHECKS", "Check", "line", "require", "verify"]
@@ -32,6 +32,11 @@ CHECKS: dict[str, Callable[[Look], Check]] = {
     "fresh": delivery.fresh,
     "remembers": system.remembers,
     "app_socket": web.app_socket,
+    "protocols": tls.protocols,
+    "certificate": tls.certificate,
+    "renewal": tls.renewal,
+    "https_only": tls.https_only,
+    "deploy_check": tls.deploy_check,
     "services": system.services,
     "logs": logs.logs,
     "restarts": supervision.restarts,

@@ -13,8 +13,9 @@ from typing import Any
 import requests
 
 from deploylab.core import cancel
+from deploylab.core.errors import MachineError
 from deploylab.course import Course, Target, View, counted
-from deploylab.machine import Completed, Machine
+from deploylab.machine import Completed, Machine, https
 
 TIMEOUT_S = 5.0
 PATIENCE_S = 10.0  # how long a server that was just started may take, after a boot or by hand
@@ -119,6 +120,12 @@ class Look:
                    "file": lambda v: v.path.startswith("/static/"), "wait": lambda v: v.wait_s}[kind]
         return next(view for view in self.course.app.views.values() if matches(view))
 
+    @cached_property
+    def trust(self) -> dict[str, str]:
+        """How this target's certificate is verified; {} for plain HTTP. The machine is asked once."""
+        name = self.target.tls_name
+        return {"ca_file": str(https.ca_file(self.machine)), "name": name} if name else {}
+
     def get(self, path: str, **headers: str) -> Response:
         """The target's response, as a browser on the host gets it.
 
@@ -126,8 +133,11 @@ class Look:
             headers: more request headers; `_` in a name stands for `-`.
         """
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        with requests.Session() as session:
-            session.trust_env = False  # there is no proxy between the host and its own machine
+        try:
+            trust = self.trust
+        except MachineError:  # no stage with TLS was ever set up
+            return Response(0, requests.structures.CaseInsensitiveDict(), "no connection")
+        with https.trusting(**trust) as session:
             try:
                 response = session.get(self.machine.url(self.target, path), timeout=TIMEOUT_S, allow_redirects=False,
                                        headers=sent)
@@ -156,6 +166,7 @@ class Look:
         at_once = min(64, 3 * self.expect.get("processes", 1) * self.expect.get("threads", 8))
         expected = self.expect.get("processes", 1) * self.expect.get("threads", 1)
         path, before, same, until_s = self.view("wait").path, None, 0, time.monotonic() + LOOK_S
+        self.get(path)  # alone, so that `trust` is known before many threads want it
         with ThreadPoolExecutor(at_once) as pool:
             for number in itertools.count(1):
                 for answer in pool.map(self.get, [path] * at_once):
@@ -172,6 +183,11 @@ class Look:
                     break
                 before = now
         return by_pid
+
+
+def came_by(look: Look) -> str:
+    """An option for curl, to ask an application server as the server in front does: by which scheme somebody came."""
+    return " -H 'X-Forwarded-Proto: https'" if look.target.tls_name else ""
 
 
 def words(items: Iterable[str]) -> str:

@@ -54,7 +54,7 @@ def connections(look: Look) -> Check:
     path = look.view("file").path
     if not look.get(path).status:
         return Check(name, False, "not even one gets an answer", *trouble.explain(look))
-    call = f"connect({look.target.port}, {expected}, {path!r}, {asks})"
+    call = f"connect({look.target.port}, {expected}, {path!r}, {asks}, {look.target.tls_name!r})"
     result = guest.ask(look.machine, many_visitors, call)
     if not _all_served(result, expected):
         # Somebody else may have been connected, or the first ones were sent away as idle before the last one came.

@@ -5,7 +5,7 @@ import shlex
 import time
 
 from deploylab.provision.checks import trouble
-from deploylab.provision.checks.base import Check, Look, Response
+from deploylab.provision.checks.base import Check, Look, Response, came_by
 
 REFERENCE = re.compile(r"""(?:href|src)=["'](/static/[^"']+\.(?:css|js))["']""")
 HASH = re.compile(r"\.[0-9a-f]{12}\.\w+$")
@@ -98,8 +98,8 @@ def _cached_paths(look: Look) -> list[str]:
 def _made_now(look: Look, path: str) -> tuple[str, int]:
     """The ETag of a page as the application returns it now, and the seconds for which it may be cached."""
     host = look.machine.url(look.target, "").partition("//")[2]
-    head = look.sh(f"curl -s -m 5 -o /dev/null -D - -H 'Host: {host}' --unix-socket {look.expect['app_socket']}"
-                   f" http://localhost{path}").out
+    head = look.sh(f"curl -s -m 5 -o /dev/null -D - -H 'Host: {host}'{came_by(look)}"
+                   f" --unix-socket {look.expect['app_socket']} http://localhost{path}").out
     allowed = re.search(r"^cache-control:.*max-age=(\d+)", head, re.MULTILINE | re.IGNORECASE)
     etag = re.search(r"^etag: *(.+)$", head, re.MULTILINE | re.IGNORECASE)
     return _etag(etag[1]) if etag else "", int(allowed[1]) if allowed else 0

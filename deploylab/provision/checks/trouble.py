@@ -2,8 +2,11 @@
 
 import re
 import shlex
+import ssl
 from collections import Counter
 
+from deploylab.core.errors import MachineError
+from deploylab.machine import https
 from deploylab.provision.checks.base import Look
 
 Found = tuple[str, str]  # cause, cure
@@ -20,7 +23,7 @@ def explain(look: Look) -> Found:
 
 def look_for(look: Look) -> Found:
     """The cause that was found on the machine, and the command that repairs it."""
-    for question in (_services, _port, _program, _socket, _hanging, _queue, _database):
+    for question in (_services, _port, _certificate, _loop, _program, _socket, _hanging, _queue, _database):
         if reason := question(look):
             return reason
     return _log(look)
@@ -48,6 +51,28 @@ def _port(look: Look) -> Found | None:
     if not look.sh(f"printf '%s\\n' {shlex.quote(command)} | grep -qE {patterns}").ok:
         return f"port {port} is taken by another program, process {pid}: {command}", look.cure(f"sudo kill {pid}")
     return None
+
+
+def _certificate(look: Look) -> Found | None:
+    """A visitor refuses the certificate, so there is no page at all."""
+    if not look.target.tls_name:
+        return None
+    try:
+        https.connected(look.machine, look.target).close()
+    except ssl.SSLCertVerificationError as error:
+        return f"a visitor refuses its certificate: {error.verify_message}", look.cure()
+    except (OSError, MachineError):
+        pass  # no handshake at all, or no authority: the other questions
+    return None
+
+
+def _loop(look: Look) -> Found | None:
+    """The page sends a visitor to the address that they had asked for."""
+    itself = look.machine.url(look.target, look.view("page").path)
+    if look.page.headers.get("Location") != itself:
+        return None
+    return (f"{itself} redirects to itself: the application is told that the visitor came by http; "
+            f"{look.configured('X-Forwarded-Proto')}", look.cure())
 
 
 def ended(look: Look) -> str:

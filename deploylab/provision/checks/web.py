@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from deploylab.provision.checks import trouble
-from deploylab.provision.checks.base import Check, Look
+from deploylab.provision.checks.base import Check, Look, came_by
 
 NOWHERE = "/deploylab-asks-for-what-is-not-there/"
 STATIC_BY = {"front": "the server in front", "app": "the application server", "view": "a view of the application",
@@ -92,7 +92,7 @@ def static_by(look: Look) -> Check:
 def app_socket(look: Look) -> Check:
     """The application server answers on its own socket, without the server in front."""
     socket = look.expect["app_socket"]
-    name, status = f"the application server on {socket}", look.last(_ask(socket, look.view("page").path))
+    name, status = f"the application server on {socket}", look.last(_ask(look, look.view("page").path))
     if status == "200":
         return Check(name, True, "200")
     return Check(name, False, "no answer" if status == "000" else status, *trouble.explain(look))
@@ -100,7 +100,7 @@ def app_socket(look: Look) -> Check:
 
 def _without_front(look: Look, name: str, observed: str, socket: str) -> Check:
     """Check that the application server itself has no static files."""
-    status = look.last(_ask(socket, look.view("file").path))
+    status = look.last(_ask(look, look.view("file").path))
     if status == "404":
         return Check(name, True, f"{observed}; the application server itself says 404")
     return Check(name, False, f"{observed}; the application server itself says {status}, not 404",
@@ -142,14 +142,15 @@ def _count(look: Look, name: str, expected: int, observed: int, what: str) -> Ch
     return Check(name, False, f"{text}, {expected} expected", cause, look.cure())
 
 
-def _ask(socket: str, path: str) -> str:
+def _ask(look: Look, path: str) -> str:
     """A command on the machine that prints the status of the application server's own response.
 
     It runs as the user of the servers in front: whether root may connect proves nothing.
     """
+    socket = look.expect["app_socket"]
     where = f"--unix-socket {socket} http://localhost" if socket.startswith("/") else f"http://{socket}"
     front = "setpriv --reuid www-data --regid www-data --clear-groups"
-    return f"{front} curl -s -m 5 -o /dev/null -w '%{{http_code}}\\n' {where}{path}"
+    return f"{front} curl -s -m 5 -o /dev/null -w '%{{http_code}}\\n'{came_by(look)} {where}{path}"
 
 
 def _page_status(look: Look, path: str) -> str:

@@ -61,6 +61,7 @@ def label(result: ContrastResult) -> str:
 def sides_of(contrast: Contrast) -> str:
     """The same for a contrast without a result."""
     slow = f" + {contrast.slow_clients} slow" if contrast.slow_clients else ""
+    slow += " new" if contrast.new_connections else ""
     sides = f"{contrast.a} → {contrast.b}, {contrast.view}" if not contrast.b_view \
         else f"{contrast.a} {contrast.view} → {contrast.b if contrast.b != contrast.a else ''} {contrast.b_view}"
     load = f"{contrast.concurrency}{slow}" if not contrast.state else f"{contrast.state} cache, CPU"
