@@ -1,6 +1,6 @@
 """Stage `tls`: the application of `static` over HTTPS, with a certificate that it got from an authority by ACME."""
 
-from pyinfra.operations import apt, files, server, systemd
+from pyinfra.operations import apt, files, server
 
 from provisioning import operations
 from provisioning.deploys import app, common, edge, front, gunicorn, mariadb
@@ -12,6 +12,7 @@ CHALLENGES = "/var/lib/deploylab/acme"
 SSL = "/etc/nginx/deploylab-ssl.conf"
 EDGE, RSA = "tls-edge", "tls-rsa"
 LEAST_S = 30 * 86_400  # a certificate is renewed before it is shorter than that
+TIMER = "certbot.timer"
 PEBBLE, PEBBLE_CA = "deploylab-pebble", "/etc/deploylab/pebble.pem"
 
 
@@ -44,7 +45,9 @@ def authority(lab: Lab) -> None:
                 shell="/usr/sbin/nologin", ensure_home=False, _if=operations.unless(exists))
     # The site's name leads to this machine, also where the authority looks it up.
     operations.ensure(name=f"Name {name}", holds=f"getent ahostsv4 {name} | grep -q '^127\\.0\\.0\\.1 '",
-                      otherwise=f"sed -i '/ {name}$/d' /etc/hosts; echo '127.0.0.1 {name}' >> /etc/hosts")
+                      # In its place: in a container nobody may exchange this file, only write into it.
+                      otherwise=f"others=$(grep -v ' {name}$' /etc/hosts);"
+                                f" printf '%s\\n' \"$others\" '127.0.0.1 {name}' > /etc/hosts")
     key = PEBBLE_CA.replace(".pem", ".key")
     operations.ensure(
         name="Certificate of the authority's own service",
@@ -82,4 +85,8 @@ def certificate(lineage: str, key_type: str, names: list[str]) -> None:
         otherwise=f"{trusts} certbot certonly --webroot -w {CHALLENGES} --cert-name {lineage} --key-type {key_type}"
                   f" {' '.join(f'-d {name}' for name in names)} --force-renewal --deploy-hook {hook}",
         evidence="tail -n 20 /var/log/letsencrypt/letsencrypt.log")
-    systemd.service(name="Certificates are renewed by a timer", service="certbot.timer", running=True, enabled=True)
+    operations.ensure(
+        name="Certificates are renewed by a timer",
+        holds=f"[ ! -d /run/systemd/system ] || {{ systemctl -q is-enabled {TIMER}"
+              f" && systemctl -q is-active {TIMER}; }}",
+        otherwise=f"systemctl enable -q --now {TIMER}")
