@@ -50,7 +50,11 @@ def answers(machine: Machine, target: Target, *, patience_s: float = 0.0) -> boo
         patience_s: how long to try again while the port is open: the application may have been restarted just now.
     """
     end_s = time.monotonic() + patience_s
-    with https.session(machine, target) as session:
+    try:
+        session = https.session(machine, target)
+    except MachineError:  # no stage with TLS was ever set up
+        return False
+    with session:
         while True:
             try:
                 response = session.get(machine.url(target), timeout=(2, 5), allow_redirects=False)

@@ -6,11 +6,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from deploylab import course as courses
+from deploylab.core.errors import MachineError
 from deploylab.machine import Completed
 from deploylab.provision import on_demand
 from deploylab.provision.checks.base import Look
 
-NGINX = courses.load().stage("nginx")
+COURSE = courses.load()
+NGINX = COURSE.stage("nginx")
 
 
 class Front:
@@ -72,3 +74,13 @@ def test_a_check_tries_again_only_while_all_processes_of_the_target_are_there(fr
     look = Look(loading, courses.load(), NGINX)
     assert look.page.status == 200 and look.page is look.page
     assert Look(stopped, courses.load(), NGINX).page.status == 502 and stopped.n_requests == 1
+
+
+def test_over_https_nothing_answers_where_no_authority_was_ever_made(front):
+    machine = front(0)
+
+    def check_output(command, **options):
+        raise MachineError(f"`{command}` ended with status 1", "./lab status")
+
+    machine.check_output = check_output
+    assert not on_demand.answers(machine, COURSE.stage("tls")) and machine.n_requests == 0
