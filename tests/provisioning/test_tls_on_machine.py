@@ -66,7 +66,9 @@ def test_a_stranger_is_not_trusted(site):
 
 def test_a_renewal_is_served_at_once_even_after_the_authority_forgot_us(site):
     before = serial(site)
-    site.check_output("systemctl restart deploylab-pebble && export $(systemctl show -P Environment certbot.service)"
+    listens = "until ss -Hltn 'sport = :14000' | grep -q .; do sleep 0.1; done"
+    site.check_output(f"systemctl restart deploylab-pebble; {listens};"
+                      " export $(systemctl show -P Environment certbot.service)"
                       f" && certbot renew -q --force-renewal --cert-name {NAME}", sudo=True)
     assert serial(site) != before
     assert get(site, "tls", "/test/").status_code == 200
