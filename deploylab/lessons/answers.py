@@ -126,6 +126,11 @@ class Page(Answer):
 
     url: str
 
+    @property
+    def is_https(self) -> bool:
+        """Whether it can only be opened by a browser that trusts the lab's authority."""
+        return self.url.startswith("https:")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Broken(Answer):

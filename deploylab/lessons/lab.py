@@ -228,9 +228,9 @@ class Lab(Practice, PlanB):
         return program.shown_source(path)
 
     def show(self, target: str, path: str = "/") -> Shown:
-        """Show the site in a pane beside the notebook, and a link to it."""
+        """Show the site in a pane beside the notebook, and a link to it; over HTTPS the link alone."""
         answer = self._ask("show", target=target, path=path)
-        if not self.label:
+        if not (self.label or answer.is_https):  # a browser shows no warning in a pane, and nothing else either
             self._site_pane.show(answer.url, f"{target} {path}")
         return output.site(answer, f"{target} {path}", self.label)
 

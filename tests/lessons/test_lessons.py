@@ -11,7 +11,7 @@ import pytest
 from deploylab import course as courses
 from deploylab.core import paths
 from deploylab.lessons import guest_shell, recording
-from deploylab.lessons.answers import Output
+from deploylab.lessons.answers import Output, Page
 from deploylab.lessons.backend import Backend
 from deploylab.lessons.display import output
 from deploylab.lessons.lab import Lab
@@ -136,6 +136,17 @@ def test_a_long_output_is_folded_and_whole_in_plain_text():
     assert "80 more lines" in shown._repr_html_() and "line 50" in repr(shown) and "exit 1" in repr(shown)
     assert shown._repr_html_().count("<pre") == shown._repr_html_().count("monospace") == 3  # columns stay in line
     assert not shown
+
+
+@pytest.mark.parametrize(("url", "panes"), [("http://192.0.2.1:8000/", 1), ("https://192.0.2.1:8007/", 0)])
+def test_a_site_that_no_pane_can_show_has_its_link_and_the_reason(monkeypatch, url, panes):
+    shown = []
+    lab = Lab(COURSE)
+    monkeypatch.setattr(lab, "_ask", lambda *_, **__: Page(url=url))
+    monkeypatch.setattr(lab._site_pane, "show", lambda *page: shown.append(page))
+    cell = lab.show("stage")
+    assert len(shown) == panes and url in cell.text and f'href="{url}"' in cell.body
+    assert ("guide VII" in cell.text) is ("guide VII" in cell.body) is (not panes)
 
 
 def test_a_command_before_begin_says_what_to_do():

@@ -16,6 +16,8 @@ HEAD, TAIL = 6, 14  # lines of a long output that are not folded
 COLUMNS = '<pre style="font-family:var(--jp-code-font-family,monospace)">'
 CODE = re.compile(r"`([^`]+)`")
 GREEN, RED = "#1a7f37", "#cf222e"
+UNKNOWN_AUTHORITY = ("A browser warns about this page, because it does not know the lab's authority. "
+                     "The end of guide VII says how to make it known, and how to take it away again.")
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,10 @@ def site(answer: Page, title: str, label: str = "") -> Shown:
     if label:
         return text(f"{title}: the site at {url} was recorded and cannot be opened here.", label, answer)
     link = f'<a href="{_(url)}" target="_blank">{_(url)}</a>'
-    return Shown(f"{title}: {url}", f"<p>{_(title)}: {link}</p>", label, answer)
+    shown, body = f"{title}: {url}", f"<p>{_(title)}: {link}</p>"
+    if answer.is_https:
+        shown, body = f"{shown}\n{UNKNOWN_AUTHORITY}", f"{body}<p>{_(UNKNOWN_AUTHORITY)}</p>"
+    return Shown(shown, body, label, answer)
 
 
 def text(words: str, label: str = "", answer: Any = None, ok: bool = True) -> Shown:
