@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+# Clients keep their connections, or open one for each request, or open one and resume the TLS session of another.
+KEPT, NEW, RESUMED = CONNECTIONS = ("kept", "new", "resumed")
+
 
 @dataclass(frozen=True, kw_only=True)
 class View:
@@ -23,6 +26,7 @@ class View:
     visitor: str | None = None         # "first" or "returning": the page with its files, as a browser loads it
     rtt_ms: float | None = None        # clients are so far away (round trip), on a line of this rate; None: right here
     mbit_per_s: float | None = None
+    connections: str = KEPT            # one of CONNECTIONS
     least_s: float | None = None       # the shortest window of a run, if what is counted is slow: a median needs 20
 
     @property

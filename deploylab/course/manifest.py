@@ -7,7 +7,7 @@ from typing import Any
 
 from deploylab.core import paths
 from deploylab.core.errors import CourseError
-from deploylab.course.app import App, View
+from deploylab.course.app import CONNECTIONS, RESUMED, App, View
 from deploylab.course.contrast import STATES, Contrast
 from deploylab.course.model import (
     PER_PROCESSOR,
@@ -145,6 +145,9 @@ def _verify(course: Course, source: Source) -> None:
         if (view.rtt_ms is None) != (view.mbit_per_s is None):
             raise CourseError(f"{source.at(f'app.views.{view.name}')}: view {view.name} has only one of rtt_ms and "
                               "mbit_per_s.", "a line has both: write the other one too")
+        if view.connections not in CONNECTIONS:
+            raise CourseError(f"{source.at(f'app.views.{view.name}', '', 'connections')}: connections of view "
+                              f"{view.name} is '{view.connections}'.", f"write one of: {', '.join(CONNECTIONS)}")
     ports: dict[int, str] = {}
     names: set[str] = set()
     for target in course.all_targets:
@@ -166,6 +169,10 @@ def _verify(course: Course, source: Source) -> None:
             if view not in course.app.views:
                 raise CourseError(f"{source.at('stage', target.name, '', view)}: stage {target.name} lists view "
                                   f"'{view}', which [app.views] lacks.", f"correct it, or add [app.views.{view}]")
+            if course.view(view).connections == RESUMED and not target.tls_name:
+                raise CourseError(f"{source.at('stage', target.name, '', view)}: the view {view} resumes TLS sessions, "
+                                  f"and {target.name} speaks plain HTTP.",
+                                  "take the view out, or give the target a tls_name")
     for stage in course.stages:
         _verify_headline(course, stage, source)
     for contrast in course.contrasts:

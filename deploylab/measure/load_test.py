@@ -15,7 +15,7 @@ from deploylab import load
 from deploylab.core import cancel, units
 from deploylab.core.errors import LoadError
 from deploylab.core.progress import Progress
-from deploylab.course import Course
+from deploylab.course import KEPT, RESUMED, Course
 from deploylab.machine import Machine, https, usage
 from deploylab.measure import cache_state, distance, setup_request
 from deploylab.measure.bench import Bench, LoadSettings, Scenario, machine_fields
@@ -136,13 +136,15 @@ def _spec(machine: Machine, cell: Scenario, settings: LoadSettings, seed: int | 
           attempts_path: str | None = None) -> load.LoadSpec:
     view, target = cell.view, cell.target
     tls = {"ca_file": str(https.ca_file(machine)), "server_name": target.tls_name,
-           "http2": target.http2 and view.visitor is not None} if target.tls_name else {}
+           "http2": target.http2 and view.visitor is not None,
+           "resume": view.connections == RESUMED} if target.tls_name else {}
     return load.LoadSpec(
         url=machine.url(cell.target, (view.paths or (view.path,))[0]), paths=view.paths, seed=seed,
         mode="open" if settings.rate_per_s else "closed", rate_per_s=settings.rate_per_s,
-        concurrency=cell.concurrency, duration_s=settings.seconds, keepalive=settings.keepalive, timeout_s=TIMEOUT_S,
-        method=view.method, body=view.body, headers=dict(view.headers), marker=view.marker,
-        expect_status=view.expect_status, visitor=view.visitor, slow_clients=settings.slow_clients,
+        concurrency=cell.concurrency, duration_s=settings.seconds, timeout_s=TIMEOUT_S,
+        keepalive=settings.keepalive and view.connections == KEPT, method=view.method, body=view.body,
+        headers=dict(view.headers), marker=view.marker, expect_status=view.expect_status, visitor=view.visitor,
+        slow_clients=settings.slow_clients,
         attempts_path=attempts_path, cpus=settings.cpus, ceiling_rps=settings.ceiling_rps,
         allowed_addresses=(machine.host,), **tls,
     )

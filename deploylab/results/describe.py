@@ -110,7 +110,8 @@ def target(stage: str, variant: str | None) -> str:
 
 def load(run: LoadResult) -> str:
     """The load of a run: how many clients or requests, and on which connections."""
-    kept = "kept connections" if run.keepalive else "a new connection for each request"
+    kept = ("kept connections" if run.keepalive else "a new connection for each request, its TLS session resumed"
+            if run.notes.get("n_resumed") else "a new connection for each request")
     if run.tls:
         kept += f" over {run.tls.partition(',')[0]}"
     who = (f"{run.target_rps:g} requests due per second" if run.mode == "open"

@@ -82,15 +82,16 @@ def data(lab: Lab, start_over: str, variant: str = "") -> None:
     operations.seeded(arguments, lab.app["data_command"], lab.app["data_digest_command"])
 
 
-def static(lab: Lab, hashed: bool = False) -> None:
+def static(lab: Lab, hashed: bool = False, brotli: bool = False) -> None:
     """The static files in one folder, for a front server to serve.
 
     Args:
         hashed: with what DJANGO_STATIC_FILES=hashed in the stage's environment needs, and with compressed copies.
+        brotli: with copies for browsers that take Brotli, too.
     """
     folder = f"{lab.folder}/static"
     files.directory(name=f"Folder {folder}", path=folder, user="deploylab", group="deploylab", mode="755")
-    operations.collected(lab.stage, folder, hashed)
+    operations.collected(lab.stage, folder, hashed, brotli)
 
 
 def requirements(lab: Lab, production: bool) -> str:

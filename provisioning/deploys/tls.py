@@ -3,14 +3,16 @@
 from pyinfra.operations import apt, files, server
 
 from provisioning import operations
-from provisioning.deploys import app, common, edge, front, gunicorn, mariadb
+from provisioning.deploys import app, common, edge, front, gunicorn, mariadb, nginx
 from provisioning.deploys.common import place
 from provisioning.lab import Lab
 
 ACME = "acme"  # not a stage: plain HTTP, for the authority and for those who come without https
 CHALLENGES = "/var/lib/deploylab/acme"
 SSL = "/etc/nginx/deploylab-ssl.conf"
-EDGE, RSA = "tls-edge", "tls-rsa"
+EDGE, RSA, BROTLI = "tls-edge", "tls-rsa", "tls-brotli"
+FILES = {"tls-files", "tls-files-http1"}  # in front of the stage `nginx`
+BROTLI_MODULE = "libnginx-mod-http-brotli-static"
 LEAST_S = 30 * 86_400  # a certificate is renewed before it is shorter than that
 TIMER = "certbot.timer"
 PEBBLE, PEBBLE_CA = "deploylab-pebble", "/etc/deploylab/pebble.pem"
@@ -21,16 +23,21 @@ def deploy(lab: Lab) -> None:
     mariadb.server()
     app.code(lab, production=True)
     app.data(lab, mariadb.START_OVER)
-    app.static(lab, hashed=True)
+    app.static(lab, hashed=True, brotli=True)
     gunicorn.serve(lab, lab.stage)
     if EDGE in lab.wanted:
         edge.deploy(lab.of("edge"))
+    if FILES & set(lab.wanted):
+        nginx.deploy(lab.of("nginx"))
     authority(lab)
     place(SSL)
     front.nginx(lab.of(ACME), ACME)
     certificate(lab.tls_name, "ecdsa", [lab.tls_name])
     if RSA in lab.wanted:
         certificate(f"{lab.tls_name}-rsa", "rsa", [lab.tls_name])
+    if BROTLI in lab.wanted:
+        apt.packages(name=f"Packages: {BROTLI_MODULE}", packages=[BROTLI_MODULE], update=True,
+                     _if=operations.missing([BROTLI_MODULE]))
     front.nginx(lab, *lab.wanted, reads=[SSL])
 
 

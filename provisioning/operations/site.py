@@ -60,17 +60,19 @@ def seeded(stage: str, command: str, digest_command: str):
                   otherwise=f"{manage} {command} || {manage} {command} --reset")
 
 
-def collected(stage: str, folder: str, hashed: bool = False):
+def collected(stage: str, folder: str, hashed: bool = False, brotli: bool = False):
     """The folder of the stage has the static files of the site, byte for byte, and nothing else.
 
     Args:
         hashed: with bundles, and with a compressed copy of each file that becomes smaller.
+        brotli: with a second copy, by Brotli.
     """
     manage, user = f"deploylab-manage {stage}", "setpriv --reuid deploylab --regid deploylab --init-groups"
+    only_gzip = "" if brotli else " --no-brotli"
     compress = [f"{manage} compress --verbosity 0",
-                f"{user} {VENV}/bin/python -m whitenoise.compress --quiet --no-brotli {folder}"]
+                f"{user} {VENV}/bin/python -m whitenoise.compress --quiet{only_gzip} {folder}"]
     commands = [f"{manage} collectstatic --noinput --clear --verbosity 0", *(compress if hashed else [])]
-    bundled = "DEPLOYLAB_BUNDLED=1 " if hashed else ""
+    bundled = f"DEPLOYLAB_BUNDLED='--quiet{only_gzip}' " if hashed else ""
     return ensure(name="Static files", holds=f'{bundled}{manage} shell --no-imports -c "$(cat {LIB}/collected.py)"',
                   otherwise=f"umask 022; {' && '.join(commands)}")
 

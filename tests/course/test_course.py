@@ -48,6 +48,8 @@ parts = []
     (('views = ["hello"]', 'views = ["helo"]'), 'views = ["helo"]', "helo"),
     (('views = ["hello"]', 'views = "hello"'), 'views = "hello"', "a list"),
     (("concurrency = [10]", 'concurrency = ["10"]'), 'concurrency = ["10"]', "each a number"),
+    (("concurrency = [10]", 'concurrency = [10]\nconnections = "old"'), 'connections = "old"', "kept, new"),
+    (("concurrency = [10]", 'concurrency = [10]\nconnections = "resumed"'), 'views = ["hello"]', "speaks plain HTTP"),
     (("slots = 2", "slots = true"), "slots = true", "a number"),
     (("slots = 2", 'slots = "2n"'), 'slots = "2n"', 'slots of first is "2n"'),
     (("slots = 2", "slots = 2\nno.red = 1"), 'name = "first"', "which does not exist"),

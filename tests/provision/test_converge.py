@@ -160,7 +160,7 @@ def test_a_file_changes_the_hash_of_the_stages_that_list_it(stage, hash_after):
 
 def test_a_deploy_belongs_to_its_stage_and_to_those_that_import_it_and_shared_code_to_all(hash_after):
     assert hash_after("deploys/runserver.py") == ["runserver"]
-    assert set(hash_after("deploys/nginx.py")) == {"apache", "nginx"}
+    assert set(hash_after("deploys/nginx.py")) == {"apache", "nginx", "tls"}
     assert "runserver" not in hash_after("deploys/gunicorn.py")
     assert hash_after("deploys/common.py") == STAGES
     assert hash_after("operations/base.py") == STAGES

@@ -99,7 +99,7 @@ def test_a_run_leaves_out_the_contrasts_of_what_a_machine_cannot_have():
 
 
 def test_a_variant_says_itself_what_it_needs():
-    assert [target.name for target in COURSE.targets if target.only_where] == ["nginx:systemd"]
+    assert [target.name for target in COURSE.targets if target.only_where] == ["nginx:systemd", "tls:brotli"]
 
 
 def test_what_visitors_notice_of_a_kill():

@@ -30,7 +30,7 @@ openssl verify -CAfile {AUTHORITY}.pem leaf 2>&1
 @pytest.fixture(scope="module")
 def site(machine):
     """The stage with its variants."""
-    converge.to_stage(machine, COURSE, "tls", variants=["rsa", "http1", "tls12", "edge"])
+    converge.to_stage(machine, COURSE, "tls", variants=[variant.variant for variant in COURSE.stage("tls").variants])
     return machine
 
 
@@ -75,7 +75,7 @@ def test_a_renewal_is_served_even_after_the_authority_forgot_us(site):
     assert get(site, "tls", "/test/").status_code == 200
 
 
-@pytest.mark.parametrize("target", ["tls", "tls:rsa", "tls:http1", "tls:tls12", "tls:edge"])
+@pytest.mark.parametrize("target", ["tls", *(f"tls:{variant.variant}" for variant in TLS.variants)])
 def test_each_hop_says_that_the_visitor_came_by_https(site, target):
     assert get(site, target, "/whoami/").json()["scheme"] == "https"
 
@@ -113,7 +113,8 @@ def test_a_form_is_accepted_from_this_site_alone(site, target):
     assert answers == [303, 403]
 
 
-@pytest.mark.parametrize(("target", "protocol"), [("tls", "h2"), ("tls:http1", "http/1.1")])
+@pytest.mark.parametrize(("target", "protocol"), [
+    ("tls", "h2"), ("tls:http1", "http/1.1"), ("tls:files", "h2"), ("tls:files-http1", "http/1.1")])
 def test_http2_is_where_it_is_claimed(site, target, protocol):
     context = ssl.create_default_context(cafile=str(https.ca_file(site)))
     context.set_alpn_protocols(["h2", "http/1.1"])
@@ -122,6 +123,19 @@ def test_http2_is_where_it_is_claimed(site, target, protocol):
     connection.connect()
     assert connection.sock.selected_alpn_protocol() == protocol
     connection.close()
+
+
+def test_who_takes_brotli_gets_it_where_nginx_has_the_module(site):
+    """The same file in fewer bytes than by gzip; who takes gzip alone gets that."""
+    path, folder = COURSE.view("asset_br").path, "/srv/deploylab/tls/static"
+    both = {"Accept-Encoding": "gzip, br"}
+    by_gzip, by_brotli = (get(site, target, path, **both) for target in ("tls", "tls:brotli"))
+    assert [answer.headers["Content-Encoding"] for answer in (by_gzip, by_brotli)] == ["gzip", "br"]
+    assert int(by_brotli.headers["Content-Length"]) < int(by_gzip.headers["Content-Length"])
+    assert get(site, "tls:brotli", path, **{"Accept-Encoding": "gzip"}).headers["Content-Encoding"] == "gzip"
+    unpack = "import brotli, sys; sys.stdout.buffer.write(brotli.decompress(sys.stdin.buffer.read()))"
+    site.check_output(f"/srv/deploylab/venv/bin/python -c '{unpack}' < {folder}/programme/site.css.br"
+                      f" | cmp - {folder}/programme/site.css")
 
 
 def test_who_asks_by_http_on_the_https_port_is_told(site):

@@ -131,7 +131,7 @@ def test_what_its_tests_use_here_has_the_version_of_the_server():
 def test_collected_says_whether_the_static_root_is_as_a_new_collection(kind, tmp_path):
     root, program = tmp_path / "static", paths.ROOT / "provisioning/files/usr/local/lib/deploylab/collected.py"
     environment = PRODUCTION | {"DJANGO_STATIC_FILES": kind, "DJANGO_STATIC_ROOT": str(root),
-                                "DEPLOYLAB_BUNDLED": "1" if kind == "hashed" else ""}
+                                "DEPLOYLAB_BUNDLED": "--quiet --no-brotli" if kind == "hashed" else ""}
 
     def collected() -> tuple[int, str]:
         done = python("manage.py", "shell", "--no-imports", "-c", program.read_text(encoding="utf-8"), **environment)

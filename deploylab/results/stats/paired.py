@@ -55,7 +55,7 @@ def compare(a_runs: Sequence[Run], b_runs: Sequence[Run], metric: str = "rps", *
         raise DeployLabError(f"There is no metric '{metric}'. They are: {', '.join(METRICS)}.")
     for runs in (a_runs, b_runs):
         require_alike(runs)
-    may_differ = ["view"] if of_views else []
+    may_differ = ["view", "keep-alive"] if of_views else []  # how its clients connect is a part of a view
     if any(run.cache_state is None for run in (*a_runs, *b_runs)):  # only one side has a cache
         may_differ.append("state of the cache")
     require_alike([*a_runs, *b_runs], but=may_differ)

@@ -2,7 +2,8 @@
 # gives: no file missing, none changed, none left over from an older release. It does just that, in
 # a folder of its own, and compares. (`collectstatic --dry-run` only compares dates.)
 #
-# DEPLOYLAB_BUNDLED=1: with the bundles of django-compressor and WhiteNoise's compressed copies.
+# DEPLOYLAB_BUNDLED: with the bundles of django-compressor and WhiteNoise's compressed copies; its value are the options
+# for WhiteNoise: --no-brotli for those by gzip alone.
 import gzip
 import json
 import os
@@ -16,11 +17,11 @@ from django.core.management import call_command
 def collect(folder):
     settings.STATIC_ROOT = settings.COMPRESS_ROOT = folder
     call_command("collectstatic", interactive=False, verbosity=0)
-    if os.environ.get("DEPLOYLAB_BUNDLED"):
+    if options := os.environ.get("DEPLOYLAB_BUNDLED"):
         from whitenoise.compress import main as compress
 
         call_command("compress", verbosity=0)
-        compress(["--quiet", "--no-brotli", folder])
+        compress([*options.split(), folder])
 
 
 def contents(folder):
