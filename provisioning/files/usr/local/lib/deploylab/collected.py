@@ -32,6 +32,10 @@ def content(path):
     data = path.read_bytes()
     if path.suffix == ".gz":
         data = gzip.decompress(data)  # two compressors may pack the same differently
+    elif path.suffix == ".br":
+        import brotli  # only stages with such copies need it
+
+        data = brotli.decompress(data)
     return json.loads(data) if ".json" in path.suffixes else data  # a list of names is in any order
 
 
