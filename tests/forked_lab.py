@@ -11,11 +11,21 @@ import os
 import signal
 import sys
 import time
+from contextlib import redirect_stdout
 
 from deploylab import cli
 
 # What commands import when they begin.
 HEAVY = ("measure.full_run", "report", "machine.doctor", "lessons.notebooks", "publish.bundle")
+
+
+def warm() -> None:
+    """Import what any command needs, in this process: what reads arguments and writes a help."""
+    for name in HEAVY:
+        importlib.import_module(f"deploylab.{name}")
+    sys.argv = ["lab", "measure", "--help"]
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        cli.main()
 
 
 def begin(asked: dict) -> None:
@@ -45,9 +55,7 @@ def ended(pid: int, timeout_s: float) -> int | None:
 
 
 if __name__ == "__main__":
-    cli.with_commands()
-    for name in HEAVY:
-        importlib.import_module(f"deploylab.{name}")
+    warm()
     for line in sys.stdin:
         asked = json.loads(line)
         if not (pid := os.fork()):
