@@ -26,7 +26,7 @@ def run(
                                                        help="Only these stages; all if none is named.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A first impression: fewer rounds and pairs.")] = False,
     thorough: Annotated[bool, typer.Option("--thorough", help="Five rounds of everything, and every contrast: about "
-                                                              "40 minutes in all.")] = False,
+                                                              "50 minutes in all.")] = False,
     yes: Yes = False,
     machine: Kind = None,
     bundle: Bundle = None,

@@ -39,7 +39,7 @@ def between(before: dict[str, float], after: dict[str, float]) -> dict[str, floa
     cpu_s = after["cpu_s"] - before["cpu_s"]
     wait_s = after["runq_wait_s"] - before["runq_wait_s"]
     return {
-        "server_cpu_s": round(cpu_s, 3) if cpu_s >= 0 and after["n_processes"] else None,
+        "server_cpu_s": round(cpu_s, 6) if cpu_s >= 0 and after["n_processes"] else None,
         "server_runq_wait_s": round(wait_s, 4) if wait_s >= 0 and after["n_processes"] else None,
         "server_rss_bytes": int(after["rss_bytes"]) or None,
         "server_pss_bytes": int(after["pss_bytes"]) or None,

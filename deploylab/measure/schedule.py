@@ -63,7 +63,7 @@ QUICK = Effort(seconds=0.8, n_rounds=3, n_rounds_others=1, pair_seconds=0.5, n_p
                budget_s=0)
 # Five rounds of everything: with fewer, the t interval is too wide to be useful.
 THOROUGH = Effort(seconds=0.8, n_rounds=5, n_rounds_others=5, pair_seconds=0.5, n_pairs=3, warmup_again_s=0.2,
-                  budget_s=29 * 60, all_contrasts=True)
+                  budget_s=40 * 60, all_contrasts=True)
 
 
 def judged(stages: Sequence[Stage]) -> list[Load]:

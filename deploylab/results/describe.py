@@ -53,14 +53,15 @@ def change(ratio: float, ci95: tuple[float, float] | None, metric: str = "rps", 
 
 
 def ratio(comparison: Comparison) -> str:
-    """A ratio with its interval, in short; its series if it moved in one direction; "" if there is nothing.
+    """A ratio with its interval, in short; from where to where if it moved in one direction; "" if there is nothing.
 
     >>> ratio(Comparison(a="a", b="b", view="page", metric="rps", n_pairs=5, ratio=2.0, ci95=(1.5, 2.6), half_width=0.3,
     ...                  verdict=""))
     '2.0 (1.50 to 2.60)'
     """
     if comparison.series:
-        return f"moved: {series(comparison.series)}"
+        shown = [units.factor(ratio) for ratio in comparison.series]
+        return f"moved: {' → '.join(shown if len(shown) <= 3 else [shown[0], '…', shown[-1]])}"
     if comparison.ratio is None:
         return ""
     ratio, interval = units.factor(comparison.ratio), units.interval(comparison.ci95)

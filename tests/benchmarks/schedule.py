@@ -27,7 +27,7 @@ from tests.benchmarks import marks
 from tests.synthetic import NOISE_CV, NOISE_SD, ar1
 
 STEP_S = 0.1             # how finely the machine's speed is simulated
-MEMORY_S = 6.4           # after so many seconds, its speed is correlated with what it was by 1/e: see `memory_s`
+MEMORY_S = 3.1           # after so many seconds, its speed is correlated with what it was by 1/e: see `memory_s`
 BESIDE_S = 1.1           # of a run, beside its window: the median of the recorded session, with WARMUP_S in it
 STEADY_SD = 0.02         # of a page that only waits
 WINDOWS_S = (0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0)
@@ -72,14 +72,17 @@ def memory_s(runs: Sequence[Run], near: tuple[float, float] = (2.0, 5.0), far_s:
 
 
 def contrasts_of(runs: Sequence[Run]) -> list[Sides]:
-    """The course's contrasts, with the rates of their sides in a session; one that it lacks gets those of its view."""
+    """The course's contrasts, with the rates of their sides in a session.
+
+    One that it lacks gets those of its view, or where that was not measured either, those of all views.
+    """
     course, rates = courses.load(), {}
     for run in runs:
         if run.purpose == "pair" and run.rps:
             sides = rates.setdefault(run.pair_id.rpartition("/")[0], {})
             sides.setdefault((run.stage, run.variant, run.view), []).append(run.rps)
-    of_view = {view: median(run.rps for run in runs if run.view == view and run.rps) for view in
-               {one.view for one in course.contrasts}}
+    of_view = {view: median([run.rps for run in runs if run.view == view and run.rps] or
+                            [run.rps for run in runs if run.rps]) for view in {one.view for one in course.contrasts}}
     known = {name: [median(side) for side in sides.values()] for name, sides in rates.items() if len(sides) == 2}
     return [Sides(one.name, *known.get(one.name, [of_view[one.view]] * 2),
                   STEADY_SD if course.view(one.view).wait_s else NOISE_SD) for one in course.contrasts]

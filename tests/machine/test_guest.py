@@ -46,6 +46,13 @@ def test_the_sampler_does_not_count_itself_or_its_caller():
     assert run_sample("no-process-has-this-name")["n_processes"] == 0
 
 
+def test_the_processor_time_of_a_process_is_exact():
+    """As the process itself reads it: between what it read before and what it reads after."""
+    before_s = time.process_time()
+    found_s = sample.cpu_s(os.getpid()) - sum(os.times()[2:4])  # less what its children have used
+    assert before_s < found_s < time.process_time()
+
+
 def test_facts_are_those_of_this_machine():
     seen = facts.facts({"python": ["python3", "-V"], "other": ["no-such-program-at-all"]})
     assert seen["n_cpu"] == len(os.sched_getaffinity(0))

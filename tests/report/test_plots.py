@@ -217,6 +217,16 @@ def test_no_words_of_a_forest_run_into_others_however_long_and_far_apart():
         assert left.get_window_extent().x1 + 4 < right.get_window_extent().x0, (left, right)
 
 
+def test_the_words_of_each_contrast_of_the_course_fit_into_its_row():
+    found = [stats.contrast_result(of, [], synthetic.pairs(of)) for of in courses.load().contrasts]
+    rows = [replace(one, ratios={one.contrast.metric: replace(one.main, ratio=0.0311, ci95=(0.0252, 0.0398))})
+            for one in found]
+    (axes,) = (figure := plots.forest(rows, PAIRS, COURSE).figure).axes
+    figure.draw_without_rendering()
+    for left, right in zip(axes.texts[::2], axes.texts[1::2], strict=True):
+        assert left.get_window_extent().x1 + 4 < right.get_window_extent().x0, (left, right)
+
+
 def test_two_views_of_one_server_bear_both_names():
     of = synthetic.contrast(a="nginx", b="nginx", view="asset", b_view="asset_again", concurrency=10)
     runs = synthetic.pairs(of)

@@ -14,7 +14,7 @@ from deploylab.results.record import Run
 from deploylab.results.stats import ContrastResult
 
 ROW_IN = 0.46  # the height of a contrast: its text above, its interval below
-FITS = 70      # letters per row
+FITS = 66      # letters per row
 SAME_LOAD = ("In rows with \"CPU\" both sides got the same requests at the same times, and the ratio is that of server "
              "CPU per request: left of 1, B needs less. ")
 
@@ -64,7 +64,7 @@ def sides_of(contrast: Contrast) -> str:
     slow += " new" if contrast.new_connections else ""
     sides = f"{contrast.a} → {contrast.b}, {contrast.view}" if not contrast.b_view \
         else f"{contrast.a} {contrast.view} → {contrast.b if contrast.b != contrast.a else ''} {contrast.b_view}"
-    load = f"{contrast.concurrency}{slow}" if not contrast.state else f"{contrast.state} cache, CPU"
+    load = f"{contrast.concurrency}{slow}" if not contrast.state else f"{contrast.state}, CPU"
     return f"{' '.join(sides.split())} {load}"
 
 
