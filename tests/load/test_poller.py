@@ -10,8 +10,6 @@ from load_helpers import FaultyServer, load
 from deploylab.load import engine
 from deploylab.load.poller import READ, WRITE, EpollPoller, SelectorPoller
 
-pytestmark = pytest.mark.alone
-
 POLLERS = [SelectorPoller] + ([EpollPoller] if hasattr(select, "epoll") else [])
 
 
@@ -94,6 +92,7 @@ def test_an_event_of_a_socket_that_another_handler_has_closed_reaches_nobody(pol
         end.close()
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(EpollPoller not in POLLERS, reason="no epoll here")
 def test_a_precise_wait_is_nearer_than_a_millisecond():
     """epoll rounds 0.1 ms up to 1 ms; compared on the shortest of many: others can only lengthen it."""

@@ -13,7 +13,7 @@ from deploylab.load import LoadSpec
 from deploylab.load.visit import CONNECTIONS
 from tests.certificates import server_file
 
-pytestmark = pytest.mark.alone
+alone = pytest.mark.alone
 
 
 @pytest.fixture
@@ -46,6 +46,7 @@ def test_the_page_comes_first_and_then_its_files_in_its_order(site, monkeypatch)
     assert site.n_connections == 1
 
 
+@alone
 def test_files_are_asked_for_on_at_most_six_connections_which_are_kept(site):
     pictures = "".join(f'<img src="/a.png?{i}">' for i in range(20))
     site.put("/", HTML, f"<html>{pictures}</html>")
@@ -57,6 +58,7 @@ def test_files_are_asked_for_on_at_most_six_connections_which_are_kept(site):
     assert site.n_connections == 2 * CONNECTIONS  # each visit has its own, and none for a single file
 
 
+@alone
 def test_a_visit_lasts_from_its_first_request_to_its_last_answer(site):
     """Page, style sheet and what that names can only come one after the other."""
     site.slow_s = 0.03
@@ -65,6 +67,7 @@ def test_a_visit_lasts_from_its_first_request_to_its_last_answer(site):
     assert result.latency_from == "start"
 
 
+@alone
 def test_visitors_come_at_the_same_time(site):
     site.put("/", HTML, "<html>nothing more</html>")
     site.slow_s = 0.05
@@ -157,12 +160,14 @@ def test_a_server_that_is_not_there(site):
     assert result.errors == {"connect": 3}
 
 
+@alone
 def test_a_silent_file_times_out(site):
     site.slow_s = 30
     result, _ = visit(site, n=1, timeout_s=0.3)
     assert result.errors == {"timeout": 1}
 
 
+@alone
 def test_the_timeout_is_for_the_whole_visit(site):
     """Five files after the page, each in time; the visit is not."""
     site.slow_s = 0.15
@@ -179,6 +184,7 @@ def test_connections_that_the_server_closes_are_opened_again(site):
     assert result.n_ok == 3 and site.n_connections == sum(requests.values()) == 18
 
 
+@alone
 def test_the_engine_tells_what_its_visits_cost_it(site):
     """As a process of its own, as `./lab measure` runs it."""
     events = []
@@ -190,6 +196,7 @@ def test_the_engine_tells_what_its_visits_cost_it(site):
     assert result.notes["requests_per_visit"] == 6
 
 
+@alone
 def test_a_stopped_visit_is_counted_nowhere(site):
     site.slow_s = 0.02
     with engine.start(LoadSpec(url=site.url(), duration_s=600, visitor="first", concurrency=3)) as test:
