@@ -64,7 +64,8 @@ class Terminal:
         os.waitpid(self.pid, 0)
 
 
-@pytest.fixture(scope="module", params=START)
+@pytest.fixture(scope="module", params=[pytest.param(shell, marks=[] if shell == "bash" else pytest.mark.thorough)
+                                       for shell in START])
 def terminal(request, tmp_path_factory):
     if os.environ.get("DEPLOYLAB_YES") == "1":
         packages.of(request.param, f"usr/bin/{request.param}")

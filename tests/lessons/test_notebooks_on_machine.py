@@ -78,6 +78,7 @@ def test_a_notebook_runs_from_its_recording(name):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_charts_are_as_wide_as_the_cell(tmp_path):
     """Those that cells show, and those of a comparison panel: its last one, and the one that grew before it."""
     name = "05_nginx_gunicorn"
