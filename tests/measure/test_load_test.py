@@ -96,7 +96,7 @@ class NoMachine:
     host = "10.0.3.9"
 
     def url(self, target, path="/"):
-        return f"http://{self.host}:{target.port}{path}"
+        return load_test.https.url(self.host, target, path)
 
 
 @pytest.fixture
@@ -128,6 +128,17 @@ def test_a_view_says_how_it_is_requested(spec):
     assert (write.method, write.body, write.expect_status) == ("POST", view.body, view.expect_status)
     assert view.headers.items() <= write.headers.items()
     assert spec("page", slow_clients=40).slow_clients == 40
+
+
+@pytest.mark.parametrize(("view", "asked", "keepalive", "resume"), [
+    ("asset", True, True, False), ("asset", False, False, False),
+    ("asset_new", True, False, False), ("asset_resumed", True, False, True)])
+def test_a_view_says_how_its_clients_connect(monkeypatch, view, asked, keepalive, resume):
+    monkeypatch.setattr(load_test.https, "ca_file", lambda machine: "ca.pem")
+    course = courses.load()
+    spec = load_test._spec(NoMachine(), Scenario(course.target("tls"), course.view(view), 1),
+                           LoadSettings(seconds=1, keepalive=asked))
+    assert (spec.keepalive, spec.resume, spec.ca_file) == (keepalive, resume, "ca.pem")
 
 
 def test_many_pages_are_drawn_by_a_seed_and_the_warm_up_draws_others(spec):

@@ -1,5 +1,6 @@
 """Figures as plain sentences: what was counted has its own name, and what else was seen is told."""
 
+import pytest
 import synthetic
 
 from deploylab.results import describe, lines, stats
@@ -43,6 +44,14 @@ def test_what_the_database_and_the_cache_behind_it_were_asked():
     assert describe.noted([few]).endswith("per visit, 1 database query per visit")
     none = synthetic.run(rps=100, duration_s=1, notes=dict.fromkeys(counted, 0))
     assert describe.noted([none]) == "0 database queries per request"
+
+
+@pytest.mark.parametrize(("fields", "words"), [
+    ({"keepalive": True}, "kept connections,"), ({"keepalive": False}, "a new connection for each request,"),
+    ({"keepalive": False, "notes": {"n_handshakes": 9, "n_resumed": 8}},
+     "a new connection for each request, its TLS session resumed,")])
+def test_how_the_clients_connected_is_told(fields, words):
+    assert words in describe.load(synthetic.run(duration_s=1, **fields))
 
 
 def test_several_loads_are_named_in_their_order():

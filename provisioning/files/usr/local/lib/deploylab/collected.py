@@ -2,8 +2,8 @@
 # gives: no file missing, none changed, none left over from an older release. It does just that, in
 # a folder of its own, and compares. (`collectstatic --dry-run` only compares dates.)
 #
-# DEPLOYLAB_BUNDLED: with the bundles of django-compressor and WhiteNoise's compressed copies; its value are the options
-# for WhiteNoise: --no-brotli for those by gzip alone.
+# DEPLOYLAB_BUNDLED: with the bundles of django-compressor and WhiteNoise's compressed copies. Its value is what
+# WhiteNoise is called with: --no-brotli for those by gzip alone.
 import gzip
 import json
 import os
