@@ -28,6 +28,7 @@ from deploylab.provision import app_code
 CALIBRATION = "calibration"  # not a stage: a static stub on the machine, for the load generator
 CALIBRATION_PORT = 8090
 ACME, ACME_PORT = "acme", 8017  # plain HTTP beside the stage `tls`
+EXTRA_PORTS = {CALIBRATION: CALIBRATION_PORT, ACME: ACME_PORT}  # beside those of the targets
 GROUND = "ground"            # not a stage either: what a machine has before the first lesson
 NO_STAGE = (CALIBRATION, GROUND)
 STOP_S = 20                  # the time that a cancelled converge gets to end its commands on the machine
@@ -124,8 +125,7 @@ def specification(machine: Machine, course: Course, stage_name: str, variants: I
         "later": _by_stage(course, later),
         "lab": {
             "stage": stage_name, "variants": list(variants),
-            "ports": {CALIBRATION: CALIBRATION_PORT, ACME: ACME_PORT,
-                      **{target.name: target.port for target in course.all_targets}},
+            "ports": {**EXTRA_PORTS, **{target.name: target.port for target in course.all_targets}},
             "environments": {ACME: {}, **{target.name: target.environment for target in course.all_targets}},
             "sleepers": [target.name for target in course.all_targets if target.start],
             "app": {**asdict(course.app), "views": {}},

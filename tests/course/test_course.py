@@ -181,15 +181,15 @@ def test_every_target_says_how_its_processes_are_found(target):
     assert target.processes
 
 
-def test_the_port_of_the_static_stub_is_free():
-    assert converge.CALIBRATION_PORT not in {target.port for target in COURSE.targets}
+def test_the_ports_of_what_is_no_target_are_free():
+    assert not set(converge.EXTRA_PORTS.values()) & {target.port for target in COURSE.all_targets}
 
 
 def test_every_port_in_a_site_file_is_one_of_the_course():
     import re
 
     ports = {str(target.port): target.stage for target in COURSE.targets}
-    ports |= {str(converge.CALIBRATION_PORT): converge.CALIBRATION, str(converge.ACME_PORT): converge.ACME}
+    ports |= {str(port): name for name, port in converge.EXTRA_PORTS.items()}
     sites = [site for server in ("nginx", "apache2")
              for site in (paths.PROVISIONING / "files/etc" / server / "sites-available").iterdir()]
     assert len(sites) >= 3

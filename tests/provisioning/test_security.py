@@ -194,9 +194,9 @@ def test_the_machine_listens_with_what_the_course_has_and_ssh(machine, anew):
     beyond = [(row.split()[0], *row.split()[4].rsplit(":", 1)) for row in rows]
     here = ("127.", "[::1]")
     beyond = {(kind, int(port)) for kind, address, port in beyond if not address.startswith(here)}
-    course = {("tcp", port) for port in (*(target.port for target in COURSE.all_targets), converge.CALIBRATION_PORT)}
+    ports = {*(target.port for target in COURSE.all_targets), *converge.EXTRA_PORTS.values()}
     assert ("tcp", COURSE.stage(STAGE).port) in beyond
-    assert beyond <= course | {("tcp", 22), ("udp", 68)}  # 68: how it is given its address
+    assert beyond <= {("tcp", port) for port in ports} | {("tcp", 22), ("udp", 68)}  # 68: how it is given its address
     links = json.loads(machine.check_output("ip -j address"))
     assert [link["ifname"] for link in links if "LOOPBACK" not in link["flags"]] == ["eth0"]
 

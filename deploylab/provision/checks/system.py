@@ -131,7 +131,7 @@ def _listening(look: Look) -> set[str]:
     patterns = "; ".join(f"pgrep -f {shlex.quote(pattern)}" for pattern in look.target.processes)
     pids = set(look.sh(patterns).out.split())
     others = [t.port for t in look.course.all_targets if t.port != look.target.port]
-    shared = {str(port) for port in (*others, converge.CALIBRATION_PORT, converge.ACME_PORT)}
+    shared = {str(port) for port in (*others, *converge.EXTRA_PORTS.values())}
     addresses = set()
     for line in look.sh("ss -Hltnxp").out.splitlines():
         where = line.split()[4]
